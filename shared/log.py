@@ -1,0 +1,80 @@
+"""Structured logs: one event a line, with the request id, without credentials."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+# What a credential looks like wherever it turns up: our prefixes, JWTs, and userinfo in URLs.
+_CREDENTIAL: Final = re.compile(
+    r"(?P<keep>trc_ak_[\w-]{5})[\w-]+"
+    r"|\b(?:trw_(?:live|dk)_|tw_|trc_(?:inv|cl|ocs|vt)_)[\w-]+"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"|(?P<scheme>://[^:/@\s]*:)[^@\s/]+(?=@)"
+)
+
+
+def mask(text: str) -> str:
+    """Replace every credential in a text; of a machine token the first 12 characters stay."""
+    return _CREDENTIAL.sub(_replacement, text)
+
+
+def _replacement(match: re.Match[str]) -> str:
+    return (match["keep"] or match["scheme"] or "") + "***"
+
+
+def _mask_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = mask(value)
+    return event
+
+
+def configure(process: str, level: str = "info", form: str = "json") -> None:
+    """Set up logging for this process: structlog for us, the standard library's for libraries.
+
+    Args:
+        process: the name that every line carries, such as ``auth``.
+        level: the least severe level written.
+        form: ``json`` or ``console``.
+    """
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    after: list[Processor] = [structlog.processors.format_exc_info, _mask_values, renderer]
+    structlog.configure(
+        processors=[*before, *after],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # These repeat at "info" what our own lines already say.
+    for noisy in ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """Give a logger; bind to it or to ``structlog.contextvars`` what the line should carry."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger
