@@ -1,0 +1,343 @@
+"""The operation table: one row per public verb, from which routes and documents are made.
+
+A row names the method, the path, who may call and what goes in and out; the endpoint beside it is
+thin. ``routes`` turns the rows into Starlette routes that decode, validate, check the scope, call
+and encode. No endpoint reads a raw body or builds an error.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json, to_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from shared.errors import (
+    BadRequest,
+    Fault,
+    Invalid,
+    MethodNotAllowed,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from shared.principal import CLIENT_HEADER, Principal
+from shared.surfaces import Surface, surface_of
+
+if TYPE_CHECKING:
+    from shared.db import Database
+
+DEFAULT_BODY_LIMIT: Final = 2_000_000
+"""Bytes of body that an operation reads unless its row says otherwise."""
+
+
+class Body(BaseModel):
+    """Base of request bodies: unknown fields are ignored (learnings contract, section 2)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class Query(BaseModel):
+    """Base of query strings; a repeated parameter fills a list field."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """Base of response bodies."""
+
+    model_config = ConfigDict(frozen=True, ser_json_timedelta="float")
+
+
+class Empty(Body):
+    """The body of an operation that reads none, and the query of one that has none."""
+
+
+BodyT = TypeVar("BodyT", bound=BaseModel)
+QueryT = TypeVar("QueryT", bound=BaseModel)
+ResourceT = TypeVar("ResourceT")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[BodyT, QueryT]):
+    """One validated request, as an endpoint receives it.
+
+    Attributes:
+        principal: who is calling, as the gateway asserted.
+        path: the path parameters.
+        query: the validated query.
+        body: the validated body.
+        database: the service's database.
+        resources: what the service's ``app.py`` opened at start, by type.
+        request_id: for logs and for error bodies that show it.
+        client: the caller's network address as the gateway saw it.
+        headers: request headers, names in lower case.
+    """
+
+    principal: Principal
+    path: Mapping[str, str]
+    query: QueryT
+    body: BodyT
+    database: Database
+    resources: Mapping[type, Any]
+    request_id: str
+    client: str
+    headers: Mapping[str, str]
+
+    def resource(self, kind: type[ResourceT]) -> ResourceT:
+        """Give the resource of this type that the service opened at start."""
+        return cast("ResourceT", self.resources[kind])
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with a status or headers of its own.
+
+    ``body`` is a model, plain data, ready JSON bytes, or None for an empty body.
+    """
+
+    body: BaseModel | Mapping[str, Any] | Sequence[Any] | bytes | None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
+Endpoint = Callable[[Call[Any, Any]], Awaitable["BaseModel | Reply"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One row: a public verb.
+
+    Attributes:
+        method: upper case.
+        path: with ``{name}`` parameters, the surface's prefix included.
+        endpoint: called with a ``Call``; answers a model or a ``Reply``.
+        summary: one line for the documentation.
+        answer: the model of the success body, or None where there is none.
+        status: of success.
+        body: the model of the request body, if it reads one.
+        query: the model of the query string, if it reads one.
+        scope: ``resource:action`` that the caller must hold.
+        admin: only a person with admin rights may call; never an API key.
+        public: callable without a credential; the gateway's table must say so too.
+        internal: asked by sibling services only, never reachable through the gateway.
+        idempotent: honours ``Idempotency-Key``.
+        no_store: the answer carries a secret and must not be kept by anyone.
+        body_limit: bytes.
+        errors: statuses that the documentation lists beside the common ones.
+        tag: the heading in the documentation.
+    """
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    summary: str
+    answer: type[BaseModel] | None
+    status: int = 200
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    scope: str | None = None
+    admin: bool = False
+    public: bool = False
+    internal: bool = False
+    idempotent: bool = False
+    no_store: bool = False
+    body_limit: int = DEFAULT_BODY_LIMIT
+    errors: tuple[int, ...] = ()
+    tag: str = ""
+
+    @property
+    def surface(self) -> Surface:
+        """The surface whose dialect this operation speaks."""
+        return surface_of(self.path)
+
+    def __post_init__(self) -> None:
+        guards = sum((self.public, self.internal, self.scope is not None or self.admin))
+        if guards != 1:
+            raise ValueError(f"{self.method} {self.path}: say one of scope/admin, public, internal")
+        if self.idempotent and self.no_store:
+            raise ValueError(f"{self.method} {self.path}: an answer with a secret is never kept")
+
+
+Handler = Callable[[Operation, Request], Awaitable[Response]]
+
+
+def routes(operations: Sequence[Operation], handle: Handler) -> list[BaseRoute]:
+    """Make one route per path, fixed paths before those with parameters.
+
+    Args:
+        operations: the rows of all resources of a service.
+        handle: runs a row on a request; ``shared.service`` gives it.
+    """
+    by_path: dict[str, dict[str, Operation]] = defaultdict(dict)
+    for operation in operations:
+        if operation.method in by_path[operation.path]:
+            raise ValueError(f"{operation.method} {operation.path} stands twice")
+        by_path[operation.path][operation.method] = operation
+    ordered = sorted(by_path, key=lambda path: [part.startswith("{") for part in path.split("/")])
+    return [Route(path, _Methods(by_path[path], handle)) for path in ordered]
+
+
+class _Methods:
+    """The methods of one path; an ASGI app, so that Starlette leaves the method check to us."""
+
+    def __init__(self, operations: Mapping[str, Operation], handle: Handler) -> None:
+        self._operations = dict(operations)
+        if "GET" in self._operations:
+            self._operations.setdefault("HEAD", self._operations["GET"])
+        self._allow = ", ".join(sorted(self._operations))
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation = self._operations.get(scope["method"])
+        if operation is None:
+            raise MethodNotAllowed(self._allow)
+        request = Request(scope, receive)
+        response = await self._handle(operation, request)
+        await response(scope, receive, send)
+
+
+def authorize(operation: Operation, principal: Principal) -> None:
+    """Check that the principal may call the operation at all.
+
+    Raises:
+        Unauthenticated: no credential where one is needed, or a stranger at an internal door.
+        Forbidden: the scope or the admin role is missing.
+    """
+    if operation.public:
+        return
+    if operation.internal:
+        if principal.kind != "service":
+            raise Unauthenticated
+        return
+    if principal.is_anonymous:
+        raise Unauthenticated
+    if operation.scope is not None:
+        principal.require_scope(operation.scope)
+    if operation.admin:
+        principal.require_admin()
+
+
+async def decode(
+    operation: Operation, request: Request, database: Database, resources: Mapping[type, Any]
+) -> tuple[Call[Any, Any], bytes]:
+    """Read and validate path, query and body; give the call and the raw body.
+
+    Raises:
+        Invalid: listing every fault of query and body, not only the first.
+        BadRequest: the body is not JSON.
+        TooLarge: the body is over the row's limit.
+        UnsupportedMediaType: the body says it is something else than JSON.
+    """
+    faults: list[Fault] = []
+    _check_text("path", request.path_params, faults)
+    query = _validate(operation.query, _query_values(operation, request), "query", faults)
+    raw = b""
+    body: BaseModel = _EMPTY
+    if operation.body is not None:
+        raw = await _read_body(request, operation.body_limit)
+        body = _validate(operation.body, _json(request, raw), "body", faults)
+    if faults:
+        raise Invalid(faults)
+    call: Call[Any, Any] = Call(
+        principal=request.scope["principal"],
+        path=request.path_params,
+        query=query,
+        body=body,
+        database=database,
+        resources=resources,
+        request_id=request.scope["request_id"],
+        client=request.headers.get(CLIENT_HEADER, ""),
+        headers=request.headers,
+    )
+    return call, raw
+
+
+_EMPTY: Final = Empty()
+
+
+def _query_values(operation: Operation, request: Request) -> dict[str, Any]:
+    if operation.query is None:
+        return {}
+    values: dict[str, Any] = {}
+    for name in request.query_params:
+        known = operation.query.model_fields.get(name)
+        many = known is not None and str(known.annotation).startswith(("list", "tuple"))
+        values[name] = request.query_params.getlist(name) if many else request.query_params[name]
+    return values
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"The body may have at most {limit} bytes")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"The body may have at most {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _json(request: Request, raw: bytes) -> Any:
+    if not raw:
+        return {}
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if media_type.lower() != "application/json" and not media_type.lower().endswith("+json"):
+        raise UnsupportedMediaType
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequest(f"The body is not valid JSON: {error}", code="invalid_json") from None
+
+
+def _validate(
+    model: type[BaseModel] | None, value: Any, place: str, faults: list[Fault]
+) -> BaseModel:
+    if model is None:
+        return _EMPTY
+    _check_text(place, value, faults)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_context=False, include_input=False):
+            faults.append(Fault((place, *item["loc"]), item["msg"], item["type"]))
+        return _EMPTY
+
+
+def _check_text(place: str, value: Any, faults: list[Fault], *at: str | int) -> None:
+    """Refuse NUL characters anywhere: PostgreSQL's text cannot hold them."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            faults.append(Fault((place, *at), "must not contain a NUL character", "nul_character"))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if "\x00" in key:
+                message = "a field name must not contain a NUL character"
+                faults.append(Fault((place, *at), message, "nul_character"))
+            _check_text(place, inner, faults, *at, key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _check_text(place, inner, faults, *at, index)
+
+
+def encode(operation: Operation, result: BaseModel | Reply) -> Response:
+    """Turn what an endpoint gave into a response, with the row's status and headers."""
+    reply = result if isinstance(result, Reply) else Reply(result)
+    headers = {"x-content-type-options": "nosniff", **reply.headers}
+    if operation.no_store:
+        headers["cache-control"] = "no-store"
+    status = reply.status or operation.status
+    if reply.body is None:
+        return Response(status_code=status, headers=headers)
+    content = reply.body if isinstance(reply.body, bytes) else to_json(reply.body)
+    return Response(content, status, headers, reply.media_type)

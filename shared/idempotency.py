@@ -1,0 +1,130 @@
+"""``Idempotency-Key``: the same request twice gives the first answer again.
+
+A key holds for 24 hours, per principal and operation. The same key with another body is an error.
+The key is claimed before the operation runs and the answer is stored after it; a request that died
+in between frees its key after a minute, because its client has long given up by then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from shared.db import Database
+from shared.errors import Conflict, Fault, Invalid
+from shared.principal import Principal
+
+HEADER: Final = "idempotency-key"
+REPLAY_HEADER: Final = "idempotent-replay"
+MAX_KEY: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The first answer, as it went out."""
+
+    status: int
+    body: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key claimed for one request; ``schema`` is the service's own."""
+
+    schema: str
+    principal: str
+    operation: str
+    key: str
+
+
+async def claim(
+    database: Database, schema: str, principal: Principal, operation: str, key: str, body: bytes
+) -> Claim | StoredAnswer:
+    """Claim a key, or give the answer that it already has.
+
+    Raises:
+        Invalid: the key is too long, or was used with another body.
+        Conflict: the first request with this key is still running.
+    """
+    if not 0 < len(key) <= MAX_KEY or not key.isprintable():
+        raise Invalid.field("header", "Idempotency-Key", msg=f"must have 1 to {MAX_KEY} characters")
+    owner = f"{principal.org}/{principal.subject}"
+    digest = hashlib.sha256(body).digest()
+    async with database.transaction() as connection:
+        claimed = await connection.fetchval(
+            f"""
+            INSERT INTO {schema}.idempotency_key AS k (principal, operation, key, body_digest)
+            VALUES ($1, $2, $3, $4)
+            ON CONFLICT (principal, operation, key) DO UPDATE
+               SET body_digest = excluded.body_digest, status = NULL, created_at = now()
+             WHERE k.created_at < now() - interval '24 hours'
+                OR (k.status IS NULL AND k.created_at < now() - interval '1 minute')
+            RETURNING true
+            """,  # noqa: S608 - the schema is our own constant
+            owner,
+            operation,
+            key,
+            digest,
+        )
+        if claimed:
+            return Claim(schema, owner, operation, key)
+        row = await connection.fetchrow(
+            f"""
+            SELECT body_digest, status, body, media_type FROM {schema}.idempotency_key
+             WHERE principal = $1 AND operation = $2 AND key = $3
+            """,  # noqa: S608 - the schema is our own constant
+            owner,
+            operation,
+            key,
+        )
+    if row is None or (row["body_digest"] == digest and row["status"] is None):
+        raise Conflict("A request with this Idempotency-Key is still running")
+    if row["body_digest"] != digest:
+        fault = Fault(("header", "Idempotency-Key"), "was used with another body", "reused")
+        raise Invalid([fault])
+    return StoredAnswer(row["status"], row["body"], row["media_type"])
+
+
+async def store(database: Database, claim: Claim, answer: StoredAnswer) -> None:
+    """Keep the answer of a claimed key."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            f"""
+            UPDATE {claim.schema}.idempotency_key SET status = $4, body = $5, media_type = $6
+             WHERE principal = $1 AND operation = $2 AND key = $3
+            """,  # noqa: S608 - the schema is our own constant
+            claim.principal,
+            claim.operation,
+            claim.key,
+            answer.status,
+            answer.body,
+            answer.media_type,
+        )
+
+
+async def release(database: Database, claim: Claim) -> None:
+    """Free the key of a request that was refused, so that it may be sent again, corrected."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            f"""
+            DELETE FROM {claim.schema}.idempotency_key
+             WHERE principal = $1 AND operation = $2 AND key = $3 AND status IS NULL
+            """,  # noqa: S608 - the schema is our own constant
+            claim.principal,
+            claim.operation,
+            claim.key,
+        )
+
+
+async def sweep(database: Database, schema: str) -> None:
+    """Drop keys older than 24 hours, at most 10,000 at a time."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            f"""
+            DELETE FROM {schema}.idempotency_key WHERE ctid IN (
+                SELECT ctid FROM {schema}.idempotency_key
+                 WHERE created_at < now() - interval '24 hours' LIMIT 10000)
+            """  # noqa: S608 - the schema is our own constant
+        )

@@ -1,0 +1,296 @@
+"""What every domain service is made of: the app, its lifetime, and its command line.
+
+A service's ``app.py`` declares a ``Service``; everything else about being a process stands here
+once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp
+
+from shared import VERSION, idempotency, openapi
+from shared.api import Operation, authorize, decode, encode, routes
+from shared.bus import Relay, Subscription, Transport, Worker, connect
+from shared.db import Database
+from shared.errors import ServiceError, Unavailable, UnknownPath
+from shared.log import configure, get_logger
+from shared.middleware import AssertionGuard, ErrorBoundary, RequestContext
+from shared.migrate import migrate
+from shared.settings import ServiceSettings, read_or_exit
+
+Resources = Mapping[type, Any]
+"""What a service opened at start, by type; endpoints and handlers ask for it by type."""
+
+GRACE: Final = 15
+"""Seconds that requests in flight get when the process is told to stop."""
+
+PROBE_TIMEOUT: Final = 3.0
+"""Seconds that readiness waits for the database and the bus."""
+
+SWEEP_INTERVAL: Final = 3600.0
+"""Seconds between two clean-ups of what has expired."""
+
+log = get_logger()
+
+
+@asynccontextmanager
+async def no_resources(settings: Any, database: Database) -> AsyncIterator[Resources]:
+    """Open nothing: the default of a service that needs its database only."""
+    yield {}
+
+
+def no_subscriptions(resources: Resources) -> Sequence[Subscription]:
+    """Hear nothing: the default of a service that only speaks."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One domain service, declared in its ``app.py``.
+
+    Attributes:
+        name: also of its schema and its assertion audience.
+        settings: read from the environment at start.
+        migrations: the folder with its numbered SQL files.
+        operations: the rows of all its resources.
+        subscriptions: the events it hears, given its resources.
+        open_resources: opens what endpoints need beside the database, closes it at the end.
+        unknown_path: the error for a path that no operation has.
+    """
+
+    name: str
+    settings: type[ServiceSettings]
+    migrations: Path
+    operations: Sequence[Operation] = ()
+    subscriptions: Callable[[Resources], Sequence[Subscription]] = no_subscriptions
+    open_resources: Callable[[Any, Database], AbstractAsyncContextManager[Resources]] = no_resources
+    unknown_path: Callable[[], ServiceError] = field(default=UnknownPath)
+
+
+class Runtime:
+    """What a running process of a service holds; open while ``opened`` is entered."""
+
+    def __init__(self, service: Service, settings: ServiceSettings) -> None:
+        self.service = service
+        self.settings = settings
+        self.database: Database
+        self.transport: Transport
+        self.resources: Resources = {}
+
+    @asynccontextmanager
+    async def opened(self, *, background: bool) -> AsyncIterator[None]:
+        """Open database, bus and resources; with ``background`` also relay, consumers, sweeps."""
+        settings, service = self.settings, self.service
+        if settings.broker_url is None:
+            raise Unavailable("GUILDHALL_BROKER_URL is missing")
+        async with AsyncExitStack() as stack:
+            self.database = await Database.connect(
+                settings.database_url.get_secret_value(),
+                size=settings.database_pool_size,
+                statement_cache=settings.database_statement_cache,
+            )
+            stack.push_async_callback(self.database.close)
+            self.transport = await connect(settings.broker_url.get_secret_value())
+            stack.push_async_callback(self.transport.close)
+            self.resources = await stack.enter_async_context(
+                service.open_resources(settings, self.database)
+            )
+            if background:
+                await self._open_background(stack)
+            yield
+
+    async def _open_background(self, stack: AsyncExitStack) -> None:
+        name, database = self.service.name, self.database
+        await stack.enter_async_context(Relay(database, name, self.transport))
+        subscriptions = self.service.subscriptions(self.resources)
+        await stack.enter_async_context(Worker(database, name, self.transport, subscriptions))
+        sweeper = asyncio.create_task(self._sweep(), name="sweep")
+        stack.push_async_callback(_cancel, sweeper)
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await idempotency.sweep(self.database, self.service.name)
+            except Unavailable:
+                log.info("sweep postponed", reason="database unavailable")
+            await asyncio.sleep(SWEEP_INTERVAL)
+
+    async def checks(self) -> dict[str, bool]:
+        """Try the database and the bus, each within 3 s."""
+        results = await asyncio.gather(
+            _answers(self.database.ping()), _answers(self.transport.ping())
+        )
+        return dict(zip(("database", "bus"), results, strict=True))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _answers(probe: Any) -> bool:
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            await probe
+    except (ServiceError, TimeoutError, OSError):
+        return False
+    return True
+
+
+def create_app(service: Service, settings: ServiceSettings) -> ASGIApp:
+    """Make the ASGI app of a service; its lifespan opens and closes the runtime."""
+    runtime = Runtime(service, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        async with runtime.opened(background=settings.serve_background):
+            yield
+
+    async def unknown_path(scope: Any, receive: Any, send: Any) -> None:
+        raise service.unknown_path()
+
+    router = Router(
+        [*_own_routes(service, runtime), *_operation_routes(service, runtime)],
+        redirect_slashes=False,
+        default=unknown_path,
+        lifespan=lifespan,
+    )
+    guard = AssertionGuard(router, service.name, settings.key_for_assertions())
+    return RequestContext(ErrorBoundary(guard))
+
+
+def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
+    async def handle(operation: Operation, request: Request) -> Response:
+        authorize(operation, request.scope["principal"])
+        call, raw = await decode(operation, request, runtime.database, runtime.resources)
+        key = request.headers.get(idempotency.HEADER)
+        if operation.idempotent and key is not None:
+            return await _once(service.name, operation, call, raw, key)
+        return encode(operation, await operation.endpoint(call))
+
+    return routes(service.operations, handle)
+
+
+async def _once(schema: str, operation: Operation, call: Any, raw: bytes, key: str) -> Response:
+    """Run an operation under an ``Idempotency-Key``, or give its first answer again."""
+    name = f"{operation.method} {operation.path}"
+    claim = await idempotency.claim(call.database, schema, call.principal, name, key, raw)
+    if isinstance(claim, idempotency.StoredAnswer):
+        replay = {idempotency.REPLAY_HEADER: "true", "x-content-type-options": "nosniff"}
+        return Response(claim.body, claim.status, replay, claim.media_type)
+    try:
+        response = encode(operation, await operation.endpoint(call))
+    except BaseException:
+        await asyncio.shield(idempotency.release(call.database, claim))
+        raise
+    answer = idempotency.StoredAnswer(
+        response.status_code, bytes(response.body), response.media_type or "application/json"
+    )
+    await idempotency.store(call.database, claim, answer)
+    return response
+
+
+def _own_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
+    """Make liveness, readiness, metrics and the document that the gateway collects."""
+
+    async def live(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        checks = await runtime.checks()
+        ok = all(checks.values())
+        body = {"status": "ready" if ok else "unavailable", "checks": checks}
+        return JSONResponse(body, 200 if ok else 503)
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def document(request: Request) -> Response:
+        return JSONResponse(openapi.document(service.name, VERSION, service.operations))
+
+    return [
+        Route("/health", live),
+        Route("/health/ready", ready),
+        Route("/metrics", metrics),
+        Route("/internal/openapi.json", document),
+    ]
+
+
+def main(service: Service, arguments: Sequence[str] | None = None) -> None:
+    """Run ``python -m services.<name> serve|work|migrate``; exits with 64 on any other word."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {"serve": _serve, "work": _work, "migrate": _migrate}
+    if len(words) != 1 or words[0] not in commands:
+        sys.stderr.write(f"usage: python -m services.{service.name} serve|work|migrate\n")
+        raise SystemExit(64)
+    settings = read_or_exit(service.settings)
+    configure(service.name, settings.log_level, settings.log_format)
+    commands[words[0]](service, settings)
+
+
+def _serve(service: Service, settings: ServiceSettings) -> None:
+    serve_app(create_app(service, settings), settings.host, settings.port)
+
+
+def serve_app(app: ASGIApp, host: str, port: int, **options: Any) -> None:
+    """Serve an app with uvicorn until SIGTERM, then drain for at most 15 s.
+
+    Args:
+        app: any ASGI app.
+        host: address to listen on.
+        port: port to listen on.
+        options: further ``uvicorn.Config`` options.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=options.pop("http", "httptools"),
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=75,
+        backlog=2048,
+        lifespan="on",
+        **options,
+    )
+    uvicorn.Server(config).run()
+
+
+def _work(service: Service, settings: ServiceSettings) -> None:
+
+    uvloop.run(_work_until_stopped(Runtime(service, settings)))
+
+
+async def _work_until_stopped(runtime: Runtime) -> None:
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with runtime.opened(background=True):
+        log.info("working")
+        await stop.wait()
+
+
+def _migrate(service: Service, settings: ServiceSettings) -> None:
+    url = settings.database_url.get_secret_value()
+    asyncio.run(migrate(url, service.name, service.migrations))
