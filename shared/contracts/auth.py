@@ -1,0 +1,96 @@
+"""The events that auth says."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shared.bus import Event
+
+
+class AuthEvent(Event):
+    """Base of auth's events."""
+
+    publisher: ClassVar[str] = "auth"
+
+
+class AccountRegistered(AuthEvent):
+    """A person registered; the address is not verified yet."""
+
+    kind: ClassVar[str] = "account.registered.v1"
+    account_id: str
+
+
+class AccountVerified(AuthEvent):
+    """An account's address was verified."""
+
+    kind: ClassVar[str] = "account.verified.v1"
+    account_id: str
+
+
+class AccountDisabled(AuthEvent):
+    """An account may no longer act; all its credentials are void."""
+
+    kind: ClassVar[str] = "account.disabled.v1"
+    account_id: str
+
+
+class AccountDeleted(AuthEvent):
+    """An account was erased; whoever holds data of it erases that too."""
+
+    kind: ClassVar[str] = "account.deleted.v1"
+    account_id: str
+
+
+class SessionRevoked(AuthEvent):
+    """A login session ended before its time."""
+
+    kind: ClassVar[str] = "session.revoked.v1"
+    session_id: str
+    account_id: str
+
+
+class ApiKeyCreated(AuthEvent):
+    """An API key was made."""
+
+    kind: ClassVar[str] = "api_key.created.v1"
+    key_id: str
+    org_id: str
+    account_id: str
+
+
+class ApiKeyRevoked(AuthEvent):
+    """An API key was revoked; so is every token bought with it."""
+
+    kind: ClassVar[str] = "api_key.revoked.v1"
+    key_id: str
+    org_id: str
+
+
+class OrganizationCreated(AuthEvent):
+    """An organization came to be."""
+
+    kind: ClassVar[str] = "organization.created.v1"
+    org_id: str
+    name: str
+    slug: str
+
+
+class OrganizationDeleted(AuthEvent):
+    """An organization was deleted; whoever holds data of it erases that too."""
+
+    kind: ClassVar[str] = "organization.deleted.v1"
+    org_id: str
+
+
+class MembershipChanged(AuthEvent):
+    """A person joined or left an organization, or got another role.
+
+    ``role`` is empty when the membership ended; ``version`` rises with each change, so that a
+    consumer can tell a late event from a new one.
+    """
+
+    kind: ClassVar[str] = "membership.changed.v1"
+    org_id: str
+    account_id: str
+    role: str
+    version: int
