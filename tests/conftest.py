@@ -1,0 +1,60 @@
+"""What every test gets: a clean environment, no network, and databases on request.
+
+See ``tests.support.postgres`` for how to use ``database_urls`` and ``database_server``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.network import block_other_machines
+from tests.support.postgres import DatabaseServer, DatabaseUrls
+
+# Before any module reads its settings: the machine's own must not leak in.
+for name in [name for name in os.environ if name.startswith("GUILDHALL_")]:
+    del os.environ[name]
+
+block_other_machines()
+
+
+def _is_worker() -> bool:
+    return "PYTEST_XDIST_WORKER" in os.environ
+
+
+def _run_folder(factory: pytest.TempPathFactory) -> Path:
+    """Give a folder that all workers of this run share."""
+    return factory.getbasetemp().parent if _is_worker() else factory.getbasetemp()
+
+
+@pytest.fixture(scope="session")
+async def database_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[DatabaseServer]:
+    """The run's PostgreSQL."""
+    owner = os.getppid() if _is_worker() else os.getpid()
+    async with DatabaseServer.connect(_run_folder(tmp_path_factory), owner) as server:
+        yield server
+
+
+@pytest.fixture
+async def database_urls(database_server: DatabaseServer) -> AsyncIterator[DatabaseUrls]:
+    """A database of the test's own, every schema migrated and empty."""
+    async with database_server.clone() as urls:
+        yield urls
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the database keeper at once, rather than when it notices that we have gone."""
+    factory: pytest.TempPathFactory | None = getattr(session.config, "_tmp_path_factory", None)
+    if _is_worker() or factory is None:
+        return
+    info = factory.getbasetemp() / "postgres.json"
+    with suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(json.loads(info.read_text())["keeper"], signal.SIGTERM)
