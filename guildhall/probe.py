@@ -1,0 +1,82 @@
+"""Health checks from inside a container: the images carry no curl.
+
+``python -m guildhall.probe http://127.0.0.1:8000/health/ready`` succeeds when the answer is 200.
+``python -m guildhall.probe --holds rabbitmq:5672`` succeeds when this container holds an open
+connection to that address: the sign of life of a worker, which answers no HTTP. Linux only, since
+it reads ``/proc/net/tcp``.
+
+Exit status 0 is healthy, 1 is not; the reason goes to standard error, where ``docker inspect``
+shows it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+TIMEOUT: Final = 3.0
+"""Seconds that the whole probe may wait for an answer."""
+
+_ESTABLISHED: Final = "01"
+_CONNECTIONS: Final = Path("/proc/net/tcp")
+
+
+def answers(url: str) -> str | None:
+    """Say why ``url`` does not answer 200 within the timeout, or None if it does."""
+    if not url.startswith("http://"):
+        return f"{url} is not an http:// address"
+    # An own opener, because a proxy of the environment must not stand between us and ourselves.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=TIMEOUT) as response:
+            status: int = response.status
+    except urllib.error.HTTPError as error:
+        status = error.code
+        error.close()
+    except OSError as error:
+        return f"{url} does not answer: {error}"
+    return None if status == 200 else f"{url} answers {status}"
+
+
+def holds(address: str, connections: Path = _CONNECTIONS) -> str | None:
+    """Say why no connection to ``host:port`` (IPv4) is open, or None if one is."""
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:
+        return f"{address} is not known: {error}"
+    wanted = {_kernel_form(ip, number) for *_, (ip, number) in found}
+    for line in connections.read_text().splitlines()[1:]:
+        _, _, remote, state, *_ = line.split()
+        if remote in wanted and state == _ESTABLISHED:
+            return None
+    return f"no open connection to {address}"
+
+
+def _kernel_form(ip: str, port: int) -> str:
+    """Write an address as ``/proc/net/tcp`` does: the word in the machine's own byte order."""
+    (word,) = struct.unpack("=I", socket.inet_aton(ip))
+    return f"{word:08X}:{port:04X}"
+
+
+def main(arguments: list[str]) -> int:
+    """Probe what the arguments name, and give the exit status."""
+    match arguments:
+        case ["--holds", address]:
+            trouble = holds(address)
+        case [url]:
+            trouble = answers(url)
+        case _:
+            trouble = "usage: python -m guildhall.probe URL | --holds HOST:PORT"
+    if trouble is not None:
+        sys.stderr.write(f"{trouble}\n")
+    return 1 if trouble else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
