@@ -11,6 +11,7 @@ shows it.
 
 from __future__ import annotations
 
+import http.client
 import socket
 import struct
 import sys
@@ -38,7 +39,7 @@ def answers(url: str) -> str | None:
     except urllib.error.HTTPError as error:
         status = error.code
         error.close()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return f"{url} does not answer: {error}"
     return None if status == 200 else f"{url} answers {status}"
 
@@ -47,10 +48,9 @@ def holds(address: str, connections: Path = _CONNECTIONS) -> str | None:
     """Say why no connection to ``host:port`` (IPv4) is open, or None if one is."""
     host, _, port = address.rpartition(":")
     try:
-        found = socket.getaddrinfo(host, int(port), socket.AF_INET, socket.SOCK_STREAM)
+        wanted = {_kernel_form(ip, int(port)) for ip in socket.gethostbyname_ex(host)[2]}
     except (OSError, ValueError) as error:
         return f"{address} is not known: {error}"
-    wanted = {_kernel_form(ip, number) for *_, (ip, number) in found}
     for line in connections.read_text().splitlines()[1:]:
         _, _, remote, state, *_ = line.split()
         if remote in wanted and state == _ESTABLISHED:
