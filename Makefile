@@ -56,7 +56,7 @@ lock: ## Pin every dependency anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra laptop --extra dev -c requirements/up.txt pyproject.toml -o requirements/dev.txt
 
 schema: $(VENV)/.dev ## Regenerate every schema.sql from the migrations
-	@$(PYTHON) -m tests.schema_files write
+	@$(PYTHON) -m tests.schema_files
 
 settings-page: $(VENV)/.dev ## Regenerate docs/settings.md from the code
 	@$(PYTHON) -m guildhall.settings_page > docs/settings.md
