@@ -1,0 +1,138 @@
+"""The outbox: events written in the transaction of the change they tell of.
+
+``add`` is what operations call. The rest is for the relay: a row is claimed for a while, published,
+deleted. Claiming looks at each row's state and never at "ids after the last one", because ids are
+given before commit and a slow transaction's row would be skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+from shared.bus.events import Event, Message, encode, schema_name
+from shared.db import Connection
+
+_added: ContextVar[frozenset[str]] = ContextVar("outbox_added", default=frozenset())
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An outbox row in a relay's hands; ``queue`` is set when only that queue is to get it."""
+
+    id: int
+    message: Message
+    queue: str | None
+
+
+async def add(connection: Connection, event: Event) -> None:
+    """Say an event: it is published if, and only if, the caller's transaction commits."""
+    await add_all(connection, [event])
+
+
+async def add_all(connection: Connection, events: Sequence[Event]) -> None:
+    """Say several events of one publisher in one statement, in their order.
+
+    Raises:
+        ValueError: the events have different publishers.
+    """
+    if not events:
+        return
+    publisher = schema_name(events[0].publisher)
+    if any(event.publisher != publisher for event in events):
+        raise ValueError("events of different publishers go to different outboxes")
+    messages = [encode(event) for event in events]
+    await connection.execute(
+        f"""
+        INSERT INTO {publisher}.outbox (event_id, kind, occurred_at, traceparent, payload)
+        SELECT event_id, kind, occurred_at, traceparent, payload
+        FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        WITH ORDINALITY AS m (event_id, kind, occurred_at, traceparent, payload, position)
+        ORDER BY position
+        """,  # noqa: S608 - the schema's name is checked
+        [message.id for message in messages],
+        [message.kind for message in messages],
+        [message.occurred_at for message in messages],
+        [message.traceparent for message in messages],
+        [message.payload.decode() for message in messages],
+    )
+    mark(publisher)
+
+
+def mark(schema: str) -> None:
+    """Note in this context that a row was added, so that the commit rings the relay's bell."""
+    _added.set(_added.get() | {schema})
+
+
+def take_mark(schema: str) -> bool:
+    """Tell whether this context has added a row since last asked.
+
+    A context that hands the adding to a child task is not seen; then the relay's poll finds it.
+    """
+    if schema not in _added.get():
+        return False
+    _added.set(_NONE)
+    return True
+
+
+async def claim(connection: Connection, schema: str, limit: int, seconds: float) -> list[Claimed]:
+    """Lease the oldest rows that no relay holds, in the order they were added."""
+    rows = await connection.fetch(
+        f"""
+        WITH due AS (
+            SELECT id FROM {schema}.outbox
+            WHERE claimed_until IS NULL OR claimed_until < now()
+            ORDER BY id LIMIT $1
+            FOR UPDATE SKIP LOCKED
+        )
+        UPDATE {schema}.outbox AS o SET claimed_until = now() + make_interval(secs => $2)
+        FROM due WHERE o.id = due.id
+        RETURNING o.id, o.event_id, o.kind, o.occurred_at, o.traceparent, o.payload, o.queue
+        """,  # noqa: S608 - the schema's name is checked
+        limit,
+        seconds,
+    )
+    claimed = [
+        Claimed(
+            id=row["id"],
+            message=Message(
+                id=row["event_id"],
+                kind=row["kind"],
+                occurred_at=row["occurred_at"],
+                payload=row["payload"].encode(),
+                traceparent=row["traceparent"],
+            ),
+            queue=row["queue"],
+        )
+        for row in rows
+    ]
+    claimed.sort(key=lambda row: row.id)
+    return claimed
+
+
+async def delete(connection: Connection, schema: str, ids: Sequence[int]) -> None:
+    """Remove rows that are published."""
+    await connection.execute(
+        f"DELETE FROM {schema}.outbox WHERE id = ANY($1::bigint[])",  # noqa: S608 - the schema's name is checked
+        ids,
+    )
+
+
+async def release(connection: Connection, schema: str, ids: Sequence[int]) -> None:
+    """Give rows back that could not be published."""
+    await connection.execute(
+        f"UPDATE {schema}.outbox SET claimed_until = NULL WHERE id = ANY($1::bigint[])",  # noqa: S608 - the schema's name is checked
+        ids,
+    )
+
+
+async def depth(connection: Connection, schema: str, cap: int) -> int:
+    """Count the unpublished rows, up to ``cap``, so that a long queue costs no long count."""
+    count: int = await connection.fetchval(
+        f"SELECT count(*) FROM (SELECT FROM {schema}.outbox LIMIT $1) AS rows",  # noqa: S608 - the schema's name is checked
+        cap,
+    )
+    return count

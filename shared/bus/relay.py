@@ -1,0 +1,142 @@
+"""The relay: moves a service's events from its outbox to the transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from types import TracebackType
+from typing import Final
+
+from shared.bus import metrics, outbox
+from shared.bus.events import schema_name
+from shared.bus.tasks import cancel, wait
+from shared.bus.transport import BusUnavailable, Transport, backoff
+from shared.db import Database
+from shared.errors import Unavailable
+from shared.log import get_logger
+
+BATCH: Final = 200
+"""Rows claimed, published and deleted together."""
+
+POLL: Final = 1.0
+"""Seconds between looks at the outbox when no bell rings."""
+
+CLAIM: Final = 30.0
+"""Seconds a claim holds: longer than any publication may take."""
+
+DEPTH_INTERVAL: Final = 15.0
+DEPTH_CAP: Final = 10_000
+
+log = get_logger()
+
+
+class Relay:
+    """Publishes what lies in ``<schema>.outbox``, oldest first; several may run at once.
+
+    A batch is claimed in one short transaction, published, and deleted in another, so that no
+    transaction is open while the broker is asked: a slow broker then costs no connection, no row
+    lock and no vacuum. A relay that dies in between leaves its claim to run out, and the batch is
+    published again; consumers' inboxes drop what they have seen.
+
+    Use as a context manager, or ``start`` and ``stop``.
+    """
+
+    def __init__(self, database: Database, schema: str, transport: Transport) -> None:
+        self._database = database
+        self._schema = schema_name(schema)
+        self._transport = transport
+        self._bell = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._depth_due = 0.0
+        database.on_commit(self._ring)
+
+    async def __aenter__(self) -> Relay:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Begin relaying in an owned task."""
+        self._stopping.clear()
+        self._task = asyncio.create_task(self._run(), name=f"relay {self._schema}")
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Finish the batch in hand, at most ``grace`` seconds, then end."""
+        if self._task is None:
+            return
+        self._stopping.set()
+        self._bell.set()
+        await asyncio.wait([self._task], timeout=grace)
+        await cancel(self._task)
+        self._task = None
+
+    def _ring(self) -> None:
+        if outbox.take_mark(self._schema):
+            self._bell.set()
+
+    async def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            self._bell.clear()
+            try:
+                await self._measure()
+                moved = await self._move()
+            except Unavailable as error:
+                failures += 1
+                if failures == 1:
+                    log.warning("relay waits", schema=self._schema, reason=error.code)
+            except Exception:
+                failures += 1
+                log.exception("relay failed", schema=self._schema)
+            else:
+                if failures:
+                    log.info("relay goes on", schema=self._schema)
+                failures = 0
+                if moved < BATCH:
+                    await wait(self._bell, POLL)
+                continue
+            # Not the bell: each commit would cut the wait short while the broker is down.
+            await wait(self._stopping, backoff(failures))
+
+    async def _move(self) -> int:
+        """Claim, publish and delete one batch; return how many rows it had."""
+        async with self._database.connection() as connection:
+            rows = await outbox.claim(connection, self._schema, BATCH, CLAIM)
+        if not rows:
+            return 0
+        ids = [row.id for row in rows]
+        try:
+            await self._publish(rows)
+        except BusUnavailable:
+            async with self._database.connection() as connection:
+                await outbox.release(connection, self._schema, ids)
+            raise
+        async with self._database.connection() as connection:
+            await outbox.delete(connection, self._schema, ids)
+        for kind, count in Counter(row.message.kind for row in rows).items():
+            metrics.PUBLISHED.labels(self._schema, kind).inc(count)
+        return len(rows)
+
+    async def _publish(self, rows: list[outbox.Claimed]) -> None:
+        by_queue: defaultdict[str | None, list[outbox.Claimed]] = defaultdict(list)
+        for row in rows:
+            by_queue[row.queue].append(row)
+        for queue, group in by_queue.items():
+            await self._transport.publish([row.message for row in group], queue=queue)
+
+    async def _measure(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._depth_due:
+            return
+        self._depth_due = now + DEPTH_INTERVAL
+        async with self._database.connection() as connection:
+            depth = await outbox.depth(connection, self._schema, DEPTH_CAP)
+        metrics.OUTBOX_DEPTH.labels(self._schema).set(depth)
