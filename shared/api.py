@@ -127,6 +127,7 @@ class Operation:
         query: the model of the query string, if it reads one.
         scope: ``resource:action`` that the caller must hold.
         admin: only a person with admin rights may call; never an API key.
+        authenticated: whoever shows any credential may call, whatever its scopes.
         public: callable without a credential; the gateway's table must say so too.
         internal: asked by sibling services only, never reachable through the gateway.
         idempotent: honours ``Idempotency-Key``.
@@ -146,6 +147,7 @@ class Operation:
     query: type[BaseModel] | None = None
     scope: str | None = None
     admin: bool = False
+    authenticated: bool = False
     public: bool = False
     internal: bool = False
     idempotent: bool = False
@@ -160,9 +162,10 @@ class Operation:
         return surface_of(self.path)
 
     def __post_init__(self) -> None:
-        guards = sum((self.public, self.internal, self.scope is not None or self.admin))
-        if guards != 1:
-            raise ValueError(f"{self.method} {self.path}: say one of scope/admin, public, internal")
+        limited = self.scope is not None or self.admin
+        if sum((self.public, self.internal, self.authenticated, limited)) != 1:
+            choice = "scope/admin, authenticated, public, internal"
+            raise ValueError(f"{self.method} {self.path}: say one of {choice}")
         if self.idempotent and self.no_store:
             raise ValueError(f"{self.method} {self.path}: an answer with a secret is never kept")
 
