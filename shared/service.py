@@ -54,7 +54,7 @@ async def no_resources(settings: Any, database: Database) -> AsyncIterator[Resou
     yield {}
 
 
-def no_subscriptions(resources: Resources) -> Sequence[Subscription]:
+def no_subscriptions(resources: Resources) -> Sequence[Subscription[Any]]:
     """Hear nothing: the default of a service that only speaks."""
     return ()
 
@@ -77,7 +77,7 @@ class Service:
     settings: type[ServiceSettings]
     migrations: Path
     operations: Sequence[Operation] = ()
-    subscriptions: Callable[[Resources], Sequence[Subscription]] = no_subscriptions
+    subscriptions: Callable[[Resources], Sequence[Subscription[Any]]] = no_subscriptions
     open_resources: Callable[[Any, Database], AbstractAsyncContextManager[Resources]] = no_resources
     unknown_path: Callable[[], ServiceError] = field(default=UnknownPath)
 
