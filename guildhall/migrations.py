@@ -1,11 +1,10 @@
-"""Bringing every schema up to date, in the order services start needing them."""
+"""Bringing every schema up to date."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
-from guildhall.provision import SCHEMAS
 from shared.migrate import migrate
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -17,13 +16,13 @@ def directory(schema: str) -> Path:
     return owner / schema / "migrations"
 
 
-async def migrate_all(url: Callable[[str], str]) -> dict[str, list[str]]:
-    """Migrate each schema under its own role and name the files applied.
+async def migrate_all(urls: Mapping[str, str]) -> dict[str, list[str]]:
+    """Migrate each schema under its own login, and name the files applied.
 
     Args:
-        url: gives the address for a schema's role.
+        urls: the login for each schema.
 
     Raises:
         MigrationError: the files and a ledger do not fit together.
     """
-    return {schema: await migrate(url(schema), schema, directory(schema)) for schema in SCHEMAS}
+    return {schema: await migrate(url, schema, directory(schema)) for schema, url in urls.items()}

@@ -1,0 +1,185 @@
+"""Which processes make up the system, and what each may know.
+
+A child gets PATH, HOME and their like, and the variables its own settings class declares, nothing
+else: so its own database login and its own keys. For each field the value comes, first found, from
+
+1. the variable of that process alone (``GUILDHALL_AUTH_LOG_LEVEL``),
+2. what is worked out here: ports, logins, derived keys, the addresses of siblings,
+3. the variable for all (``GUILDHALL_LOG_LEVEL``), or an alias the field declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final, get_args
+
+from pydantic import SecretBytes
+
+from guildhall.secret_files import Secrets
+from guildhall.settings import CommandSettings
+from shared.secret import derive, encode_base64url
+from shared.settings import PREFIX, SERVICES, KeyBytes, Settings, assertion_purpose, variable_names
+
+_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of the system.
+
+    Attributes:
+        name: stands in front of its log lines.
+        module: run with ``python -m``.
+        arguments: follow the module.
+        environment: all of it.
+        ready_url: answers 200 when the process can work; None where there is no HTTP.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    ready_url: str | None
+
+
+class Plan:
+    """Works out the processes from the settings, the secrets and the machine's environment.
+
+    Args:
+        settings: of the command.
+        secrets: the root secret and what is handed to auth.
+        database_url: gives the login for a schema, the ``bus`` included.
+        environment: the machine's.
+    """
+
+    def __init__(
+        self,
+        settings: CommandSettings,
+        secrets: Secrets,
+        database_url: Callable[[str], str],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._database_url = database_url
+        self._environment = {name: value for name, value in environment.items() if value}
+
+    def gateway(self) -> Process:
+        """Describe the gateway: it knows every assertion key and no database."""
+        settings = self._settings
+        worked_out = {
+            **self._common(),
+            "host": settings.host,
+            "port": str(settings.port),
+            "metrics_port": str(settings.metrics_port),
+        }
+        url = f"http://{_in_url(settings.host)}:{settings.port}/health/ready"
+        return Process("gateway", "gateway", (), self._for("gateway", worked_out), url)
+
+    def services(self) -> list[Process]:
+        """Describe the services, and for runs the worker beside it."""
+        found = []
+        for service in present_services():
+            module, environment = f"services.{service}", self._for_service(service)
+            url = f"http://127.0.0.1:{self._settings.service_port(service)}/health/ready"
+            if service == "runs":
+                found.append(Process("runs work", module, ("work",), environment, None))
+                environment = {**environment, f"{PREFIX}RUNS_SERVE_BACKGROUND": "0"}
+            found.append(Process(service, module, ("serve",), environment, url))
+        return found
+
+    def _for_service(self, service: str) -> dict[str, str]:
+        settings, secrets = self._settings, self._secrets
+        worked_out = {
+            **self._derived_keys(service),
+            **self._common(),
+            "host": "127.0.0.1",
+            "port": str(settings.service_port(service)),
+            "database_url": self._database_url(service),
+            "signing_keys": secrets.signing_keys,
+            "service_admin_password": secrets.service_admin_password,
+        }
+        return self._for(service, worked_out)
+
+    def _common(self) -> dict[str, str]:
+        settings = self._settings
+        broker = settings.broker_url and settings.broker_url.get_secret_value()
+        own = f"http://{_in_url(settings.host)}:{settings.port}"
+        siblings = {}
+        for service in SERVICES:
+            siblings[f"{service}_url"] = f"http://127.0.0.1:{settings.service_port(service)}"
+            given = self._environment.get(f"{PREFIX}{service.upper()}_ASSERTION_KEY")
+            key = given or self._key(assertion_purpose(service))
+            siblings[f"{service}_assertion_key"] = key
+        return {
+            **siblings,
+            "profile": settings.profile,
+            "data_dir": str(settings.directory),
+            "public_url": self._environment.get(f"{PREFIX}PUBLIC_URL", own),
+            "broker_url": broker or self._database_url("bus"),
+            "log_format": "json",  # for the supervisor, which makes it pretty for people
+        }
+
+    def _derived_keys(self, service: str) -> dict[str, str]:
+        """Derive every key that a service's settings name ``<purpose>_key``."""
+        fields = settings_class(service).model_fields
+        return {
+            name: self._key(f"{name.removesuffix('_key')}:{service}")
+            for name, field in fields.items()
+            if name.endswith("_key")
+            and (field.annotation is SecretBytes or KeyBytes in get_args(field.annotation))
+        }
+
+    def _key(self, purpose: str) -> str:
+        return encode_base64url(derive(self._secrets.root, purpose))
+
+    def _for(self, owner: str, worked_out: Mapping[str, str]) -> dict[str, str]:
+        given = self._environment
+        result: dict[str, str] = {name: given[name] for name in _PASSED_ON if name in given}
+        cls = settings_class(owner)
+        for field in cls.model_fields:
+            if field == "root_secret":  # opens everything; only derived keys leave this process
+                continue
+            names = variable_names(cls, field)
+            own = [name for name in names if name.startswith(f"{PREFIX}{owner.upper()}_")]
+            for name in own:
+                if name in given:
+                    result[name] = given[name]
+            if not any(name in result for name in own):
+                if field in worked_out:
+                    result[names[0]] = worked_out[field]
+                else:
+                    result.update({name: given[name] for name in names if name in given})
+        return result
+
+
+def settings_class(owner: str) -> type[Settings]:
+    """Find the settings class of ``gateway`` or of a service: the one its ``settings`` defines."""
+    package = "gateway" if owner == "gateway" else f"services.{owner}"
+    module = import_module(f"{package}.settings")
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Settings)
+        and value.__module__ == module.__name__
+    ]
+    assert len(found) == 1, f"{module.__name__} must define one settings class"
+    return found[0]
+
+
+def present_services() -> list[str]:
+    """List the services that this installation contains, in the order of their ports."""
+    return [
+        service
+        for service in SERVICES
+        if find_spec(f"services.{service}") and find_spec(f"services.{service}.__main__")
+    ]
+
+
+def _in_url(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"[{host}]" if ":" in host else host
