@@ -39,6 +39,9 @@ test: $(VENV)/.dev ## Run every test, on real servers
 test-fast: $(VENV)/.dev ## Run the tests that take no more than a moment
 	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow and not stack and not rabbit"
 
+test-compose: $(VENV)/.dev ## Start docker-compose.yml for real, use it, break it (needs Docker, or root on Debian)
+	@$(PYTHON) -m tests.compose.run
+
 check: $(VENV)/.dev ## Format, lint, types, import rules, architecture
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
