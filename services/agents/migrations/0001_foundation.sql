@@ -1,0 +1,2 @@
+-- include: shared/bus/service.sql
+-- include: shared/idempotency.sql

@@ -1,0 +1,3 @@
+"""Learnings themselves: recorded, listed, read, changed."""
+
+from __future__ import annotations

@@ -1,0 +1,33 @@
+"""Composition root of the runs service: health and metrics, until its surface is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from services.runs.settings import RunsSettings
+from shared import service
+from shared.errors import Unavailable
+
+RETRY_AFTER: Final = 300
+"""Seconds: trying again sooner helps nobody."""
+
+
+def not_built() -> Unavailable:
+    """Say honestly that the surface is not there yet."""
+    return Unavailable("The runs surface is not available yet", retry_after=RETRY_AFTER)
+
+
+SERVICE: Final = service.Service(
+    name="runs",
+    settings=RunsSettings,
+    migrations=Path(__file__).parent / "migrations",
+    unknown_path=not_built,
+)
+
+
+def create_app(settings: RunsSettings) -> ASGIApp:
+    """Make the service's ASGI app."""
+    return service.create_app(SERVICE, settings)
