@@ -7,10 +7,12 @@ import socket
 from collections.abc import Mapping
 from typing import Final
 
+from guildhall.failures import Failure
+
 _POLL: Final = 0.2
 
 
-class PortTaken(Exception):
+class PortTaken(Failure):
     """A port the system needs is in use; the text says which and what to do."""
 
 

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
+from guildhall.failures import Failure
 from shared.secret import derive, encode_base64url
 from shared.settings import SERVICES
 
@@ -40,7 +41,7 @@ _SCRAM_ROUNDS: Final = 4096
 _CLASHES: Final = (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError)
 
 
-class ProvisionError(Exception):
+class ProvisionError(Failure):
     """The server will not do; the text says why and what would help."""
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from guildhall.failures import Failure
 
-class AlreadyRunning(Exception):
+
+class AlreadyRunning(Failure):
     """Another ``guildhall up`` works on this data dir."""
 
 

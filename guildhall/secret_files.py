@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from guildhall.failures import Failure
 from guildhall.settings import CommandSettings
 from shared.secret import decode_base64url, encode_base64url
 
 
-class SecretMissing(Exception):
+class SecretMissing(Failure):
     """Production lacks a secret, or one on disk cannot be used; the text names it."""
 
 
@@ -37,13 +38,14 @@ class Secrets:
     made: frozenset[str]
 
 
-def load_or_make(settings: CommandSettings) -> Secrets:
+def load_or_make(settings: CommandSettings, *, may_make: bool = True) -> Secrets:
     """Take each secret from the environment, else from its file, else make it.
 
     Raises:
-        SecretMissing: production and not given, or a file is damaged.
+        SecretMissing: not given and production, or not ``may_make``; or a file is damaged.
     """
-    folder = SecretFolder(settings.directory / "secrets", may_make=settings.is_development)
+    may_make = may_make and settings.is_development
+    folder = SecretFolder(settings.directory / "secrets", may_make=may_make)
     if settings.root_secret is not None:
         root = settings.root_secret.get_secret_value()
     else:

@@ -16,6 +16,7 @@ from typing import IO, Final
 import httpx
 
 from guildhall import child
+from guildhall.failures import Failure
 from guildhall.log_lines import LogLines
 from guildhall.processes import Process
 
@@ -35,7 +36,7 @@ _LAST_WORDS: Final = 1.0
 _DEATHS_BEFORE_READY: Final = 3
 
 
-class StartFailed(Exception):
+class StartFailed(Failure):
     """A process does not come up; the text holds its last lines."""
 
 

@@ -10,11 +10,10 @@ import asyncio
 import os
 import signal
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from guildhall.databases import given_urls, needed_schemas, prepare
-from guildhall.embedded.place import find_place
-from guildhall.embedded.server import EmbeddedPostgres, PostgresFailed
+from guildhall.databases import embedded, given_urls, needed_schemas, prepare
+from guildhall.failures import Failure
 from guildhall.log_lines import LogLines
 from guildhall.migrations import migrate_all
 from guildhall.ports import wait_until_free
@@ -23,6 +22,9 @@ from guildhall.run_lock import RunLock
 from guildhall.secret_files import Secrets, load_or_make
 from guildhall.settings import CommandSettings
 from guildhall.supervisor import FIRST_BACKOFF, LONGEST_BACKOFF, Supervisor
+
+if TYPE_CHECKING:
+    from guildhall.embedded.server import EmbeddedPostgres
 
 READY_LIMIT: Final = 90.0
 STOP_LIMIT: Final = 16.0
@@ -53,8 +55,7 @@ class Up:
         """Start everything, stay until told to stop, stop everything.
 
         Raises:
-            AlreadyRunning, PortTaken, SecretMissing, PostgresFailed, ProvisionError,
-            MigrationError, StartFailed: what stood in the way; everything is stopped again.
+            Failure, MigrationError: what stood in the way; everything is stopped again.
         """
         started = time.monotonic()
         self._listen_to_signals()
@@ -110,11 +111,11 @@ class Up:
         if set(needed_schemas(self._settings)) <= set(urls):
             return urls
         if given := self._settings.database_url:
-            made = await prepare(given.get_secret_value(), secrets.root, embedded=False)
+            made = await prepare(given.get_secret_value(), secrets.root, is_embedded=False)
             return {**made, **urls}
-        self._server = EmbeddedPostgres(find_place(self._settings.directory))
+        self._server = embedded(self._settings)
         await asyncio.to_thread(self._server.start)
-        return {**await prepare(self._server.url(), secrets.root, embedded=True), **urls}
+        return {**await prepare(self._server.url(), secrets.root, is_embedded=True), **urls}
 
     async def _stay(self) -> None:
         watch = asyncio.create_task(self._keep_database(), name="keep database")
@@ -141,9 +142,7 @@ class Up:
             self._lines.say("postgres ended by itself and is started again", "yellow")
             await asyncio.to_thread(server.start)
             if server.url() != url:
-                raise PostgresFailed(
-                    "PostgreSQL lost its port to another program; start guildhall again."
-                )
+                raise Failure("PostgreSQL lost its port to another program; start guildhall again.")
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, LONGEST_BACKOFF)
 

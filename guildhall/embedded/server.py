@@ -24,6 +24,7 @@ import asyncpg
 
 from guildhall.embedded import launch, leftovers
 from guildhall.embedded.place import Place
+from guildhall.failures import Failure
 
 SUPERUSER: Final = "guildhall"
 START_TIMEOUT: Final = 120.0
@@ -59,11 +60,11 @@ VOLATILE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_write
 """For tests: a crash of the machine may lose everything."""
 
 
-class PostgresFailed(Exception):
+class PostgresFailed(Failure):
     """The server could not be made or started; the text holds the end of its log."""
 
 
-class PostgresInUse(Exception):
+class PostgresInUse(Failure):
     """Another process of ours looks after this cluster."""
 
 
@@ -100,6 +101,11 @@ class EmbeddedPostgres:
         if self._process is None or self._process.poll() is not None:
             return None
         return self._process.pid
+
+    @property
+    def exists(self) -> bool:
+        """Whether the cluster has been made."""
+        return (self.place.data / "PG_VERSION").exists()
 
     def start(self) -> None:
         """Make the cluster if it is new, clear what a killed run left, start, wait until ready.
@@ -157,7 +163,7 @@ class EmbeddedPostgres:
         self._lock = lock
 
     def _make_cluster(self) -> None:
-        if (self.place.data / "PG_VERSION").exists():
+        if self.exists:
             return
         # Made beside and moved into place whole, so that a kill in between leaves no half.
         fresh = self.place.home / "data.new"
