@@ -1,0 +1,148 @@
+"""Accounts on the wire and in rows."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from shared.api import Answer, Body
+
+SHORTEST_PASSWORD: Final = 12
+"""Characters, on the learnings surface (section 3)."""
+
+LONGEST_PASSWORD: Final = 1024
+"""Characters; more would only make hashing a way to keep the service busy."""
+
+LONGEST_TOKEN: Final = 128
+
+
+def _is_address(value: str) -> str:
+    try:
+        # An installation's own network may use names such as ops@intranet.local.
+        validate_email(value, check_deliverability=False, globally_deliverable=False, strict=True)
+    except EmailNotValidError:
+        raise _not_an_address() from None
+    domain = value.rpartition("@")[2]
+    if "." not in domain and domain.lower() != "localhost":
+        raise _not_an_address()
+    return value
+
+
+def _not_an_address() -> PydanticCustomError:
+    return PydanticCustomError("value_error", "value is not a valid email address")
+
+
+def _is_long_enough(value: str) -> str:
+    if len(unicodedata.normalize("NFKC", value)) < SHORTEST_PASSWORD:
+        raise PydanticCustomError(
+            "string_too_short",
+            "a password needs at least {length} characters",
+            {"length": SHORTEST_PASSWORD},
+        )
+    return value
+
+
+def _is_printable(value: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+        raise PydanticCustomError("value_error", "must not contain control characters")
+    return value
+
+
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=254),
+    AfterValidator(_is_address),
+]
+"""An address as typed (RFC 5321, 6531), spaces around it dropped."""
+
+NewPassword = Annotated[
+    str, StringConstraints(max_length=LONGEST_PASSWORD), AfterValidator(_is_long_enough)
+]
+"""A password to be set; its length counts after NFKC."""
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_is_printable),
+]
+"""What a person or a thing is called, on one line."""
+
+
+class Registration(Body):
+    """``POST /v1/auth/register``."""
+
+    email: Email
+    password: NewPassword
+    name: Name
+
+
+class Registered(Answer):
+    """The same for a new address and for a known one (learnings contract, section 3)."""
+
+    id: str
+    email: str
+    verified: bool = False
+
+
+class Verification(Body):
+    """``POST /v1/auth/verify-email``."""
+
+    token: Annotated[str, Field(max_length=LONGEST_TOKEN)]
+
+
+class Verified(Answer):
+    """The address holds now."""
+
+    verified: bool = True
+
+
+class Resend(Body):
+    """``POST /v1/auth/resend-verification``."""
+
+    email: Email
+
+
+class Sent(Answer):
+    """Says nothing about whether there was anything to send."""
+
+    sent: bool = True
+
+
+class User(Answer):
+    """The user object (runs contract, section 3.2), with ``name`` and ``verified`` beside it."""
+
+    id: str
+    email: str
+    role: str
+    created_at: datetime
+    org_id: str | None
+    org_name: str | None
+    name: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of ``auth.account``; ``password_hash`` stays out of every ``repr``."""
+
+    id: str
+    email: str
+    name: str
+    platform_admin: bool
+    active_org_id: str | None
+    verified: bool
+    disabled: bool
+    password_hash: PasswordHash
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PasswordHash:
+    """A stored hash that does not show itself; ``text`` is None where there is none."""
+
+    text: str | None

@@ -1,0 +1,25 @@
+"""What mail is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A plain-text mail to one person."""
+
+    recipient: str
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueLetter:
+    """A letter taken from the queue for one attempt; ``attempts`` counts this one."""
+
+    id: int
+    letter: Letter
+    attempts: int
+    created_at: datetime

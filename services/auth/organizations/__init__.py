@@ -1,0 +1,3 @@
+"""Organizations and their members."""
+
+from __future__ import annotations

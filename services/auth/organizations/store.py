@@ -1,0 +1,128 @@
+"""SQL of organizations and memberships."""
+
+from __future__ import annotations
+
+from services.auth.organizations.models import Organization, OrganizationItem
+from shared.db import Connection, Record
+
+_ITEM = """
+    SELECT o.id, o.name, o.slug, o.plan, o.created_at,
+           (SELECT count(*) FROM auth.membership m WHERE m.org_id = o.id) AS member_count
+      FROM auth.organization o
+"""
+
+_USER = """
+    SELECT a.id, a.email, a.name, a.verified_at IS NOT NULL AS verified, a.platform_admin,
+           a.created_at, m.org_id, m.role
+"""
+
+
+async def insert(connection: Connection, organization: Organization) -> bool:
+    """Add an organization; False when the slug is taken."""
+    inserted = await connection.fetchval(
+        """
+        INSERT INTO auth.organization (id, name, slug) VALUES ($1, $2, $3)
+        ON CONFLICT (slug) DO NOTHING RETURNING true
+        """,
+        organization.id,
+        organization.name,
+        organization.slug,
+    )
+    return bool(inserted)
+
+
+async def insert_membership(connection: Connection, org_id: str, account_id: str, role: str) -> int:
+    """Add a member and give the membership's version."""
+    version: int = await connection.fetchval(
+        """
+        INSERT INTO auth.membership (org_id, account_id, role) VALUES ($1, $2, $3)
+        RETURNING version
+        """,
+        org_id,
+        account_id,
+        role,
+    )
+    return version
+
+
+async def exists(connection: Connection, org_id: str) -> bool:
+    """Tell whether there is such an organization."""
+    found = await connection.fetchval("SELECT true FROM auth.organization WHERE id = $1", org_id)
+    return bool(found)
+
+
+async def list_one(connection: Connection, org_id: str) -> list[OrganizationItem]:
+    """Give the list that an organization's own admin sees."""
+    rows = await connection.fetch(_ITEM + " WHERE o.id = $1", org_id)
+    return [OrganizationItem(**row) for row in rows]
+
+
+async def list_all(connection: Connection, limit: int, offset: int) -> list[OrganizationItem]:
+    """Give a page of all organizations, newest first.
+
+    Reads all tenants: only platform administrators ask, who see every organization.
+    """
+    rows = await connection.fetch(
+        _ITEM + " ORDER BY o.created_at DESC, o.id DESC LIMIT $1 OFFSET $2", limit, offset
+    )
+    return [OrganizationItem(**row) for row in rows]
+
+
+async def count_all(connection: Connection, cap: int) -> int:
+    """Count all organizations, up to a cap."""
+    total: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM auth.organization LIMIT $1) AS some", cap
+    )
+    return total
+
+
+async def list_members(
+    connection: Connection, org_id: str, limit: int, offset: int
+) -> list[Record]:
+    """Give a page of an organization's members, newest first."""
+    return await connection.fetch(
+        _USER
+        + """
+          FROM auth.membership m JOIN auth.account a ON a.id = m.account_id
+         WHERE m.org_id = $1
+         ORDER BY a.created_at DESC, a.id DESC LIMIT $2 OFFSET $3
+        """,
+        org_id,
+        limit,
+        offset,
+    )
+
+
+async def count_members(connection: Connection, org_id: str, cap: int) -> int:
+    """Count an organization's members, up to a cap."""
+    total: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM auth.membership WHERE org_id = $1 LIMIT $2) AS some",
+        org_id,
+        cap,
+    )
+    return total
+
+
+async def list_accounts(connection: Connection, limit: int, offset: int) -> list[Record]:
+    """Give a page of all accounts with the organization that each acts in, newest first.
+
+    Reads all tenants: only platform administrators ask, who see every account.
+    """
+    return await connection.fetch(
+        _USER
+        + """
+          FROM auth.account a
+          LEFT JOIN auth.membership m ON m.org_id = a.active_org_id AND m.account_id = a.id
+         ORDER BY a.created_at DESC, a.id DESC LIMIT $1 OFFSET $2
+        """,
+        limit,
+        offset,
+    )
+
+
+async def count_accounts(connection: Connection, cap: int) -> int:
+    """Count all accounts, up to a cap."""
+    total: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM auth.account LIMIT $1) AS some", cap
+    )
+    return total

@@ -1,0 +1,80 @@
+"""HTTP door of sessions (learnings contract, section 3) and the gateway's question about one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.auth.passwords.operations import Passwords
+from services.auth.sessions import operations
+from services.auth.sessions.models import (
+    KeyCredential,
+    SessionCheck,
+    SessionVerdict,
+    Token,
+    TokenRequest,
+)
+from services.auth.settings import AuthSettings
+from services.auth.signing_keys.operations import KeyRing
+from shared.api import Call, Empty, Operation, Reply
+
+
+async def issue_token(call: Call[TokenRequest, Empty]) -> Token:
+    """``POST /v1/auth/token`` and ``POST /v1/auth/login``."""
+    credential = call.body.credential()
+    keys, issuer = call.resource(KeyRing), call.resource(AuthSettings).public_url
+    if isinstance(credential, KeyCredential):
+        return await operations.exchange_key(call.database, keys, issuer, credential)
+    passwords = call.resource(Passwords)
+    return await operations.sign_in(call.database, passwords, keys, issuer, credential)
+
+
+async def sign_out(call: Call[Empty, Empty]) -> Reply:
+    """``POST /v1/auth/logout``."""
+    await operations.sign_out(call.database, call.principal)
+    return Reply(None)
+
+
+async def check(call: Call[SessionCheck, Empty]) -> SessionVerdict:
+    """``POST /internal/sessions/check``."""
+    return await operations.check(call.database, call.body)
+
+
+def _token(path: str) -> Operation:
+    return Operation(
+        method="POST",
+        path=path,
+        endpoint=issue_token,
+        summary="Exchange email and password, or an API key, for an access token",
+        body=TokenRequest,
+        answer=Token,
+        public=True,
+        no_store=True,
+        errors=(401, 403),
+        tag="Auth",
+    )
+
+
+OPERATIONS: Final = (
+    _token("/v1/auth/token"),
+    _token("/v1/auth/login"),
+    Operation(
+        method="POST",
+        path="/v1/auth/logout",
+        endpoint=sign_out,
+        summary="End the session on every surface",
+        answer=None,
+        status=204,
+        authenticated=True,
+        tag="Auth",
+    ),
+    Operation(
+        method="POST",
+        path="/internal/sessions/check",
+        endpoint=check,
+        summary="Whether the session of a token holds",
+        body=SessionCheck,
+        answer=SessionVerdict,
+        internal=True,
+        no_store=True,
+    ),
+)

@@ -1,0 +1,112 @@
+"""The auth service's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from services.auth.accounts.models import Email
+from shared.secret import decode_base64url
+from shared.settings import ServiceSettings, settings_config
+
+SEED_LENGTH: Final = 32
+MOST_SIGNING_KEYS: Final = 4
+SHORTEST_ADMIN_PASSWORD: Final = 8
+
+
+class AuthSettings(ServiceSettings):
+    """What the auth service reads from the environment."""
+
+    model_config = settings_config("auth")
+    service: ClassVar[str] = "auth"
+
+    public_url: str = Field(
+        "http://127.0.0.1:8000", description="Where clients reach the gateway; the tokens' issuer."
+    )
+    data_dir: Path = Field(Path("var"), description="Where files are kept, mail without SMTP too.")
+    signing_keys: SecretStr = Field(
+        description="Ed25519 seeds (base64url, 32 bytes) that sign tokens, newest first, 1 to 4."
+    )
+    admin_email: Email | None = Field(
+        None, description="The first platform administrator, made at start."
+    )
+    admin_password: SecretStr | None = Field(
+        None, description="The first platform administrator's password, at least 8 characters."
+    )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="The mail server, smtp:// (STARTTLS where offered) or smtps://; without it, "
+        "mail becomes files below data_dir.",
+    )
+    mail_from: str | None = Field(
+        None, description="The sender of mail; no-reply at the public URL's host if absent."
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not value.isascii():
+            raise ValueError("must be http:// or https:// and a host, in ASCII")
+        return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+                raise ValueError("must be smtp:// or smtps:// and a host")
+            _ = parts.port  # raises ValueError when it is no port
+        return value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _are_seeds(cls, value: SecretStr) -> SecretStr:
+        seeds = _seeds(value.get_secret_value())
+        if not 1 <= len(seeds) <= MOST_SIGNING_KEYS:
+            raise ValueError(f"must hold 1 to {MOST_SIGNING_KEYS} seeds")
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("must not hold a seed twice")
+        return value
+
+    @model_validator(mode="after")
+    def _administrator_is_whole(self) -> Self:
+        if (self.admin_email is None) != (self.admin_password is None):
+            raise ValueError("admin_email and admin_password must be given together")
+        if (
+            self.admin_password is not None
+            and len(self.admin_password.get_secret_value()) < SHORTEST_ADMIN_PASSWORD
+        ):
+            raise ValueError(f"admin_password needs {SHORTEST_ADMIN_PASSWORD} characters or more")
+        return self
+
+    def seeds(self) -> tuple[bytes, ...]:
+        """Give the seeds of the signing keys, newest first."""
+        return _seeds(self.signing_keys.get_secret_value())
+
+    @property
+    def host_name(self) -> str:
+        """The host of the public URL, by which the service names itself to mail servers."""
+        return urlsplit(self.public_url).hostname or "localhost"
+
+    @property
+    def sender(self) -> str:
+        """The ``From`` of mail."""
+        return self.mail_from or f"Guildhall <no-reply@{self.host_name}>"
+
+
+def _seeds(text: str) -> tuple[bytes, ...]:
+    seeds = []
+    for word in text.replace(",", " ").split():
+        try:
+            seed = decode_base64url(word)
+        except ValueError:
+            raise ValueError("must be base64url without padding") from None
+        if len(seed) != SEED_LENGTH:
+            raise ValueError(f"each seed must have {SEED_LENGTH} bytes")
+        seeds.append(seed)
+    return tuple(seeds)
