@@ -37,19 +37,22 @@ class Account:
     uid: int
     gid: int
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command as this user, in the root folder, and give its outcome."""
-        return subprocess.run(  # noqa: S603 - callers pass fixed commands
-            command,
-            user=self.uid,
-            group=self.gid,
-            extra_groups=[],
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
+    def succeeds_in(self, *command: str) -> bool:
+        """Whether this user can run a command, from the root folder, and it ends well."""
+        try:
+            done = subprocess.run(  # noqa: S603 - callers pass fixed commands
+                command,
+                user=self.uid,
+                group=self.gid,
+                extra_groups=[],
+                cwd="/",
+                capture_output=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except PermissionError:
+            return False
+        return done.returncode == 0
 
 
 def server_account(data: Path) -> Account | None:

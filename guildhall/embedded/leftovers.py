@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ import psutil
 
 _PATIENCE: Final = 10.0
 """Seconds a server gets for each way of being asked to end."""
+
+_POLL: Final = 0.02
 
 
 def running(cluster_name: str) -> list[psutil.Process]:
@@ -45,7 +48,8 @@ def clear(data: Path, cluster_name: str) -> None:
     for process in running(cluster_name):
         # Without a postmaster a backend serves nobody and holds the shared memory.
         _signal(process, signal.SIGKILL)
-    psutil.wait_procs(running(cluster_name), timeout=_PATIENCE)
+    for process in running(cluster_name):
+        _ended(process)
     _disarm(data)
 
 
@@ -53,11 +57,22 @@ def end(master: psutil.Process) -> None:
     """Stop a postmaster: fast, then at once, then by force."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         _signal(master, number)
+        if _ended(master):
+            return
+
+
+def _ended(process: psutil.Process) -> bool:
+    """Wait for the end of a process; whether it came in time."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
         try:
-            master.wait(_PATIENCE)
-        except psutil.TimeoutExpired:
-            continue
-        return
+            # In a container nobody may reap it; a zombie holds nothing any more.
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(_POLL)
+    return False
 
 
 def _disarm(data: Path) -> None:

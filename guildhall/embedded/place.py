@@ -111,7 +111,7 @@ def _home(data_dir: Path, state_root: Path) -> Path:
 
 def _programs(account: Account | None, state_root: Path) -> Path:
     programs = wheel_programs()
-    if account is None or account.run(str(programs / "postgres"), "--version").returncode == 0:
+    if account is None or account.succeeds_in(str(programs / "postgres"), "--version"):
         return programs
     return _copied(programs, state_root)
 
@@ -144,7 +144,7 @@ def _copied(programs: Path, state_root: Path) -> Path:
 
 
 def _may_enter(account: Account, folder: Path) -> bool:
-    return account.run("/bin/sh", "-c", 'cd "$1"', "sh", str(folder)).returncode == 0
+    return account.succeeds_in("/bin/sh", "-c", 'cd "$1"', "sh", str(folder))
 
 
 def _make_open(folder: Path) -> None:

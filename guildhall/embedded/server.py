@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Final
 
@@ -58,6 +59,11 @@ SETTINGS: Final = {
 
 VOLATILE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For tests: a crash of the machine may lose everything."""
+
+
+# Linux sends the parent-death signal when the thread that forked ends, not the process. So one
+# thread, which lives as long as we do, forks for whichever thread calls.
+_LAUNCHER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="postgres launcher")
 
 
 class PostgresFailed(Failure):
@@ -204,7 +210,8 @@ class EmbeddedPostgres:
         settings = {**self._settings, "port": str(self.port)}
         arguments = [f"-c{name}={value}" for name, value in settings.items()]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program and paths
+            self._process = _LAUNCHER.submit(
+                subprocess.Popen,
                 self._as_server("postgres", "-D", str(self.place.data), *arguments),
                 cwd=self.place.home,
                 env=_ENVIRONMENT,
@@ -212,7 +219,7 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal is for us alone
-            )
+            ).result()
         deadline = time.monotonic() + START_TIMEOUT
         while self._process.poll() is None:
             if asyncio.run(_answers(self.url())):
