@@ -118,10 +118,10 @@ class System:
             raise StepFailed(f"RabbitMQ has no metric {name}")
         return sum(map(int, values))
 
-    def query(self, sql: str) -> str:
-        """Ask the database as its administrator, and give the plain answer."""
+    def count(self, sql: str) -> int:
+        """Ask the database for a number, as its administrator."""
         words = ("psql", "--username=postgres", "--dbname=guildhall", "-tAc", sql)
-        return self.execute("postgres", *words).strip()
+        return int(self.execute("postgres", *words))
 
     def mails(self) -> str:
         """Give every mail that was sent, one after the other."""
