@@ -15,10 +15,9 @@ import http.client
 import socket
 import struct
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 TIMEOUT: Final = 3.0
 """Seconds that the whole probe may wait for an answer."""
@@ -29,18 +28,18 @@ _CONNECTIONS: Final = Path("/proc/net/tcp")
 
 def answers(url: str) -> str | None:
     """Say why ``url`` does not answer 200 within the timeout, or None if it does."""
-    if not url.startswith("http://"):
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
         return f"{url} is not an http:// address"
-    # An own opener, because a proxy of the environment must not stand between us and ourselves.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    # Not urllib.request, which takes twice the CPU to import, and proxies from the environment.
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
     try:
-        with opener.open(url, timeout=TIMEOUT) as response:
-            status: int = response.status
-    except urllib.error.HTTPError as error:
-        status = error.code
-        error.close()
+        connection.request("GET", parts.path or "/")
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return f"{url} does not answer: {error}"
+    finally:
+        connection.close()
     return None if status == 200 else f"{url} answers {status}"
 
 
