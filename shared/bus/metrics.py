@@ -25,5 +25,7 @@ OUTBOX_DEPTH = Gauge(
     "guildhall_bus_outbox_depth", "Events not yet published, counted up to 10,000", ["publisher"]
 )
 PARKED_NOW = Gauge(
-    "guildhall_bus_parked_waiting", "Events parked and waiting for a person, up to 10,000", ["service"]
+    "guildhall_bus_parked_waiting",
+    "Events parked and waiting for a person, up to 10,000",
+    ["service"],
 )

@@ -26,13 +26,7 @@ from shared.bus import postgres_sql as sql
 from shared.bus.events import Message
 from shared.bus.postgres_bell import Bell
 from shared.bus.tasks import cancel
-from shared.bus.transport import (
-    QUEUE_NAME_LENGTH,
-    BusUnavailable,
-    Deliveries,
-    Delivery,
-    backoff,
-)
+from shared.bus.transport import BusUnavailable, DeclaredQueue, Deliveries, Delivery, backoff
 from shared.db import Connection, Database
 from shared.errors import Unavailable
 from shared.log import get_logger
@@ -40,7 +34,7 @@ from shared.log import get_logger
 PUBLISH_TIMEOUT: Final = 10.0
 """Seconds until a publication that is not committed counts as failed."""
 
-CLOSE_TIMEOUT: Final = 5.0
+CLOSE_TIMEOUT: Final = 3.0
 """Seconds that closing may spend on settling and giving back."""
 
 POOL_SIZE: Final = 4
@@ -51,20 +45,11 @@ BROADCAST_LIFE: Final = 60.0
 log = get_logger()
 
 
-@dataclass(slots=True)
-class _Queue:
-    """A queue as this process declared it; ``name`` is what the tables call it."""
-
-    name: str
-    broadcast: bool
-    kinds: set[str]
-
-
 @dataclass(eq=False, slots=True)
 class _Consumption:
     """One ``consume`` under way."""
 
-    queue: _Queue
+    queue: DeclaredQueue
     prefetch: int
     on_gap: Callable[[], None] | None
     deliveries: Deliveries = field(default_factory=Deliveries)
@@ -143,7 +128,7 @@ class PostgresTransport:
         self._statement_cache = statement_cache
         self._database: Database | None = None
         self._connecting = asyncio.Lock()
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[str, DeclaredQueue] = {}
         self._consumptions: set[_Consumption] = set()
         self._acked: list[int] = []
         self._ack_bell = asyncio.Event()
@@ -156,12 +141,10 @@ class PostgresTransport:
 
     async def declare(self, queue: str, kinds: Sequence[str], *, broadcast: bool = False) -> None:
         """See ``Transport.declare``."""
-        if len(queue) > QUEUE_NAME_LENGTH:
-            raise ValueError(f"{queue}: a queue's name has at most {QUEUE_NAME_LENGTH} characters")
         known = self._queues.get(queue)
         if known is None:
             name = f"{queue}.{secrets.token_hex(6)}" if broadcast else queue
-            known = _Queue(name, broadcast, set())
+            known = DeclaredQueue(name, broadcast)
         known.kinds.update(kinds)
         await self._write(known)
         self._queues[queue] = known
@@ -258,7 +241,7 @@ class PostgresTransport:
         async with self._database.connection() as connection:
             yield connection
 
-    async def _write(self, queue: _Queue) -> None:
+    async def _write(self, queue: DeclaredQueue) -> None:
         life = BROADCAST_LIFE if queue.broadcast else None
         await self.execute(sql.DECLARE, queue.name, sorted(queue.kinds), life)
 

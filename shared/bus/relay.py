@@ -68,7 +68,7 @@ class Relay:
         self._stopping.clear()
         self._task = asyncio.create_task(self._run(), name=f"relay {self._schema}")
 
-    async def stop(self, grace: float = 10.0) -> None:
+    async def stop(self, grace: float = 3.0) -> None:
         """Finish the batch in hand, at most ``grace`` seconds, then end."""
         if self._task is None:
             return

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -111,6 +112,19 @@ class Transport(Protocol):
         """Settle what is settled, give back the rest, disconnect. Takes at most some seconds."""
 
 
+@dataclass(slots=True)
+class DeclaredQueue:
+    """What ``declare`` was told, to be told again to a server that has forgotten it."""
+
+    name: str
+    broadcast: bool
+    kinds: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if len(self.name) > QUEUE_NAME_LENGTH:
+            raise ValueError(f"a queue's name has at most {QUEUE_NAME_LENGTH} characters")
+
+
 class Deliveries:
     """The iterator that ``consume`` yields: a buffer bounded by the prefetch."""
 
@@ -145,7 +159,7 @@ async def connect(url: str) -> Transport:
     scheme = urlsplit(url).scheme
     # Imported here, so that a process pays memory only for the transport it uses.
     if scheme in ("amqp", "amqps"):
-        from shared.bus.rabbit import RabbitTransport
+        from shared.bus.rabbit_transport import RabbitTransport
 
         return RabbitTransport(url)
     if scheme in ("postgres", "postgresql"):

@@ -110,7 +110,7 @@ class Worker:
         ]
         self._tasks.append(asyncio.create_task(self._upkeep(), name=f"upkeep {self._schema}"))
 
-    async def stop(self, grace: float = 10.0) -> None:
+    async def stop(self, grace: float = 5.0) -> None:
         """Take nothing new, finish what is in hand within ``grace`` seconds, give the rest back."""
         self._stopping.set()
         for task in self._idle:
