@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from services.learnings.app import SERVICE
+from shared import VERSION
+from shared.principal import ANONYMOUS
+from tests.services.learnings.conftest import Tenant
+from tests.support.door import door_to
+from tests.support.postgres import DatabaseUrls
+from tests.support.service import client_of, settings_for
+
+
+async def test_anybody_may_ask_for_health(tenant: Tenant) -> None:
+    anonymous = Tenant(tenant.client, ANONYMOUS)
+    answer = await anonymous.send("GET", "/v1/health")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "version": VERSION}
+
+
+async def test_without_its_database_the_service_says_so_and_recovers(urls: DatabaseUrls) -> None:
+    async with door_to(urls) as (door, through):
+        settings = settings_for(SERVICE, through, GUILDHALL_SERVE_BACKGROUND=False)
+        async with client_of(SERVICE, settings) as client:
+            tenant = Tenant(client)
+            made = await tenant.record()
+            await door.shut()
+            health = await tenant.send("GET", "/v1/health")
+            assert health.status_code == 503
+            assert health.json()["status"] == "error"
+            assert health.json()["version"] == VERSION
+            assert health.headers["retry-after"]
+            for method in ("GET", "POST"):
+                refused = await tenant.send(method, "/v1/learnings", json={"summary": "s"})
+                assert refused.status_code == 503
+                assert set(refused.json()) == {"detail"}
+            ready = await client.get("/health/ready")
+            assert (ready.status_code, ready.json()["checks"]["database"]) == (503, False)
+            await door.open()
+            assert (await tenant.send("GET", "/v1/health")).status_code == 200
+            assert (await tenant.list())["items"] == [made]

@@ -1,0 +1,118 @@
+"""No route of any service answers a request that the gateway did not introduce."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from shared.principal import ANONYMOUS, ASSERTION_HEADER, sign_assertion
+from shared.secret import encode_base64url
+from shared.service import Service
+from shared.settings import SERVICES
+from tests.support.postgres import DatabaseServer
+from tests.support.service import ASSERTION_KEY, asserting, client_of, person, settings_for
+
+Factory = pytest.TempPathFactory
+
+OWN = {"/health", "/health/ready", "/metrics"}
+
+
+def service_named(name: str) -> Service:
+    declared = importlib.import_module(f"services.{name}.app").SERVICE
+    assert isinstance(declared, Service)
+    return declared
+
+
+def routes_of(service: Service) -> list[tuple[str, str]]:
+    """Every method and path of a service, and some that it does not have."""
+    rows = [(row.method, re.sub(r"{\w+}", "x", row.path)) for row in service.operations]
+    strangers = ["/", "/nothing", "/v1/nothing", "/api/v1/x", "/api/x", "/api/v0/x", "/socket/x"]
+    return [*rows, ("GET", "/internal/openapi.json"), *(("GET", path) for path in strangers)]
+
+
+@pytest.fixture(scope="module", params=SERVICES)
+async def running(
+    request: pytest.FixtureRequest, database_server: DatabaseServer, tmp_path_factory: Factory
+) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
+    service = service_named(request.param)
+    own = {
+        "GUILDHALL_SERVE_BACKGROUND": False,
+        "GUILDHALL_SIGNING_KEYS": encode_base64url(bytes(32)),
+        "GUILDHALL_DATA_DIR": tmp_path_factory.mktemp(service.name),
+    }
+    async with database_server.clone() as urls:
+        settings = settings_for(service, urls, **own)
+        async with client_of(service, settings) as client:
+            yield service, client
+
+
+def forged(service: str) -> dict[str, str]:
+    """Assertions that must not hold, by what is wrong with them."""
+    me, now = person(), time.time()
+    good = sign_assertion(ASSERTION_KEY, service, me, now)
+    payload, _, mac = good.partition(".")
+    other = sign_assertion(ASSERTION_KEY, service, person(org="org_two"), now)
+    return {
+        "missing": "",
+        "expired": sign_assertion(ASSERTION_KEY, service, me, now - 31),
+        "from the future": sign_assertion(ASSERTION_KEY, service, me, now + 60),
+        "another key": sign_assertion(bytes(32), service, me, now),
+        "another service": sign_assertion(ASSERTION_KEY, f"not-{service}", me, now),
+        "another payload": f"{other.partition('.')[0]}.{mac}",
+        "cut": payload,
+        "padded": good + "=",
+        "nonsense": "not.an.assertion",
+        "no ascii": "ä.ö",
+    }
+
+
+async def test_without_a_valid_assertion_every_route_is_closed(
+    running: tuple[Service, httpx.AsyncClient],
+) -> None:
+    service, client = running
+    for reason, assertion in forged(service.name).items():
+        headers = {ASSERTION_HEADER: assertion.encode("latin-1")} if assertion else {}
+        for method, path in routes_of(service):
+            answer = await client.request(method, path, headers=headers)
+            assert answer.status_code == 401, (reason, method, path, answer.text)
+            assert answer.json()
+            assert answer.headers["www-authenticate"]
+
+
+async def test_who_shows_no_credential_reaches_public_routes_only(
+    running: tuple[Service, httpx.AsyncClient],
+) -> None:
+    service, client = running
+    for row in service.operations:
+        if row.public:
+            continue
+        path = re.sub(r"{\w+}", "x", row.path)
+        answer = await client.request(
+            row.method, path, headers=asserting(service.name, ANONYMOUS)
+        )
+        assert answer.status_code == 401, (row.method, path, answer.text)
+
+
+async def test_people_do_not_reach_internal_routes(
+    running: tuple[Service, httpx.AsyncClient],
+) -> None:
+    service, client = running
+    for row in service.operations:
+        if row.internal:
+            answer = await client.request(
+                row.method, row.path, headers=asserting(service.name, person())
+            )
+            assert answer.status_code == 401, (row.method, row.path)
+
+
+async def test_its_own_health_and_metrics_need_nothing(
+    running: tuple[Service, httpx.AsyncClient],
+) -> None:
+    _, client = running
+    for path in OWN:
+        assert (await client.get(path)).status_code == 200
