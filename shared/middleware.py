@@ -117,8 +117,11 @@ class ErrorBoundary:
             return
         except Exception as raised:
             error = as_service_error(raised)
-            if error.status >= Internal.status:
+            if isinstance(error, Internal):
                 log.error("request failed", route=_template(scope), exc_info=raised)
+            elif error.status >= Internal.status:
+                # Raised on purpose, and its cause was logged where it was met.
+                log.warning("request refused", route=_template(scope), status=error.status)
             if started:
                 # Half an answer is out: only breaking the connection tells the client so.
                 raise
