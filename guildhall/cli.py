@@ -47,13 +47,13 @@ def up() -> None:
     Without GUILDHALL_DATABASE_URL it brings its own PostgreSQL. Everything is kept in the data
     dir (GUILDHALL_DATA_DIR, default var/); delete that to begin anew.
     """
-    from guildhall.log_lines import LogLines
+    from guildhall.log_lines import LogLines, Screen
     from guildhall.up import Up
 
     settings = _settings()
 
     async def run() -> None:
-        await Up(settings, LogLines(Console())).run()
+        await Up(settings, LogLines(Screen())).run()
 
     _run(run())
 

@@ -14,13 +14,21 @@ _OWN_FIELDS: Final = frozenset({"event", "level", "timestamp", "process", "excep
 _WIDTH: Final = 9
 
 
+class Screen(Console):
+    """A console that falls silent when its reader goes, where rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on without writing."""
+        self.quiet = True
+
+
 class LogLines:
     """Prints lines with the name of the process in front, each process in its own colour.
 
     ``recent`` keeps the last lines of each process, for telling why it would not start.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Screen) -> None:
         self._console = console
         self._names: list[str] = []
         self.recent: dict[str, list[str]] = {}
@@ -42,10 +50,7 @@ class LogLines:
         self._print(Text(message, style=style))
 
     def _print(self, text: Text) -> None:
-        try:
-            self._console.print(text, soft_wrap=True, highlight=False)
-        except OSError:  # whoever read us has gone; the system goes on
-            return
+        self._console.print(text, soft_wrap=True, highlight=False)
 
 
 def _readable(line: str) -> Text:

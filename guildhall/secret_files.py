@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from guildhall.failures import Failure
@@ -32,9 +32,9 @@ class Secrets:
         made: which of them this call has made, by file name: the moment to tell a person.
     """
 
-    root: bytes
-    signing_keys: str
-    service_admin_password: str
+    root: bytes = field(repr=False)
+    signing_keys: str = field(repr=False)
+    service_admin_password: str = field(repr=False)
     made: frozenset[str]
 
 

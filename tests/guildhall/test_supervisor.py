@@ -13,10 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from rich.console import Console
 
 from guildhall import child, supervisor
-from guildhall.log_lines import LogLines
+from guildhall.log_lines import LogLines, Screen
 from guildhall.processes import Process
 from guildhall.supervisor import StartFailed, Supervised, Supervisor
 from tests.guildhall.waiting import until
@@ -41,7 +40,7 @@ class Output:
 
     def __init__(self) -> None:
         self._file = io.StringIO()
-        self.lines = LogLines(Console(file=self._file, force_terminal=False, width=200))
+        self.lines = LogLines(Screen(file=self._file, force_terminal=False, width=200))
 
     @property
     def text(self) -> str:
