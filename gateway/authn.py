@@ -1,0 +1,237 @@
+"""The authenticators: each says Principal, *not mine*, or *refused*, or that auth must be asked.
+
+*Not mine* is not *refused*: the first lets the next authenticator look, the second ends it. None
+of them asks auth about a token whose signature does not hold, nor about a text that cannot be one
+of our keys, so that noise costs auth nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from gateway.auth_client import AuthClient
+from gateway.credentials import (
+    LIFE,
+    REFUSAL_LIFE,
+    Credential,
+    Credentials,
+    Finding,
+    Question,
+    Refused,
+)
+from gateway.signing_keys import SigningKeys
+from shared.errors import Unavailable
+from shared.principal import Kind, Principal
+from shared.tokens import MAX_LENGTH, Claims, InvalidToken, verify
+
+_JWT: Final = re.compile(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
+_API_KEY: Final = re.compile(r"(?:trw_live_|trw_dk_|tw_)[A-Za-z0-9_-]+")
+_MAX_KEY: Final = 128
+
+KEY_SESSION: Final = "key_"
+"""How the ``sid`` of a token bought with an API key begins: it is that key's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotMine:
+    """The credential is of no kind that the authenticator understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The credential may hold; auth must be asked."""
+
+    digest: bytes
+    question: Question
+
+
+NOT_MINE: Final = NotMine()
+
+
+class Authenticator(Protocol):
+    """One way to show who is calling."""
+
+    name: str
+
+    def authenticate(self, token: str, digest: bytes) -> Ask | Refused | NotMine:
+        """Judge a bearer token that is not remembered.
+
+        Raises:
+            Unavailable: it cannot be judged now.
+        """
+
+
+class JwtAuthenticator:
+    """Access tokens: the signature first, then auth's word on the session.
+
+    Args:
+        auth: whom to ask.
+        keys: the public keys.
+        issuer: whose tokens hold here.
+        clock: seconds, only going forward.
+        wall: Unix seconds.
+    """
+
+    name = "jwt"
+
+    def __init__(
+        self,
+        auth: AuthClient,
+        keys: SigningKeys,
+        issuer: str,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._auth = auth
+        self._keys = keys
+        self._issuer = issuer
+        self._clock = clock
+        self._wall = wall
+
+    def authenticate(self, token: str, digest: bytes) -> Ask | Refused | NotMine:
+        """Judge a bearer token; see ``Authenticator``."""
+        if len(token) > MAX_LENGTH or not _JWT.fullmatch(token):
+            return NOT_MINE
+        try:
+            claims = verify(token, self._keys.current, self._issuer, self._wall())
+        except InvalidToken as error:
+            if not self._keys.is_loaded and error.reason == "unknown key":
+                raise Unavailable(retry_after=1) from None
+            return Refused(f"jwt: {error.reason}")
+        return Ask(digest, lambda: self._ask(claims))
+
+    async def _ask(self, claims: Claims) -> Finding:
+        started = self._clock()
+        account = claims.account or claims.sub
+        standing = await self._auth.check_session(claims.sid, account, claims.org)
+        tags = tuple({claims.sid, claims.sub, account})
+        if not standing.active:
+            return Refused("jwt: session over", started + REFUSAL_LIFE, tags)
+        principal = Principal(
+            kind=_kind(claims),
+            subject=claims.sid if claims.sid.startswith(KEY_SESSION) else claims.sub,
+            org=claims.org,
+            role=standing.role,
+            scopes=_narrowed(claims.scopes, standing.scopes),
+            session=claims.sid,
+            account=account if account.startswith("usr_") else "",
+        )
+        left = claims.exp - self._wall()
+        return Credential(self.name, principal, started + min(LIFE, left), tags)
+
+
+def _kind(claims: Claims) -> Kind:
+    # A token bought with a key may do what the key may: no admin routes (learnings, section 2).
+    if claims.sid.startswith(KEY_SESSION):
+        return Kind.API_KEY
+    return Kind.USER if claims.sub.startswith("usr_") else Kind.SERVICE_ACCOUNT
+
+
+def _narrowed(wanted: tuple[str, ...] | None, granted: tuple[str, ...]) -> tuple[str, ...]:
+    """Cut a token's scopes down to what its session has now."""
+    if wanted is None or "*" in wanted:
+        return granted
+    return wanted if "*" in granted else tuple(scope for scope in wanted if scope in granted)
+
+
+class ApiKeyAuthenticator:
+    """API keys (``trw_live_…``, ``trw_dk_…``, ``tw_…``): auth knows them by their SHA-256.
+
+    Args:
+        auth: whom to ask.
+        clock: seconds, only going forward.
+        wall: Unix seconds.
+    """
+
+    name = "api_key"
+
+    def __init__(
+        self,
+        auth: AuthClient,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._auth = auth
+        self._clock = clock
+        self._wall = wall
+
+    def authenticate(self, token: str, digest: bytes) -> Ask | Refused | NotMine:
+        """Judge a bearer token; see ``Authenticator``."""
+        if len(token) > _MAX_KEY or not _API_KEY.fullmatch(token):
+            return NOT_MINE
+        return Ask(digest, lambda: self._ask(digest))
+
+    async def _ask(self, digest: bytes) -> Finding:
+        started = self._clock()
+        standing = await self._auth.check_key(digest.hex())
+        tags = tuple(tag for tag in (standing.key_id, standing.account_id) if tag)
+        left = LIFE if standing.expires_at is None else standing.expires_at - self._wall()
+        if not standing.active or not standing.key_id or left <= 0:
+            return Refused("api key: unknown or revoked", started + REFUSAL_LIFE, tags)
+        principal = Principal(
+            kind=Kind.API_KEY,
+            subject=standing.key_id,
+            org=standing.org_id or "",
+            role=standing.role or "",
+            scopes=standing.scopes,
+            session=standing.key_id,
+            account=standing.account_id or "",
+        )
+        return Credential(self.name, principal, started + min(LIFE, left), tags)
+
+
+class Bearer:
+    """Judges bearer tokens for a row: memory first, then the row's authenticators in order.
+
+    Args:
+        credentials: the memory.
+        authenticators: those that exist, by name.
+    """
+
+    def __init__(
+        self, credentials: Credentials, authenticators: Mapping[str, Authenticator]
+    ) -> None:
+        self._credentials = credentials
+        self._authenticators = dict(authenticators)
+
+    def judge(
+        self, token: bytes, names: tuple[str, ...], now: float
+    ) -> Credential | Refused | NotMine | Ask:
+        """Judge a token.
+
+        Args:
+            token: as it was sent.
+            names: the row's authenticators.
+            now: seconds of the forward-going clock.
+
+        Raises:
+            Unavailable: it cannot be judged now.
+        """
+        digest = hashlib.sha256(token).digest()
+        known = self._credentials.find(digest, now)
+        if known is not None:
+            if isinstance(known, Refused) or known.authenticator in names:
+                return known
+            return NOT_MINE
+        try:
+            text = token.decode("ascii")
+        except UnicodeDecodeError:
+            return NOT_MINE
+        for name in names:
+            found = self._authenticators[name].authenticate(text, digest)
+            if not isinstance(found, NotMine):
+                return found
+        return NOT_MINE
+
+    async def ask(self, ask: Ask) -> Finding:
+        """Ask auth.
+
+        Raises:
+            Unavailable: no answer.
+        """
+        return await self._credentials.learn(ask.digest, ask.question)

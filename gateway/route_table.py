@@ -1,0 +1,277 @@
+"""The route table: which service owns which path, and what the gateway asks of a caller there.
+
+The longest prefix wins, compared segment by segment: ``/api/teams`` covers ``/api/teams/x`` but not
+``/api/teamsters``. The table is checked when it is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.rate_limit import CLASSES
+from shared.settings import SERVICES
+from shared.surfaces import Surface, surface_of
+
+DEFAULT_BODY_LIMIT: Final = 2_000_000
+TEAMS_BODY_LIMIT: Final = 256_000
+"""Bytes; teams contract, section 2."""
+
+BEARER: Final = ("jwt", "api_key")
+"""A bearer token: an access token or an API key."""
+
+AUTHENTICATORS: Final = frozenset(BEARER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What holds for all paths under a prefix.
+
+    Attributes:
+        prefix: without a trailing slash.
+        upstream: the service that owns it.
+        surface: whose dialect the gateway's own errors speak there.
+        authenticators: which credentials are understood, asked in order.
+        rate_class: of ``gateway.rate_limit``.
+        body_limit: bytes.
+        is_public: whether every operation there is open to callers without a credential, because
+            the service itself decides (pages, sessions, signatures).
+        takes_query_token: whether a credential may stand in the query as ``token``.
+        is_socket: whether it is spoken to by WebSocket.
+    """
+
+    prefix: str
+    upstream: str
+    surface: Surface
+    authenticators: tuple[str, ...] = BEARER
+    rate_class: str
+    body_limit: int = DEFAULT_BODY_LIMIT
+    is_public: bool = False
+    takes_query_token: bool = False
+    is_socket: bool = False
+    template: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "template", self.prefix.encode())
+
+
+def _row(prefix: str, upstream: str, rate_class: str, **more: object) -> Row:
+    return Row(
+        prefix=prefix,
+        upstream=upstream,
+        surface=surface_of(prefix),
+        rate_class=rate_class,
+        **more,  # type: ignore[arg-type]  # each is a field of Row, checked by the tests
+    )
+
+
+def _rows(upstream: str, rate_class: str, *prefixes: str, **more: object) -> list[Row]:
+    return [_row(prefix, upstream, rate_class, **more) for prefix in prefixes]
+
+
+TABLE: Final[tuple[Row, ...]] = (
+    # The learnings surface.
+    *_rows("auth", "auth", "/v1/auth", "/v1/waitlist"),
+    _row("/v1/auth/device/token", "auth", "device"),
+    *_rows(
+        "auth",
+        "learnings",
+        "/v1/admin/users",
+        "/v1/admin/organizations",
+        "/v1/admin/waitlist",
+        "/v1/admin/audit-events",
+        "/v1/admin/stats",
+    ),
+    _row("/v1", "learnings", "learnings"),
+    *_rows("learnings", "sync", "/v1/sync", "/v1/intel"),
+    _row("/v1/telemetry", "learnings", "telemetry"),
+    _row("/v1/health", "learnings", "health"),
+    # The runs surface.
+    _row("/api/v1/auth", "auth", "runs"),
+    *_rows(
+        "auth",
+        "auth",
+        "/api/v1/auth/login",
+        "/api/v1/auth/setup",
+        "/api/v1/auth/signup",
+        "/api/v1/auth/accept-invite",
+    ),
+    _row("/api/v1", "runs", "runs"),
+    _row("/api/v1/artifacts", "runs", "runs", takes_query_token=True),
+    _row("/api/v1/health", "runs", "health"),
+    # The agents surface.
+    *_rows(
+        "auth",
+        "agents",
+        "/api/v0/auth",
+        "/api/v0/service-accounts",
+        "/api/v0/roles",
+        "/api/v0/role-bindings",
+    ),
+    *_rows(
+        "auth",
+        "auth",
+        "/api/v0/auth/internal",
+        "/api/v0/auth/login",
+        "/api/v0/auth/external",
+    ),
+    _row("/api/v0", "agents", "agents"),
+    _row("/api/v0/health", "agents", "health"),
+    # The teams surface. Signatures and web sessions are looked at by the service itself.
+    *_rows(
+        "teams",
+        "teams",
+        "/api/teams",
+        "/api/join",
+        "/api/token",
+        "/api/account/teams",
+        "/api/account/reassociate",
+        body_limit=TEAMS_BODY_LIMIT,
+        is_public=True,
+    ),
+    *_rows(
+        "auth",
+        "teams",
+        "/api/account",
+        "/api/auth",
+        body_limit=TEAMS_BODY_LIMIT,
+        is_public=True,
+    ),
+    _row("/socket", "teams", "teams", is_public=True, is_socket=True),
+    # Pages, which carry a web session of their own.
+    *_rows(
+        "auth",
+        "pages",
+        "/device",
+        "/auth",
+        "/users",
+        "/dashboard",
+        authenticators=(),
+        is_public=True,
+    ),
+    *_rows(
+        "teams",
+        "pages",
+        "/new",
+        "/invite",
+        "/teams",
+        "/t",
+        authenticators=(),
+        is_public=True,
+    ),
+    _row("/.well-known/jwks.json", "auth", "pages", authenticators=(), is_public=True),
+)
+
+OPERATIONS_WITHOUT_CREDENTIAL: Final[tuple[tuple[str, str], ...]] = (
+    # Learnings contract, sections 3 and 4.
+    ("POST", "/v1/auth/token"),
+    ("POST", "/v1/auth/login"),
+    ("POST", "/v1/auth/register"),
+    ("POST", "/v1/auth/verify-email"),
+    ("POST", "/v1/auth/resend-verification"),
+    ("POST", "/v1/auth/forgot-password"),
+    ("POST", "/v1/auth/request-password-reset"),
+    ("POST", "/v1/auth/reset-password"),
+    ("POST", "/v1/auth/2fa/verify"),
+    ("POST", "/v1/auth/device/code"),
+    ("POST", "/v1/auth/device/token"),
+    ("POST", "/v1/waitlist"),
+    ("GET", "/v1/health"),
+    ("GET", "/v1/releases/latest"),
+    ("GET", "/v1/releases/{version}/artifact"),
+    ("POST", "/v1/proprietary/entitlement"),
+    # Runs contract, section 2.
+    ("GET", "/api/v1/health"),
+    ("GET", "/api/v1/health/ready"),
+    ("POST", "/api/v1/auth/login"),
+    ("GET", "/api/v1/auth/setup"),
+    ("POST", "/api/v1/auth/setup"),
+    ("POST", "/api/v1/auth/signup"),
+    ("POST", "/api/v1/auth/accept-invite"),
+    # Agents contract, section 2.
+    ("GET", "/api/v0/health"),
+    ("GET", "/api/v0/version"),
+    ("POST", "/api/v0/auth/internal"),
+    ("POST", "/api/v0/auth/login"),
+    ("POST", "/api/v0/auth/external"),
+)
+"""The public operations of rows that otherwise ask for a credential; HEAD goes with GET."""
+
+
+class _Node:
+    __slots__ = ("children", "row")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.row: Row | None = None
+
+
+class RouteTable:
+    """The table made quick to search.
+
+    Args:
+        rows: in any order.
+        public: method and path template of the operations open to all.
+
+    Raises:
+        ValueError: a prefix stands twice, or a row names what does not exist.
+    """
+
+    def __init__(self, rows: Sequence[Row], public: Iterable[tuple[str, str]]) -> None:
+        self._root = _Node()
+        for row in rows:
+            _check(row)
+            node = self._root
+            for segment in row.prefix[1:].split("/"):
+                node = node.children.setdefault(segment, _Node())
+            if node.row is not None:
+                raise ValueError(f"{row.prefix} stands twice")
+            node.row = row
+        self._public: set[tuple[str, str]] = set()
+        self._public_templates: list[tuple[str, re.Pattern[str]]] = []
+        for method, template in public:
+            if self.find(template) is None:
+                raise ValueError(f"no row covers the public {template}")
+            for verb in (method, "HEAD") if method == "GET" else (method,):
+                if "{" in template:
+                    pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
+                    self._public_templates.append((verb, re.compile(pattern)))
+                else:
+                    self._public.add((verb, template))
+
+    def find(self, path: str) -> Row | None:
+        """Give the row with the longest prefix of a normalized path."""
+        node, found = self._root, None
+        for segment in path[1:].split("/", 8):
+            child = node.children.get(segment)
+            if child is None:
+                break
+            node = child
+            found = node.row or found
+        return found
+
+    def is_public(self, row: Row, method: str, path: str) -> bool:
+        """Tell whether an operation may be called without a credential."""
+        if row.is_public or (method, path) in self._public:
+            return True
+        return any(
+            verb == method and pattern.fullmatch(path) for verb, pattern in self._public_templates
+        )
+
+
+def _check(row: Row) -> None:
+    if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", row.prefix) or row.prefix.startswith("/internal"):
+        raise ValueError(f"{row.prefix} is no prefix")
+    if row.upstream not in SERVICES:
+        raise ValueError(f"{row.prefix}: {row.upstream} is no service")
+    if row.rate_class not in CLASSES:
+        raise ValueError(f"{row.prefix}: {row.rate_class} is no rate class")
+    if not AUTHENTICATORS.issuperset(row.authenticators):
+        raise ValueError(f"{row.prefix}: an authenticator is unknown")
+    if not row.authenticators and not row.is_public:
+        raise ValueError(f"{row.prefix}: nobody could call it")
+
+
+ROUTES: Final = RouteTable(TABLE, OPERATIONS_WITHOUT_CREDENTIAL)

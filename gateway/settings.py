@@ -1,0 +1,147 @@
+"""The gateway's settings."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from gateway.rate_limit import Rate, default_rates, parse_rates
+from shared.secret import derive
+from shared.settings import (
+    SERVICES,
+    KeyBytes,
+    Settings,
+    assertion_purpose,
+    settings_config,
+)
+
+METRICS_OFFSET: Final = 9
+
+
+def _upstream(service: str) -> str:
+    offset = SERVICES.index(service) + 1
+    return f"Where {service} listens, http://host:port; this host's port plus {offset} if absent."
+
+
+_KEY: Final = "Shared with {} only (base64url, 32 bytes); derived from the root secret if absent."
+
+
+class GatewaySettings(Settings):
+    """What the gateway reads from the environment."""
+
+    model_config = settings_config("gateway")
+
+    port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Prometheus metrics; port plus 9 if absent, 0 for none."
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8000", description="Where clients reach the gateway; the tokens' issuer."
+    )
+    rate_limits: str = Field(
+        "",
+        description="Requests per seconds by class, such as `learnings=500/60 auth=120/60`; "
+        "classes not named keep their defaults.",
+    )
+    trusted_proxies: str = Field(
+        "", description="Networks (CIDR) whose X-Forwarded-For is believed, space separated."
+    )
+
+    auth_url: str = Field("", description=_upstream("auth"))
+    learnings_url: str = Field("", description=_upstream("learnings"))
+    runs_url: str = Field("", description=_upstream("runs"))
+    teams_url: str = Field("", description=_upstream("teams"))
+    agents_url: str = Field("", description=_upstream("agents"))
+
+    auth_assertion_key: KeyBytes | None = Field(None, description=_KEY.format("auth"))
+    learnings_assertion_key: KeyBytes | None = Field(None, description=_KEY.format("learnings"))
+    runs_assertion_key: KeyBytes | None = Field(None, description=_KEY.format("runs"))
+    teams_assertion_key: KeyBytes | None = Field(None, description=_KEY.format("teams"))
+    agents_assertion_key: KeyBytes | None = Field(None, description=_KEY.format("agents"))
+
+    upstream_connections: int = Field(
+        128, ge=1, le=10_000, description="Most connections to each service."
+    )
+    upstream_timeout: float = Field(
+        30.0, gt=0, le=3600, description="Seconds a service has to begin its answer."
+    )
+    upstream_idle_timeout: float = Field(
+        60.0, gt=0, le=3600, description="Seconds between two pieces of a body, either way."
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not value.isascii():
+            raise ValueError("must be http:// or https:// and a host, in ASCII")
+        return value.rstrip("/")
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _are_rates(cls, value: str) -> str:
+        parse_rates(value)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        _networks(value)
+        return value
+
+    @field_validator(*(f"{service}_url" for service in SERVICES))
+    @classmethod
+    def _is_upstream(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/")):
+            raise ValueError("must be http://host:port")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _needs_keys(self) -> Self:
+        missing = [name for name in SERVICES if getattr(self, f"{name}_assertion_key") is None]
+        if missing and self.root_secret is None:
+            raise ValueError(f"assertion keys missing ({', '.join(missing)}) and no root_secret")
+        return self
+
+    def upstream_urls(self) -> dict[str, str]:
+        """Give the address of every service."""
+        return {
+            name: getattr(self, f"{name}_url") or f"http://127.0.0.1:{self.port + 1 + index}"
+            for index, name in enumerate(SERVICES)
+        }
+
+    def assertion_keys(self) -> dict[str, bytes]:
+        """Give the key shared with every service."""
+        keys = {}
+        for name in SERVICES:
+            given: KeyBytes | None = getattr(self, f"{name}_assertion_key")
+            if given is not None:
+                keys[name] = given.get_secret_value()
+            else:
+                assert self.root_secret is not None  # the validator saw to it
+                keys[name] = derive(self.root_secret.get_secret_value(), assertion_purpose(name))
+        return keys
+
+    def rates(self) -> dict[str, Rate]:
+        """Give the rate of every class."""
+        return default_rates() | parse_rates(self.rate_limits)
+
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Give the networks of trusted proxies."""
+        return _networks(self.trusted_proxies)
+
+    @property
+    def metrics(self) -> int:
+        """The port of the metrics, or 0 for none."""
+        return self.port + METRICS_OFFSET if self.metrics_port is None else self.metrics_port
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("must be networks such as 10.0.0.0/8") from None

@@ -1,0 +1,262 @@
+"""One keep-alive HTTP/1.1 connection to a service: strict reading, callbacks, no futures.
+
+A connection carries one exchange at a time and reports to the exchange's sink by plain calls, so
+that it can be driven by an ASGI app as well as straight from a server's parser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+import httptools
+
+from shared.errors import BadGateway, ServiceError
+
+if TYPE_CHECKING:
+    from gateway.upstream import Exchange, Pool
+
+Headers = list[tuple[bytes, bytes]]
+
+WRITE_BUFFER: Final = 65_536
+"""Bytes of request body that may wait in a connection before its writer is told to pause."""
+
+MAX_HEADERS: Final = 200
+MAX_HEADER_BYTES: Final = 65_536
+"""What a service's answer may have of headers; more is no answer of ours."""
+
+_BODYLESS: Final = frozenset({204, 304})
+
+
+class Sink(Protocol):
+    """Who wants the answer. All calls come from the event loop and must neither block nor raise.
+
+    ``on_head`` once, ``on_body`` any number of times, then ``on_end`` or ``on_error``; an error may
+    also come first or in the middle. Nothing follows the last call.
+    """
+
+    def on_head(self, status: int, headers: Headers) -> None:
+        """Take status and headers, names in lower case; interim answers (1xx) never get here."""
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+
+    def on_end(self) -> None:
+        """The answer is complete."""
+
+    def on_error(self, error: ServiceError) -> None:
+        """There will be no answer, or no more of it."""
+
+    def on_writable(self) -> None:
+        """More of the request body may be written."""
+
+    def on_wait(self) -> None:
+        """The exchange has lasted a tick or more: time to watch whether the client is there."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection of a pool. The pool makes it, lends it to exchanges, and hears of its end."""
+
+    __slots__ = (
+        "_complete",
+        "_framed",
+        "_header_bytes",
+        "_headers",
+        "_informational",
+        "_keep_alive",
+        "_length",
+        "_parser",
+        "_poisoned",
+        "_pool",
+        "_transport",
+        "exchange",
+        "idle_since",
+        "is_open",
+        "is_reused",
+        "is_writable",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: Headers = []
+        self.exchange: Exchange | None = None
+        self.idle_since = 0.0
+        self.is_open = False
+        self.is_reused = False
+        self.is_writable = True
+        self._reset()
+
+    def _reset(self) -> None:
+        self._headers = []
+        self._header_bytes = 0
+        self._informational = False
+        self._framed = False
+        self._complete = False
+        self._keep_alive = False
+        self._poisoned = False
+
+    # What exchanges ask for.
+
+    def begin(self, exchange: Exchange, data: bytes) -> None:
+        """Start an exchange by writing its head, or its whole request."""
+        self._reset()
+        self.exchange = exchange
+        self._transport.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Write more of the request."""
+        self._transport.write(data)
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        """Write more of the request, in pieces."""
+        self._transport.writelines(pieces)
+
+    def pause(self) -> None:
+        """Stop reading the answer, because its reader is slower."""
+        if self.is_open:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self.is_open:
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Break the connection at once; the exchange hears nothing any more."""
+        self.exchange = None
+        self._transport.abort()
+
+    # What the transport reports.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.is_open = True
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece of the answer."""
+        if self.exchange is None:
+            # A service that speaks unasked would answer the next request with this.
+            self._transport.abort()
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._poisoned = True
+            if not self._complete:
+                self._fail()
+                return
+        if self._complete:
+            self._finish()
+        elif self.exchange is not None:
+            self.exchange.touch()
+
+    def eof_received(self) -> bool:
+        """The service has closed its side: close ours too."""
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone, by either side's will."""
+        self.is_open = False
+        exchange, self.exchange = self.exchange, None
+        self._pool.lost(self)
+        if exchange is None:
+            return
+        if exchange.is_answering and not self._framed and error is None:
+            exchange.ended()
+        else:
+            exchange.broken(self)
+
+    def pause_writing(self) -> None:
+        """The write buffer is full."""
+        self.is_writable = False
+
+    def resume_writing(self) -> None:
+        """The write buffer has drained."""
+        self.is_writable = True
+        if self.exchange is not None:
+            self.exchange.sink.on_writable()
+
+    # What the parser reports.
+
+    def on_message_begin(self) -> None:
+        """An answer begins; a second one was not asked for."""
+        if self._complete:
+            self._poisoned = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header (or a trailer, which is dropped)."""
+        self._header_bytes += len(name) + len(value)
+        if len(self._headers) >= MAX_HEADERS or self._header_bytes > MAX_HEADER_BYTES:
+            raise ValueError("too many headers")
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """The head of an answer is complete."""
+        exchange = self.exchange
+        if exchange is None or self._complete:
+            self._poisoned = True
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            if status in (0, 101):  # nobody asked for another protocol
+                raise ValueError("unexpected switch of protocols")
+            self._informational = True
+            self._headers = []
+            return
+        if status > 599:
+            raise ValueError("no status of HTTP")
+        headers, self._headers = self._headers, []
+        self._keep_alive = self._parser.should_keep_alive()
+        empty = exchange.is_head or status in _BODYLESS
+        self._framed = empty or any(
+            name in (b"content-length", b"transfer-encoding") for name, _ in headers
+        )
+        exchange.answering(status, headers)
+        if exchange.is_head:
+            # The parser would wait for a body that HEAD does not have, so it is done with.
+            self._parser = httptools.HttpResponseParser(self)
+            self._message_done()
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        if self._complete or self.exchange is None:
+            self._poisoned = True
+        else:
+            self.exchange.sink.on_body(data)
+
+    def on_message_complete(self) -> None:
+        """An answer is complete."""
+        if self._informational:
+            self._informational = False
+        elif not self._complete:
+            self._message_done()
+
+    def _message_done(self) -> None:
+        self._complete = True
+        if self.exchange is not None:
+            self._keep_alive = self._keep_alive and self.exchange.is_sent
+            self.exchange.ended()
+
+    # The end of an exchange. Only after the parser has returned, because what follows the answer
+    # in the same piece of data must not reach the next exchange.
+
+    def _finish(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        if self._keep_alive and not self._poisoned and self.is_open:
+            if exchange is not None and exchange.is_paused:
+                self._transport.resume_reading()
+            self.is_reused = True
+            self._pool.release(self)
+        else:
+            self._transport.abort()
+
+    def _fail(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        self._transport.abort()
+        if exchange is not None:
+            exchange.failed(BadGateway())
