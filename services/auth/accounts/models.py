@@ -78,7 +78,7 @@ class Registration(Body):
     """``POST /v1/auth/register``."""
 
     email: Email
-    password: NewPassword
+    password: Annotated[NewPassword, Field(repr=False)]
     name: Name
 
 
@@ -93,7 +93,7 @@ class Registered(Answer):
 class Verification(Body):
     """``POST /v1/auth/verify-email``."""
 
-    token: Annotated[str, Field(max_length=LONGEST_TOKEN)]
+    token: Annotated[str, Field(max_length=LONGEST_TOKEN, repr=False)]
 
 
 class Verified(Answer):

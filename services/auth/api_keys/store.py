@@ -61,7 +61,7 @@ async def count_live(connection: Connection, org_id: str, cap: int) -> int:
     total: int = await connection.fetchval(
         """
         SELECT count(*) FROM (SELECT FROM auth.api_key
-                               WHERE org_id = $1 AND revoked_at IS NULL LIMIT $2) AS some
+                               WHERE org_id = $1 AND revoked_at IS NULL LIMIT $2) AS capped
         """,
         org_id,
         cap,

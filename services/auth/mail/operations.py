@@ -178,7 +178,7 @@ def into_folder(folder: Path) -> Transmit:
         final = folder / f"{moment}-{letter}.eml"
         partial = final.with_suffix(".partial")
         partial.touch(mode=0o600)
-        partial.write_bytes(message.as_bytes())
+        partial.write_bytes(message.as_bytes(policy=message.policy.clone(linesep="\n")))
         partial.rename(final)
 
     async def transmit(message: EmailMessage) -> None:

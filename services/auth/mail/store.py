@@ -30,7 +30,7 @@ async def claim_due(
         """
         UPDATE auth.letter
            SET attempts = attempts + 1,
-               due_at = now() + least($2 * 2 ^ least(attempts, 20), $3)
+               due_at = now() + least($2::interval * 2 ^ least(attempts, 20), $3::interval)
          WHERE id IN (SELECT id FROM auth.letter WHERE due_at <= now()
                        ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
         RETURNING id, recipient, subject, body, attempts, created_at

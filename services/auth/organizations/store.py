@@ -71,7 +71,7 @@ async def list_all(connection: Connection, limit: int, offset: int) -> list[Orga
 async def count_all(connection: Connection, cap: int) -> int:
     """Count all organizations, up to a cap."""
     total: int = await connection.fetchval(
-        "SELECT count(*) FROM (SELECT FROM auth.organization LIMIT $1) AS some", cap
+        "SELECT count(*) FROM (SELECT FROM auth.organization LIMIT $1) AS capped", cap
     )
     return total
 
@@ -96,7 +96,7 @@ async def list_members(
 async def count_members(connection: Connection, org_id: str, cap: int) -> int:
     """Count an organization's members, up to a cap."""
     total: int = await connection.fetchval(
-        "SELECT count(*) FROM (SELECT FROM auth.membership WHERE org_id = $1 LIMIT $2) AS some",
+        "SELECT count(*) FROM (SELECT FROM auth.membership WHERE org_id = $1 LIMIT $2) AS capped",
         org_id,
         cap,
     )
@@ -123,6 +123,6 @@ async def list_accounts(connection: Connection, limit: int, offset: int) -> list
 async def count_accounts(connection: Connection, cap: int) -> int:
     """Count all accounts, up to a cap."""
     total: int = await connection.fetchval(
-        "SELECT count(*) FROM (SELECT FROM auth.account LIMIT $1) AS some", cap
+        "SELECT count(*) FROM (SELECT FROM auth.account LIMIT $1) AS capped", cap
     )
     return total

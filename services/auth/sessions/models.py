@@ -32,9 +32,9 @@ class KeyCredential:
 class TokenRequest(Body):
     """``POST /v1/auth/token`` and ``/login``: ``email`` and ``password``, or ``api_key`` alone."""
 
-    email: Annotated[str, Field(max_length=320)] | None = None
-    password: Annotated[str, Field(max_length=LONGEST_PASSWORD, repr=False)] | None = None
-    api_key: Annotated[str, Field(max_length=1024, repr=False)] | None = None
+    email: Annotated[str | None, Field(max_length=320)] = None
+    password: Annotated[str | None, Field(max_length=LONGEST_PASSWORD, repr=False)] = None
+    api_key: Annotated[str | None, Field(max_length=1024, repr=False)] = None
 
     def credential(self) -> PasswordCredential | KeyCredential:
         """Give the one kind of credential that was sent.
