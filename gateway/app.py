@@ -11,22 +11,22 @@ from typing import Any
 from starlette.routing import Router
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.auth_client import AuthClient
 from gateway.authn import ApiKeyAuthenticator, Bearer, JwtAuthenticator
-from gateway.client_address import ClientAddresses
-from gateway.credentials import Credentials
-from gateway.documentation import Documents
-from gateway.eviction import subscriptions
-from gateway.metrics import Metrics, served
-from gateway.own_pages import OwnPages, rate_class
-from gateway.pipeline import Decision, Forward, Own, Pending, Pipeline, Refusal, Request
-from gateway.proxy import AnswerBroken, ClientGone, Proxy
+from gateway.credentials.auth_client import AuthClient
+from gateway.credentials.eviction import subscriptions
+from gateway.credentials.memory import Credentials
+from gateway.credentials.signing_keys import SigningKeys
+from gateway.documentation.pages import OwnPages, rate_class
+from gateway.documentation.swagger import Documents
+from gateway.pipeline.chain import Decision, Forward, Own, Pending, Pipeline, Refusal, Request
+from gateway.pipeline.client_address import ClientAddresses
+from gateway.pipeline.metrics import Metrics, served
+from gateway.pipeline.request_head import Head
+from gateway.proxy import NOSNIFF, AnswerBroken, ClientGone, Proxy
 from gateway.rate_limit import RateLimiter
-from gateway.request_head import Head
 from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
-from gateway.signing_keys import SigningKeys
-from gateway.upstream import Limits, Pool
+from gateway.upstream.pool import Limits, Pool
 from shared.bus import Listener, connect
 from shared.errors import Internal, ServiceError
 from shared.log import get_logger
@@ -137,7 +137,7 @@ class Gateway:
 
     async def _own(self, request: Request, receive: Receive, send: Send) -> int:
         response = await self.pages.answer(request.head.method, request.path)
-        response.raw_headers.extend(request.headers)
+        response.raw_headers.extend((NOSNIFF, *request.headers))
 
         async def send_head_only(message: Message) -> None:
             if message["type"] == "http.response.body":

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from gateway.auth_client import AuthClient
-from gateway.credentials import (
+from gateway.credentials.auth_client import AuthClient
+from gateway.credentials.memory import (
     LIFE,
     REFUSAL_LIFE,
     Credential,
@@ -24,7 +24,7 @@ from gateway.credentials import (
     Question,
     Refused,
 )
-from gateway.signing_keys import SigningKeys
+from gateway.credentials.signing_keys import SigningKeys
 from shared.errors import Unavailable
 from shared.principal import Kind, Principal
 from shared.tokens import MAX_LENGTH, Claims, InvalidToken, verify

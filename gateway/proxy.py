@@ -14,9 +14,9 @@ from typing import Final
 
 from starlette.types import Receive, Send
 
-from gateway.pipeline import Forward
-from gateway.request_head import Headers
-from gateway.upstream import Exchange, Pool
+from gateway.pipeline.chain import Forward
+from gateway.pipeline.request_head import Headers
+from gateway.upstream.pool import Exchange, Pool
 from shared.errors import BadRequest, ServiceError, TooLarge
 
 GATHERED: Final = 65_536
@@ -48,7 +48,7 @@ _OURS: Final = frozenset(
     }
 )
 _DROPPED: Final = _HOP_BY_HOP | _OURS
-_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -331,6 +331,6 @@ def answer_headers(status: int, headers: Headers) -> Headers:
     if status in (204, 304):
         dropped = dropped | {b"content-length"}
     passed = [header for header in headers if header[0] not in dropped]
-    if all(name != _NOSNIFF[0] for name, _ in passed):
-        passed.append(_NOSNIFF)
+    if all(name != NOSNIFF[0] for name, _ in passed):
+        passed.append(NOSNIFF)
     return passed

@@ -15,7 +15,7 @@ import uvicorn
 
 from gateway.app import Gateway, quiet_server_log
 from gateway.settings import GatewaySettings
-from gateway.upstream import Limits
+from gateway.upstream.pool import Limits
 from shared.principal import ASSERTION_HEADER, Principal, verify_assertion
 from shared.secret import encode_base64url
 from shared.settings import SERVICES

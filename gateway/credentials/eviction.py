@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.credentials import Credentials
+from gateway.credentials.memory import Credentials
 from shared.bus import BroadcastSubscription, Event
 from shared.contracts.auth import (
     AccountDeleted,

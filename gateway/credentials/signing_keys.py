@@ -37,6 +37,7 @@ class SigningKeys:
         self._fetch = fetch
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
+        self._has_complained = False
         self.current: Mapping[str, VerifyKey] = {}
 
     @property
@@ -60,8 +61,9 @@ class SigningKeys:
         try:
             keys = await self._fetch()
         except Unavailable:
-            if not self.is_loaded:
-                log.info("signing keys not there yet")
+            if not self.is_loaded and not self._has_complained:
+                self._has_complained = True
+                log.info("no signing keys yet", effect="tokens get 503 until auth answers")
             return
         if not keys:
             log.error("auth publishes no signing key")

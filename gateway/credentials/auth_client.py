@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json, to_json
 
-from gateway.fetch import fetch
-from gateway.upstream import Pool
+from gateway.upstream.fetch import fetch
+from gateway.upstream.pool import Pool
 from shared.errors import ServiceError, Unavailable
 from shared.log import get_logger
 from shared.principal import ASSERTION_HEADER, Kind, Principal, sign_assertion

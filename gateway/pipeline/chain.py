@@ -16,11 +16,11 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from gateway.authn import Ask, Bearer, NotMine
-from gateway.client_address import ClientAddresses, rate_key
-from gateway.credentials import Credential, Refused
-from gateway.denials import Denials
+from gateway.credentials.memory import Credential, Refused
+from gateway.pipeline.client_address import ClientAddresses, rate_key
+from gateway.pipeline.denials import Denials
+from gateway.pipeline.request_head import Head, Headers, Parsed, read
 from gateway.rate_limit import RateLimiter, Verdict
-from gateway.request_head import Head, Headers, Parsed, read
 from gateway.route_table import RouteTable, Row
 from shared.errors import (
     Internal,

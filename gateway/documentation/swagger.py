@@ -17,9 +17,9 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 from starlette.responses import HTMLResponse, Response
 
-from gateway.auth_client import GATEWAY
-from gateway.fetch import fetch
-from gateway.upstream import Pool
+from gateway.credentials.auth_client import GATEWAY
+from gateway.upstream.fetch import fetch
+from gateway.upstream.pool import Pool
 from shared import VERSION, openapi
 from shared.errors import ServiceError
 from shared.log import get_logger
@@ -150,19 +150,16 @@ async def answer(path: str, documents: Documents) -> Response:
     """Answer one of ``PATHS``."""
     if path in PAGES:
         headers = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
-        return HTMLResponse(_PAGE, headers=headers | _SAFE)
+        return HTMLResponse(_PAGE, headers=headers)
     if path in DOCUMENTS:
         document = await documents.document()
-        return Response(document, media_type="application/json", headers=_SAFE)
+        return Response(document, media_type="application/json")
     name = path.removeprefix(ASSETS_PREFIX)
-    headers = _SAFE | {"cache-control": "public, max-age=86400"}
+    headers = {"cache-control": "public, max-age=86400"}
     if name == _INITIALIZER:
         return Response(_START, media_type="text/javascript", headers=headers)
     content = await asyncio.to_thread(_asset, name)
     return Response(content, media_type=_MEDIA_TYPES[name], headers=headers)
-
-
-_SAFE: Final = {"x-content-type-options": "nosniff"}
 
 
 @lru_cache(maxsize=1)

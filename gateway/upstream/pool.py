@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.upstream_connection import Connection, Headers, Sink
+from gateway.upstream.connection import Connection, Headers, Sink
 from shared.errors import BadGateway, GatewayTimeout, ServiceError, Unavailable
 
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})

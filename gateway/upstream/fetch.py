@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.upstream import Exchange, Pool
-from gateway.upstream_connection import Headers
+from gateway.upstream.connection import Headers
+from gateway.upstream.pool import Exchange, Pool
 from shared.errors import BadGateway, GatewayTimeout, ServiceError
 
 MAX_ANSWER: Final = 8_000_000

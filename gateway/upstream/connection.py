@@ -14,7 +14,7 @@ import httptools
 from shared.errors import BadGateway, ServiceError
 
 if TYPE_CHECKING:
-    from gateway.upstream import Exchange, Pool
+    from gateway.upstream.pool import Exchange, Pool
 
 Headers = list[tuple[bytes, bytes]]
 

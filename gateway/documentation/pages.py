@@ -9,12 +9,12 @@ from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
-from gateway import documentation
-from gateway.documentation import Documents
-from gateway.fetch import fetch
-from gateway.pipeline import HEALTH_CLASS, PAGES_CLASS
-from gateway.signing_keys import SigningKeys
-from gateway.upstream import Pool
+from gateway.credentials.signing_keys import SigningKeys
+from gateway.documentation import swagger
+from gateway.documentation.swagger import Documents
+from gateway.pipeline.chain import HEALTH_CLASS, PAGES_CLASS
+from gateway.upstream.fetch import fetch
+from gateway.upstream.pool import Pool
 from shared import VERSION
 from shared.errors import MethodNotAllowed, ServiceError
 
@@ -29,7 +29,7 @@ _CLASSES: Final = {
     "/": PAGES_CLASS,
     "/health": HEALTH_CLASS,
     "/health/ready": HEALTH_CLASS,
-    **dict.fromkeys(documentation.PATHS, PAGES_CLASS),
+    **dict.fromkeys(swagger.PATHS, PAGES_CLASS),
 }
 _FRONT: Final = {
     "name": "Guildhall",
@@ -89,7 +89,7 @@ class OwnPages:
             return JSONResponse({"status": "ok"})
         if path == "/health/ready":
             return await self._ready()
-        return await documentation.answer(path, self._documents)
+        return await swagger.answer(path, self._documents)
 
     async def _ready(self) -> Response:
         """Tell whether the gateway can work.
