@@ -1,6 +1,7 @@
 """What every test gets: a clean environment, no network, and databases on request.
 
-See ``tests.support.postgres`` for how to use ``database_urls`` and ``database_server``.
+See ``tests.support.postgres`` for how to use ``database_urls`` and ``database_server``, and
+``tests.support.stack`` for ``stack`` and ``make_stack``.
 """
 
 from __future__ import annotations
@@ -8,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.network import block_other_machines
 from tests.support.postgres import DatabaseServer, DatabaseUrls
+from tests.support.stack import MakeStack, Stack, running_stack
 
 # Before any module reads its settings: the machine's own must not leak in.
 for name in [name for name in os.environ if name.startswith("GUILDHALL_")]:
@@ -48,6 +50,24 @@ async def database_urls(database_server: DatabaseServer) -> AsyncIterator[Databa
     """A database of the test's own, every schema migrated and empty."""
     async with database_server.clone() as urls:
         yield urls
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole system, for tests that only look."""
+    with running_stack() as running:
+        yield running
+
+
+@pytest.fixture
+def make_stack() -> Iterator[MakeStack]:
+    """Makes systems of a test's own, for tests that break something."""
+    with ExitStack() as stacks:
+
+        def make(*, start: bool = True, **environment: str) -> Stack:
+            return stacks.enter_context(running_stack(start=start, **environment))
+
+        yield make
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from guildhall.processes import settings_class
 from guildhall.settings import CommandSettings
 from guildhall.settings_page import page
-from shared.settings import SERVICES
+from shared.settings import SERVICES, Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
@@ -16,7 +16,10 @@ def test_the_page_is_fresh() -> None:
 
 def test_every_setting_of_every_process_is_on_it() -> None:
     text = page()
-    classes = [CommandSettings, *(settings_class(owner) for owner in ("gateway", *SERVICES))]
+    classes: list[type[Settings]] = [
+        CommandSettings,
+        *(settings_class(owner) for owner in ("gateway", *SERVICES)),
+    ]
     for cls in classes:
         for name, field in cls.model_fields.items():
             assert f"`GUILDHALL_{name.upper()}`" in text, (cls, name)

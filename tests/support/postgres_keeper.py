@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -31,9 +29,9 @@ from guildhall.provision import (
     with_database,
 )
 from shared.migrate import MigrationError, migrate
+from tests.support.folders import open_folder
 from tests.support.postgres import TEMPLATE
 
-_ENOUGH_MEMORY: Final = 1_000_000_000
 _SETTINGS: Final = {
     **VOLATILE,
     "max_connections": "400",
@@ -46,11 +44,11 @@ _SETTINGS: Final = {
 def main(info: Path, owner: int) -> None:
     """Start, fill, announce in ``info``, and stay until ``owner`` ends or SIGTERM comes."""
     signal.signal(signal.SIGTERM, _end)
-    memory = Path("/dev/shm")
-    in_memory = memory.is_dir() and shutil.disk_usage(memory).free > _ENOUGH_MEMORY
-    # The server's user must be able to enter it, which it cannot below pytest's own folders.
-    home = Path(tempfile.mkdtemp(prefix="guildhall-test-", dir=memory if in_memory else None))
-    server = EmbeddedPostgres(prepare_place(home), _SETTINGS)
+    with open_folder() as folder:
+        _hold(EmbeddedPostgres(prepare_place(folder / "postgres"), _SETTINGS), info, owner)
+
+
+def _hold(server: EmbeddedPostgres, info: Path, owner: int) -> None:
     try:
         server.start()
         passwords = derived_passwords(b"only a test" * 3)
@@ -69,7 +67,6 @@ def main(info: Path, owner: int) -> None:
         pass
     finally:
         server.stop()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def _fill(admin: str, passwords: dict[str, str]) -> dict[str, str]:
