@@ -6,6 +6,7 @@ or with the first step that failed and the logs of the containers.
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -34,8 +35,9 @@ def expect(truth: object, what: str) -> None:
 def missing_secrets_are_named(system: System) -> None:
     """Without secrets, the word of refusal names a variable and the cure."""
     refusal = system.refusal_without_secrets()
-    expect("RABBITMQ_PASSWORD" in refusal or "POSTGRES_PASSWORD" in refusal, refusal)
-    expect("guildhall secrets" in refusal, refusal)
+    # Which one comes first is compose's choice.
+    named = re.search(r"(\w+_(PASSWORD|KEYS?)) is missing a value: run guildhall secrets", refusal)
+    expect(named, f"a missing secret is named: {refusal}")
 
 
 def all_are_healthy(system: System) -> None:
@@ -160,6 +162,10 @@ def show(system: System) -> None:
     """Print what helps to understand a failure."""
     try:
         say(system.compose("ps", "--all"))
+        for service, container in system.containers().items():
+            probes = container["State"].get("Health", {}).get("Log") or []
+            for probe in probes[-1:]:
+                say(f"last probe of {service}: {probe['ExitCode']} {probe['Output'].strip()}")
         say(system.compose("logs", "--tail", "60")[-20000:])
     except StepFailed as silence:
         say(f"(no logs: {silence})")
