@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -21,10 +21,14 @@ LONGEST_PASSWORD: Final = 1024
 
 LONGEST_TOKEN: Final = 128
 
+# The library's own way to accept names of networks that are not the Internet: an installation may
+# live in one, where ops@intranet.local is a good address.
+for _name in {"local", "localhost", "test"}.intersection(SPECIAL_USE_DOMAIN_NAMES):
+    SPECIAL_USE_DOMAIN_NAMES.remove(_name)
+
 
 def _is_address(value: str) -> str:
     try:
-        # An installation's own network may use names such as ops@intranet.local.
         validate_email(value, check_deliverability=False, globally_deliverable=False, strict=True)
     except EmailNotValidError:
         raise _not_an_address() from None
