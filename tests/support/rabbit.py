@@ -116,6 +116,14 @@ class Rabbit:
         self.stop()
         self.start()
 
+    def knows_on_disk(self, queue: str) -> bool:
+        """Whether the node would find a quorum queue again after ``kill``.
+
+        It writes its register of them some seconds late, and forgets a younger queue in a crash.
+        """
+        found = self._home.glob("**/quorum/**/names.dets")
+        return any(queue.encode() in path.read_bytes() for path in found)
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let the node keep its connections but do nothing, as behind a broken network."""
