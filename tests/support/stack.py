@@ -145,7 +145,10 @@ class Stack:
             module, [f"services.{module}", *(words or ["serve"])]
         )
         for process in psutil.Process(self.pid).children():
-            command = process.cmdline()
+            try:
+                command = process.cmdline()
+            except psutil.Error:  # it has ended
+                continue
             if name == "postgres" and command and Path(command[0]).name == "postgres":
                 return process
             if command[-len(wanted) :] == wanted:
