@@ -65,22 +65,26 @@ class Metrics(Collector):
             yield GaugeMetricFamily(f"guildhall_gateway_{name}", name.replace("_", " "), value())
 
 
+class _Process(Collector):
+    """What the process itself and the shared parts count, from Prometheus' own registry."""
+
+    def collect(self) -> Iterable[Metric]:
+        yield from REGISTRY.collect()
+
+
 @contextmanager
-def served(
-    metrics: Metrics, host: str, port: int, registry: CollectorRegistry = REGISTRY
-) -> Iterator[None]:
+def served(metrics: Metrics, host: str, port: int) -> Iterator[None]:
     """Serve the metrics at an internal port, from a thread of its own; port 0 serves none."""
+    if not port:
+        yield
+        return
+    registry = CollectorRegistry()
+    registry.register(_Process())
     registry.register(metrics)
+    server, thread = start_http_server(port, host, registry)
     try:
-        if not port:
-            yield
-            return
-        server, thread = start_http_server(port, host, registry)
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        yield
     finally:
-        registry.unregister(metrics)
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -109,7 +109,10 @@ class FakeService:
         self.connections += 1
         self.writers.add(writer)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, Hangup):
+            # Cancelled only by stop; asyncio's streams log a server task that ends cancelled.
+            with suppress(
+                ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, Hangup
+            ):
                 while True:
                     asked = await self._read(reader)
                     self.asked.append(asked)
