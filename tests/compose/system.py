@@ -125,7 +125,8 @@ class System:
 
     def mails(self) -> str:
         """Give every mail that was sent, one after the other."""
-        return self.compose("logs", "--no-log-prefix", "mailbox")
+        # Not by compose, which puts escape sequences before each line.
+        return run("docker", "logs", self.containers()["mailbox"]["Id"], env=self._env).stdout
 
     def leftovers(self) -> str:
         """List the volumes and networks that still carry the project's name."""
