@@ -60,7 +60,7 @@ async def lock_by_verification(connection: Connection, digest: bytes) -> Account
         _ACCOUNT
         + """
           JOIN auth.email_verification v ON v.account_id = a.id
-         WHERE v.digest = $1 AND v.expires_at > now() FOR UPDATE OF a
+         WHERE v.digest = $1 AND v.expires_at > now() FOR NO KEY UPDATE OF a
         """,
         digest,
     )

@@ -7,8 +7,9 @@ and with a bounded queue: a flood of logins meets 503 instead of taking the proc
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import unicodedata
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from shared.errors import Unavailable
 
@@ -36,7 +38,7 @@ class Passwords:
         self._threads = threads
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
-        self._nobody = ""
+        self._nobodys = _unmatchable(hasher)
 
     @classmethod
     @asynccontextmanager
@@ -48,9 +50,7 @@ class Passwords:
         """
         threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
         try:
-            passwords = cls(hasher or PasswordHasher(), threads)
-            passwords._nobody = await passwords.hash(secrets.token_urlsafe())
-            yield passwords
+            yield cls(hasher or PasswordHasher(), threads)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -70,7 +70,7 @@ class Passwords:
             Unavailable: too many wait already.
         """
         text = _normal(password)
-        held = await self._run(lambda: self._verify(stored or self._nobody, text))
+        held = await self._run(lambda: self._verify(stored or self._nobodys, text))
         return held and stored is not None
 
     def _verify(self, stored: str, text: str) -> bool:
@@ -91,6 +91,16 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._turns.release()
+
+
+def _unmatchable(hasher: PasswordHasher) -> str:
+    """Write a hash of no password: checking against it costs the same, and never matches."""
+    salt, digest = (
+        b64encode(os.urandom(length)).rstrip(b"=").decode()
+        for length in (hasher.salt_len, hasher.hash_len)
+    )
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2{hasher.type.name.lower()}$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 def _normal(password: str) -> str:

@@ -203,6 +203,20 @@ async def test_twenty_at_once_make_one_account(auth: Auth) -> None:
     await auth.letters(address, 20)
 
 
+async def test_verifying_and_registering_again_do_not_block_each_other(auth: Auth) -> None:
+    for _ in range(4):
+        address = new_address()
+        await auth.register(address)
+        token = await auth.token_for(address)
+        answers = await asyncio.gather(
+            auth.register(address),
+            auth.post("/v1/auth/verify-email", token=token),
+            auth.post("/v1/auth/resend-verification", email=address),
+            auth.post("/v1/auth/verify-email", token=token),
+        )
+        assert {answer.status_code for answer in answers} <= {200, 201, 400}
+
+
 @pytest.mark.parametrize("path", ["/v1/auth/me", "/api/v1/auth/me"])
 async def test_me_is_the_user_object(auth: Auth, ada: Person, path: str) -> None:
     answer = await auth.send("GET", path, ada.principal)

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Literal
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from services.auth.passwords import operations
 from services.auth.passwords.operations import AT_ONCE, MOST_WAITING, Passwords
@@ -86,3 +88,23 @@ async def test_a_password_may_hold_any_character() -> None:
         for password in ("ﬁ" * 12, "😀" * 12, "pa\u0308ss", " spaces kept "):
             assert await passwords.matches(await passwords.hash(password), password)
         assert not await passwords.matches(await passwords.hash("kept "), "kept")
+
+
+async def test_a_check_against_nobody_costs_the_same() -> None:
+    checked: list[str] = []
+
+    class Watched(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            checked.append(str(hash))
+            return super().verify(hash, password)
+
+    async with Passwords.opened(Watched(time_cost=1, memory_cost=8, parallelism=1)) as passwords:
+        stored = await passwords.hash("somebody's")
+        assert not await passwords.matches(None, "x")
+        assert not await passwords.matches(stored, "x")
+    nobodys, somebodys = checked
+    assert extract_parameters(nobodys) == extract_parameters(somebodys)
+    assert len(nobodys) == len(somebodys)
+    # The check is computed to its end: a malformed hash would be refused for free.
+    with pytest.raises(VerifyMismatchError):
+        CHEAP.verify(nobodys, "x")

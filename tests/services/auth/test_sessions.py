@@ -4,10 +4,13 @@ import time
 
 import pytest
 
+from services.auth.sessions.operations import sweep
+from shared.db import Database
 from shared.principal import Kind, Principal
 from shared.tokens import Claims
 from tests.services.auth.conftest import GATEWAY, PASSWORD, PUBLIC_URL, Auth, Person, new_address
 from tests.services.auth.test_accounts import hashing
+from tests.support.postgres import DatabaseUrls
 
 __all__ = ["hashing"]
 
@@ -187,3 +190,23 @@ async def test_the_key_comes_first_and_the_rest_is_named(auth: Auth) -> None:
     assert [fault["loc"][1] for fault in answer.json()["detail"]] == ["email", "password"]
     answer = await auth.post("/v1/auth/token", api_key="", email="a@b.example", password="x")
     assert answer.json() == {"detail": "Invalid or expired token"}
+
+
+async def test_old_sessions_are_swept(database_urls: DatabaseUrls) -> None:
+    database = await Database.connect(database_urls.url("auth"), size=2)
+    try:
+        async with database.connection() as connection:
+            await connection.execute(
+                """
+                INSERT INTO auth.account (id, email, email_key, name) VALUES ('u', 'e', 'e', 'n');
+                INSERT INTO auth.organization (id, name, slug) VALUES ('o', 'n', 's');
+                INSERT INTO auth.session (account_id, id, org_id, expires_at)
+                VALUES ('u', 'old', 'o', now() - interval '25 hours'),
+                       ('u', 'over', 'o', now()), ('u', 'live', 'o', now() + interval '1 hour');
+                """
+            )
+            await sweep(database)
+            left = await connection.fetch("SELECT id FROM auth.session ORDER BY id")
+        assert [row["id"] for row in left] == ["live", "over"]
+    finally:
+        await database.close()
