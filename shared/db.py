@@ -69,6 +69,7 @@ class Database:
                 command_timeout=COMMAND_TIMEOUT,
                 statement_cache_size=256 if statement_cache else 0,
                 max_inactive_connection_lifetime=300.0,
+                reset=_keep,
                 server_settings={"application_name": "guildhall"},
             )
         except _UNREACHABLE as error:
@@ -114,6 +115,17 @@ class Database:
         for bell in self._bells:
             bell()
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """Lend a connection for one statement that writes, and so is a transaction by itself.
+
+        One round trip instead of three. Errors are those of ``transaction``.
+        """
+        async with self.connection() as connection:
+            yield connection
+        for bell in self._bells:
+            bell()
+
     async def ping(self) -> None:
         """Ask the server a question, to see whether it answers.
 
@@ -122,3 +134,7 @@ class Database:
         """
         async with self.connection() as connection:
             await connection.execute("SELECT 1")
+
+
+async def _keep(connection: Connection) -> None:
+    """Reset nothing: no session state is ever set, and the query would cost a round trip each."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from shared.bus.events import Event, Message, encode, schema_name
 from shared.db import Connection
@@ -60,6 +60,29 @@ async def add_all(connection: Connection, events: Sequence[Event]) -> None:
         [message.payload.decode() for message in messages],
     )
     mark(publisher)
+
+
+def part(event: Event, first: int, source: str) -> tuple[str, list[Any]]:
+    """Give an event as part of a statement that also makes its change, to save round trips.
+
+    Args:
+        event: what the statement's change is told as.
+        first: the number of the first of the five parameters.
+        source: a ``WITH`` part; the event is said once for each of its rows.
+
+    Returns:
+        An ``INSERT`` to stand in a ``WITH``, and its parameters.
+    """
+    message = encode(event)
+    publisher = schema_name(event.publisher)
+    mark(publisher)
+    sql = f"""
+        INSERT INTO {publisher}.outbox (event_id, kind, occurred_at, traceparent, payload)
+        SELECT ${first}::uuid, ${first + 1}, ${first + 2}::timestamptz, ${first + 3}, ${first + 4}
+          FROM {source}
+        """  # noqa: S608 - the schema's name is checked, the rest are the caller's constants
+    payload = message.payload.decode()
+    return sql, [message.id, message.kind, message.occurred_at, message.traceparent, payload]
 
 
 def mark(schema: str) -> None:

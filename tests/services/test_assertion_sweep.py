@@ -76,7 +76,8 @@ async def test_without_a_valid_assertion_every_route_is_closed(
 ) -> None:
     service, client = running
     for reason, assertion in forged(service.name).items():
-        headers = {ASSERTION_HEADER: assertion.encode("latin-1")} if assertion else {}
+        named = [(ASSERTION_HEADER.encode(), assertion.encode("latin-1"))]
+        headers = named if assertion else []
         for method, path in routes_of(service):
             answer = await client.request(method, path, headers=headers)
             assert answer.status_code == 401, (reason, method, path, answer.text)
@@ -92,9 +93,7 @@ async def test_who_shows_no_credential_reaches_public_routes_only(
         if row.public:
             continue
         path = re.sub(r"{\w+}", "x", row.path)
-        answer = await client.request(
-            row.method, path, headers=asserting(service.name, ANONYMOUS)
-        )
+        answer = await client.request(row.method, path, headers=asserting(service.name, ANONYMOUS))
         assert answer.status_code == 401, (row.method, path, answer.text)
 
 

@@ -28,9 +28,11 @@ async def running(
     request: pytest.FixtureRequest, database_server: DatabaseServer
 ) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
     service: Service = importlib.import_module(f"services.{request.param}.app").SERVICE
-    async with database_server.clone() as urls:
-        async with client_of(service, settings_for(service, urls)) as client:
-            yield service, client
+    async with (
+        database_server.clone() as urls,
+        client_of(service, settings_for(service, urls)) as client,
+    ):
+        yield service, client
 
 
 def message_in(surface: str, body: dict[str, Any]) -> str:

@@ -46,13 +46,10 @@ async def _insert(
     learning_id = new_id("L-", rules.ID_LENGTH)
     event = LearningRecorded(org_id=author.org_id, learning_id=learning_id, summary=content.summary)
     try:
-        async with database.transaction() as connection:
-            written = await store.insert(
-                connection, author, learning_id, origin, source_id, content
+        async with database.statement() as connection:
+            return await store.insert(
+                connection, author, learning_id, origin, source_id, content, event
             )
-            if written is not None:
-                await outbox.add(connection, event)
-            return written
     except UniqueViolation:
         # Another request with the same natural key committed while this one waited for its turn.
         return None

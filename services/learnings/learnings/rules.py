@@ -45,7 +45,7 @@ def origin_of(author: Author, body: NewLearning) -> str:
 def content_of(body: NewLearning) -> Content:
     """Take what is stored out of a request body."""
     project = body.metadata.get("origin_project", "")
-    extra = body.model_dump(include=set(_EXTRA), exclude_unset=True, mode="json")
+    sent = {name: getattr(body, name) for name in body.model_fields_set & _EXTRA}
     return Content(
         summary=body.summary,
         detail=body.detail,
@@ -59,7 +59,7 @@ def content_of(body: NewLearning) -> Content:
         vector_clock=body.vector_clock,
         metadata=body.metadata,
         sync_hash=body.sync_hash,
-        extra={name: value for name, value in extra.items() if value is not None},
+        extra={name: value for name, value in sent.items() if value is not None},
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from services.learnings.learnings.models import Author, Content, LearningQuery, Stored
+from shared.bus import Event, outbox
 from shared.db import Connection, Record
 from shared.pagination import TOTAL_CAP
 
@@ -47,16 +48,19 @@ async def insert(
     origin: str,
     source_id: str | None,
     content: Content,
+    said: Event,
 ) -> str | None:
-    """Write a learning with the organization's counters; None if its natural key is taken.
+    """Write a learning, the counters and the event; None, and nothing, if its key is taken.
 
-    The organization's row stays locked until the commit, so that numbers become visible in their
-    order (section 6.1). ``created_at`` is taken under that lock and rises strictly, so that the
-    place of a learning in the list is the count at its insertion, which landmarks rely on.
+    One statement, because five round trips would cost three times as much. The organization's row
+    stays locked until the commit, so that numbers become visible in their order (section 6.1).
+    ``created_at`` is taken under that lock and rises strictly, so that the place of a learning in
+    the list is the count at its insertion, which landmarks rely on.
 
     Raises:
         UniqueViolation: the natural key was taken while this statement waited for the lock.
     """
+    says, event_values = outbox.part(said, 20, "counted")
     written: str | None = await connection.fetchval(
         f"""
         WITH counted AS (
@@ -73,7 +77,7 @@ async def insert(
             INSERT INTO learnings.landmark (org_id, place, created_at, id)
             SELECT $1, learning_count, newest_at, $2 FROM counted
              WHERE learning_count % {LANDMARK_SPACING} = 0
-        )
+        ), said AS ({says})
         INSERT INTO learnings.learning AS l (org_id, id, origin, source_learning_id, recorded_by,
                account_id, sync_seq, created_at, updated_at, {_CONTENT})
         SELECT $1, $2, $3, $4, $5, $6, sequence, newest_at, newest_at,
@@ -88,6 +92,7 @@ async def insert(
         author.subject,
         author.account_id,
         *_values(content),
+        *event_values,
     )
     return written
 
@@ -188,36 +193,32 @@ async def read(connection: Connection, org_id: str, learning_id: str) -> str | N
     return found
 
 
-async def newest(connection: Connection, org_id: str, offset: int, limit: int) -> tuple[str, int]:
-    """Give one page of the unfiltered list, newest first, and the exact total.
-
-    A page's place from the oldest end does not move when learnings are added. So the page starts
-    at the nearest landmark above it, and any page of any length of list costs about the same.
-    """
-    row = await connection.fetchrow(
-        f"""
-        WITH whole AS (
-            SELECT learning_count AS total FROM learnings.organization WHERE org_id = $1
-        ), mark AS (
-            SELECT m.place - (whole.total - $2) AS ahead, m.created_at, m.id
-              FROM whole JOIN learnings.landmark AS m
-                ON m.org_id = $1 AND m.place >= whole.total - $2
-             ORDER BY m.place LIMIT 1
-        )
-        SELECT '[' || coalesce(string_agg(item, ',' ORDER BY created_at DESC, id DESC), '') || ']',
-               coalesce((SELECT total FROM whole), 0)
-          FROM (SELECT {_ITEM} AS item, l.created_at, l.id FROM learnings.learning AS l
-                 WHERE l.org_id = $1
-                   AND (l.created_at, l.id) <= (
-                       coalesce((SELECT created_at FROM mark), 'infinity'),
-                       coalesce((SELECT id FROM mark), ''))
-                 ORDER BY l.created_at DESC, l.id DESC
-                OFFSET coalesce((SELECT ahead FROM mark), $2) LIMIT $3) AS rows
-        """,  # noqa: S608 - constants of this module
-        org_id,
-        offset,
-        limit,
+# A page's place from the oldest end does not move when learnings are added. So a page starts at
+# the nearest landmark above it, and any page of any length of list costs about the same.
+NEWEST: Final = f"""
+    WITH whole AS (
+        SELECT learning_count AS total FROM learnings.organization WHERE org_id = $1
+    ), mark AS (
+        SELECT m.place - (SELECT total FROM whole) + $2 AS ahead, m.created_at, m.id
+          FROM learnings.landmark AS m
+         WHERE m.org_id = $1 AND m.place >= (SELECT total FROM whole) - $2
+         ORDER BY m.place LIMIT 1
     )
+    SELECT '[' || coalesce(string_agg(item, ',' ORDER BY created_at DESC, id DESC), '') || ']',
+           coalesce((SELECT total FROM whole), 0)
+      FROM (SELECT {_ITEM} AS item, l.created_at, l.id FROM learnings.learning AS l
+             WHERE l.org_id = $1
+               AND (l.created_at, l.id) <= (
+                   coalesce((SELECT created_at FROM mark), 'infinity'),
+                   coalesce((SELECT id FROM mark), ''))
+             ORDER BY l.created_at DESC, l.id DESC
+            OFFSET coalesce((SELECT ahead FROM mark), $2) LIMIT $3) AS rows
+    """  # noqa: S608 - constants of this module
+
+
+async def newest(connection: Connection, org_id: str, offset: int, limit: int) -> tuple[str, int]:
+    """Give one page of the unfiltered list, newest first, and the exact total."""
+    row = await connection.fetchrow(NEWEST, org_id, offset, limit)
     assert row is not None  # an aggregate always gives a row
     return row[0], row[1]
 

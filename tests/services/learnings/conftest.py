@@ -38,14 +38,14 @@ class Tenant:
         made: dict[str, Any] = answer.json()
         return made
 
-    async def list(self, **query: Any) -> dict[str, Any]:
+    async def page(self, **query: Any) -> dict[str, Any]:
         answer = await self.send("GET", "/v1/learnings", params=query)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     async def ids(self, **query: Any) -> list[str]:
-        return [item["id"] for item in (await self.list(**query))["items"]]
+        return [item["id"] for item in (await self.page(**query))["items"]]
 
 
 @pytest.fixture(scope="module")

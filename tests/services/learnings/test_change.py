@@ -91,7 +91,7 @@ async def test_a_bad_change_changes_nothing(
     answer = await tenant.send("PATCH", f"/v1/learnings/{made['id']}", json=body)
     assert answer.status_code == 422
     assert sorted(fault["loc"] for fault in answer.json()["detail"]) == places
-    assert (await tenant.list())["items"] == [made]
+    assert (await tenant.page())["items"] == [made]
 
 
 async def test_every_concurrent_change_counts(tenant: Tenant, sql: Sql) -> None:

@@ -36,4 +36,4 @@ async def test_without_its_database_the_service_says_so_and_recovers(urls: Datab
             assert (ready.status_code, ready.json()["checks"]["database"]) == (503, False)
             await door.open()
             assert (await tenant.send("GET", "/v1/health")).status_code == 200
-            assert (await tenant.list())["items"] == [made]
+            assert (await tenant.page())["items"] == [made]

@@ -11,7 +11,10 @@ from shared.api import Operation
 from tests.services.learnings.conftest import Tenant
 
 TENANTED = [operation for operation in SERVICE.operations if not operation.public]
-BODIES = {"POST": {"summary": "mine", "source_learning_id": "L-ab12"}, "PATCH": {"tags": ["x"]}}
+BODIES: dict[str, dict[str, object]] = {
+    "POST": {"summary": "mine", "source_learning_id": "L-ab12"},
+    "PATCH": {"tags": ["x"]},
+}
 
 
 @pytest.mark.parametrize("operation", TENANTED, ids=lambda row: f"{row.method} {row.path}")
@@ -36,7 +39,7 @@ async def test_a_stranger_sees_and_changes_nothing(
         assert answer.status_code < 300
     assert "swordfish" not in answer.text
     assert made["id"] not in answer.text
-    assert (await tenant.list())["items"] == [made]
+    assert (await tenant.page())["items"] == [made]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,6 @@ async def test_no_filter_reaches_across(
         source_project="f" * 16,
         metadata={"origin_project": "git:" + "f" * 16},
     )
-    assert (await tenant.list(**query))["total"] == 1
-    found = await stranger.list(**query)
+    assert (await tenant.page(**query))["total"] == 1
+    found = await stranger.page(**query)
     assert (found["items"], found["total"]) == ([], 0)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.learnings.learnings.models import LearningQuery
 from services.learnings.learnings.store import LANDMARK_SPACING
 from tests.services.learnings.conftest import Tenant
 from tests.services.learnings.rows import fill
@@ -27,10 +28,10 @@ async def walk(tenant: Tenant, size: int, **query: Any) -> list[str]:
 
 async def test_an_empty_organization_has_an_empty_list(tenant: Tenant) -> None:
     empty = {"items": [], "total": 0, "page": 1, "page_size": 50}
-    assert await tenant.list() == empty
-    assert await tenant.list(page=7, page_size=3) == {**empty, "page": 7, "page_size": 3}
-    assert await tenant.list(status="active") == empty
-    assert await tenant.list(sort="impact") == empty
+    assert await tenant.page() == empty
+    assert await tenant.page(page=7, page_size=3) == {**empty, "page": 7, "page_size": 3}
+    assert await tenant.page(status="active") == empty
+    assert await tenant.page(sort="impact") == empty
 
 
 async def test_newest_first_with_and_without_a_trailing_slash(tenant: Tenant) -> None:
@@ -57,9 +58,7 @@ async def test_filters_and_their_conjunction(tenant: Tenant) -> None:
     two = await tenant.record(
         summary="Retry politely", detail="after pooling", tags=["db"], type="incident", impact=0.2
     )
-    three = await tenant.record(
-        summary="Nothing alike", status="resolved", source_project="f" * 16
-    )
+    three = await tenant.record(summary="Nothing alike", status="resolved", source_project="f" * 16)
     every = [three["id"], two["id"], one["id"]]
     for query, expected in (
         ({"status": "active"}, every[1:]),
@@ -87,7 +86,7 @@ async def test_filters_and_their_conjunction(tenant: Tenant) -> None:
         ({"status": "active", "tag": "db", "type": "incident", "q": "retry"}, every[1:2]),
         ({"unknown": "ignored"}, every),
     ):
-        found = await tenant.list(**query)
+        found = await tenant.page(**query)
         assert [item["id"] for item in found["items"]] == expected, query
         assert found["total"] == len(expected), query
 
@@ -137,10 +136,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 )
 @given(
     query=st.dictionaries(
-        st.sampled_from(
-            ["page", "page_size", "status", "tag", "q", "min_impact", "type", "sort"]
-            + ["updated_since", "source_project", "origin_project"]
-        ),
+        st.sampled_from([*LearningQuery.model_fields]),
         TEXT | st.integers().map(str) | st.floats().map(str) | st.datetimes().map(str),
     )
 )
@@ -166,9 +162,7 @@ async def test_equal_times_are_ordered_by_id(tenant: Tenant, sql: Sql) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 200])
-async def test_deep_pages_are_right_around_landmarks(
-    tenant: Tenant, sql: Sql, size: int
-) -> None:
+async def test_deep_pages_are_right_around_landmarks(tenant: Tenant, sql: Sql, size: int) -> None:
     """The places are counted from landmarks, so look at every border of one."""
     count = 3 * LANDMARK_SPACING + 5
     await fill(sql, tenant.org, count)
@@ -179,7 +173,7 @@ async def test_deep_pages_are_right_around_landmarks(
         for near in (-1, 0, 1):
             page = max(1, (count - landmark * LANDMARK_SPACING + near) // size)
             at = (page - 1) * size
-            found = await tenant.list(page=page, page_size=size)
+            found = await tenant.page(page=page, page_size=size)
             assert [item["id"] for item in found["items"]] == ids[at : at + size]
             assert found["total"] == count
 
@@ -197,7 +191,7 @@ async def test_landmarks_grow_with_the_list(tenant: Tenant, sql: Sql) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 async def test_a_walk_sees_what_stood_there_before_it(
@@ -219,6 +213,4 @@ async def test_a_walk_sees_what_stood_there_before_it(
         if page < 6:
             for _ in range(data.draw(st.integers(0, 2), "new")):
                 await tenant.record()
-        if page * size > 4 * count + 400:
-            raise AssertionError("the walk does not end")
     assert before <= set(seen)

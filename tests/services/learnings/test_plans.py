@@ -1,0 +1,111 @@
+"""Every list has an index: the planner is asked, over every combination of filters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from itertools import combinations
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+
+from services.learnings.learnings import store
+from services.learnings.learnings.models import LearningQuery
+from shared.pagination import TOTAL_CAP
+from tests.services.learnings.rows import fill
+from tests.support.postgres import DatabaseUrls
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+pytestmark = pytest.mark.slow
+
+ORG = "org_large"
+ROWS = 100_000
+
+# Of each filter one value that fits many rows, one that fits few, one that fits none.
+VALUES: dict[str, tuple[Any, ...]] = {
+    "status": ("active", "obsolete", "archived"),
+    "type": ("pattern", "decision", "unheard"),
+    "tag": (["all"], ["thousandth7", "all"], ["nowhere"]),
+    "q": ("learning", "zebras", "nothing alike"),
+    "min_impact": (0, 0.99, 1),
+    "source_project": ("0" * 13 + "050", "0" * 13 + "950", "f" * 16),
+    "origin_project": ("git:" + "0" * 14 + "04", "git:" + "0" * 14 + "96", "git:" + "f" * 16),
+    "updated_since": ("2001-01-01", "2100-01-01", "2200-01-01"),
+}
+
+
+def every_combination() -> Iterator[dict[str, Any]]:
+    for sort in ("-created_at", "impact"):
+        for count in range(len(VALUES) + 1):
+            for names in combinations(VALUES, count):
+                for pick in range(3):
+                    yield {"sort": sort} | {
+                        name: VALUES[name][(pick + at) % 3] for at, name in enumerate(names)
+                    }
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+@pytest.fixture(scope="module")
+async def large(urls: DatabaseUrls) -> AsyncIterator[Sql]:
+    """A large organization among small ones."""
+    connection = await asyncpg.connect(urls.url("learnings"), timeout=10)
+    await fill(connection, ORG, ROWS)
+    for number in range(20):
+        await fill(connection, f"org_small_{number}", 50)
+    await connection.execute("VACUUM ANALYZE learnings.learning", timeout=120)
+    await connection.execute("ANALYZE learnings.organization, learnings.landmark")
+    yield connection
+    await connection.close(timeout=5)
+
+
+async def plan_of(connection: Sql, sql: str, *values: Any) -> list[dict[str, Any]]:
+    raw = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *values)
+    return list(nodes(json.loads(raw)[0]["Plan"]))
+
+
+async def test_no_filter_reads_the_whole_table(large: Sql) -> None:
+    seen = 0
+    for fields in every_combination():
+        query = LearningQuery.model_validate(fields)
+        sql, values = store.filtered_sql(query)
+        plan = await plan_of(large, sql, ORG, *values)
+        scanned = [
+            node
+            for node in plan
+            if "Seq Scan" in node["Node Type"] and node["Relation Name"] == "learning"
+        ]
+        assert not scanned, fields
+        seen += 1
+    assert seen == 2 * 3 * 2 ** len(VALUES)
+
+
+async def test_single_filters_read_a_page_not_the_matches(large: Sql) -> None:
+    """Run for real: what the page touches is near its size, however many rows fit the filter."""
+    for fields in ({"status": "active"}, {"type": "pattern"}, {"sort": "impact"}, {"tag": ["all"]}):
+        query = LearningQuery.model_validate(fields | {"page_size": 20})
+        sql, values = store.filtered_sql(query)
+        raw = await large.fetchval(
+            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", ORG, *values
+        )
+        for node in nodes(json.loads(raw)[0]["Plan"]):
+            touched = node["Actual Rows"] * node["Actual Loops"]
+            assert touched <= TOTAL_CAP, (fields, node["Node Type"], touched)
+
+
+@pytest.mark.parametrize("page", [1, 2, 900, 1999, 2000])
+async def test_any_page_of_the_whole_list_walks_from_a_landmark(large: Sql, page: int) -> None:
+    size = 50
+    sql = store.NEWEST
+    raw = await large.fetchval(
+        f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", ORG, (page - 1) * size, size
+    )
+    for node in nodes(json.loads(raw)[0]["Plan"]):
+        assert "Seq Scan" not in node["Node Type"] or node["Relation Name"] != "learning"
+        touched = node["Actual Rows"] * node["Actual Loops"]
+        assert touched <= store.LANDMARK_SPACING + size, node["Node Type"]
