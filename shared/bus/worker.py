@@ -100,8 +100,17 @@ class Worker:
         await self.stop()
 
     async def start(self) -> None:
-        """Begin consuming in owned tasks; returns at once, also when the broker is away."""
+        """Declare every queue, then begin consuming in owned tasks.
+
+        A kind that nobody is bound to is dropped, so the queues must be there before the service
+        says that it is ready. When the broker is away, that is made up for in the background.
+        """
         self._stopping.clear()
+        try:
+            for subscription in self._subscriptions:
+                await self._declare(subscription)
+        except BusUnavailable:
+            log.warning("queues not declared yet", schema=self._schema)
         self._tasks = [
             asyncio.create_task(
                 self._consume(subscription), name=f"consume {subscription.consumer}"
@@ -120,19 +129,26 @@ class Worker:
         await cancel(*self._tasks)
         self._tasks = []
 
+    def _queue(self, subscription: Subscription[Any]) -> str:
+        return f"{self._schema}.{subscription.consumer}"
+
+    async def _declare(self, subscription: Subscription[Any]) -> None:
+        await self._transport.declare(self._queue(subscription), [subscription.event.kind])
+
     async def _consume(self, subscription: Subscription[Any]) -> None:
-        queue = f"{self._schema}.{subscription.consumer}"
+        queue = self._queue(subscription)
         prefetch = max(16, 4 * subscription.concurrency)
         failures = 0
         while not self._stopping.is_set():
             try:
-                await self._transport.declare(queue, [subscription.event.kind])
+                await self._declare(subscription)
                 async with self._transport.consume(queue, prefetch) as deliveries:
                     failures = 0
                     await self._run_lanes(subscription, deliveries)
-            except BusUnavailable:
+            except BusUnavailable as error:
                 failures += 1
-                log.warning("consumer waits for the bus", queue=queue)
+                cause = repr(error.__cause__)
+                log.warning("consumer waits for the bus", queue=queue, cause=cause)
                 await wait(self._stopping, backoff(failures))
             except Exception:
                 failures += 1

@@ -136,6 +136,7 @@ class House:
     def __init__(self, database: Database, schema: str, admin: str) -> None:
         self.database = database
         self.schema = schema
+        self.admin = admin
         self._server, _, self._name = admin.rpartition("/")
 
         class Noted(NotedBase):

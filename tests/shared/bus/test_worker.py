@@ -1,0 +1,370 @@
+"""What a service gets from the bus: one effect per event and consumer, whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import structlog
+
+from shared.bus import Relay, Subscription, Transport, Worker, list_parked, outbox, replay_parked
+from shared.bus.events import encode
+from shared.db import Connection
+from shared.errors import NotFound
+from tests.shared.bus.harness import Broker, House, NotedBase, eventually, message
+
+QUICK = (0.05, 0.05, 0.05, 0.05)
+"""Delays between attempts, in tests."""
+
+
+@pytest.fixture
+async def relay(house: House, transport: Transport) -> AsyncIterator[Relay]:
+    async with Relay(house.database, house.schema, transport) as relay:
+        yield relay
+
+
+def worker(house: House, transport: Transport, *subscriptions: Subscription[Any]) -> Worker:
+    return Worker(house.database, house.schema, transport, subscriptions, retry_delays=QUICK)
+
+
+def subscribed(house: House, consumer: str = "counter", **options: Any) -> Subscription[NotedBase]:
+    return Subscription(consumer, house.Noted, house.effect(consumer), **options)
+
+
+def failing(house: House, consumer: str, times: int) -> Subscription[NotedBase]:
+    """Subscribe a handler that fails so many times before it works."""
+    effect, seen = house.effect(consumer), []
+
+    async def handler(connection: Connection, event: NotedBase) -> None:
+        await effect(connection, event)
+        seen.append(event)
+        if len(seen) <= times:
+            raise NotFound(f"failure {len(seen)}")
+
+    return Subscription(consumer, house.Noted, handler)
+
+
+def has_effects(house: House, consumer: str, *notes: str) -> Callable[[], Any]:
+    async def check() -> bool:
+        return sorted(await house.effects(consumer)) == sorted(notes)
+
+    return check
+
+
+def is_empty(house: House, *tables: str) -> Callable[[], Any]:
+    async def check() -> bool:
+        return not any([await house.count(table) for table in tables])
+
+    return check
+
+
+async def test_an_event_has_its_effect_and_leaves_nothing_behind(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, subscribed(house)):
+        await eventually(lambda: transport_ready(transport))
+        await house.say("hello")
+        await eventually(has_effects(house, "counter", "hello"))
+        await eventually(is_empty(house, "outbox", "attempt", "parked"))
+    assert await house.count("inbox") == 1
+
+
+async def transport_ready(transport: Transport) -> bool:
+    await transport.ping()
+    return True
+
+
+async def test_the_trace_of_the_request_reaches_the_handler(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    seen: dict[str, Any] = {}
+
+    async def handler(connection: Connection, event: NotedBase) -> None:
+        seen.update(structlog.contextvars.get_contextvars())
+
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with worker(house, transport, Subscription("tracer", house.Noted, handler)):
+        with structlog.contextvars.bound_contextvars(traceparent=trace):
+            [event] = await house.say("traced")
+        await eventually(lambda: seen)
+    assert seen["traceparent"] == trace
+    assert seen["event_id"] == str(event.event_id)
+
+
+async def test_an_event_delivered_twice_has_one_effect(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    event = house.Noted(note="twice")
+    last = house.Noted(note="last")
+    async with worker(house, transport, subscribed(house)):
+        await house.say("first")
+        await eventually(has_effects(house, "counter", "first"))
+        await transport.publish([encode(event), encode(event), encode(last)])
+        await eventually(has_effects(house, "counter", "first", "twice", "last"))
+    assert await house.count("inbox") == 3
+
+
+async def test_replicas_share_a_consumer(
+    house: House, transport: Transport, process: Callable[[], Transport], relay: Relay
+) -> None:
+    notes = [f"{number}" for number in range(60)]
+    one = worker(house, transport, subscribed(house, concurrency=3))
+    two = worker(house, process(), subscribed(house, concurrency=3))
+    async with one, two:
+        await house.say(*notes)
+        await eventually(lambda: transport_ready(transport))
+        await eventually(has_effects(house, "counter", *notes))
+
+
+async def test_a_failure_undoes_the_effect_and_is_tried_again(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, failing(house, "clumsy", 3)):
+        await house.say("in the end")
+        await eventually(has_effects(house, "clumsy", "in the end"))
+        await eventually(is_empty(house, "attempt", "parked"))
+
+
+async def test_after_five_attempts_an_event_is_parked_with_its_reason(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, failing(house, "clumsy", 5)):
+        [event] = await house.say("given up")
+        await eventually(lambda: house.count("parked"))
+        async with house.database.connection() as connection:
+            [parked] = await list_parked(connection, house.schema, 10)
+        assert parked.consumer == "clumsy"
+        assert parked.event_id == event.event_id
+        assert parked.attempts == 5
+        assert parked.reason == "NotFound: failure 5"
+        assert house.Noted.model_validate_json(parked.payload) == event
+        assert await house.effects("clumsy") == []
+        assert await house.count("attempt") == 0
+
+
+async def test_a_parked_event_is_not_handled_by_a_late_duplicate(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, failing(house, "clumsy", 5)):
+        [event] = await house.say("given up")
+        await eventually(lambda: house.count("parked"))
+        await transport.publish([encode(event), encode(house.Noted(note="next"))])
+        await eventually(has_effects(house, "clumsy", "next"))
+    assert await house.count("parked") == 1
+
+
+async def test_a_replay_reaches_the_consumer_that_parked_it_and_no_other(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    bystander = subscribed(house, "bystander")
+    async with worker(house, transport, failing(house, "clumsy", 5), bystander):
+        await house.say("given up")
+        await eventually(lambda: house.count("parked"))
+        await eventually(has_effects(house, "bystander", "given up"))
+        # If the replay reached the bystander too, its inbox must not be what hides that.
+        await house.fetch("DELETE FROM {schema}.inbox")
+        async with house.database.transaction() as connection:
+            [parked] = await list_parked(connection, house.schema)
+            assert await replay_parked(connection, house.schema, [parked.id + 1]) == 0
+            assert await replay_parked(connection, house.schema, [parked.id]) == 1
+        await eventually(has_effects(house, "clumsy", "given up"))
+        await house.say("next")
+        await eventually(has_effects(house, "bystander", "given up", "next"))
+    assert await house.count("parked") == 0
+
+
+async def test_a_replay_of_everything_gives_five_new_attempts(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, failing(house, "clumsy", 9)):
+        await house.say("stubborn")
+        await eventually(lambda: house.count("parked"))
+        async with house.database.transaction() as connection:
+            assert await replay_parked(connection, house.schema) == 1
+        await eventually(has_effects(house, "clumsy", "stubborn"))
+
+
+async def test_a_handler_that_hangs_or_fails_holds_up_no_other_consumer(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async def hang(connection: Connection, event: NotedBase) -> None:
+        await asyncio.Event().wait()
+
+    hanging = Subscription("hanging", house.Noted, hang)
+    async with worker(
+        house, transport, hanging, failing(house, "failing", 1_000), subscribed(house)
+    ) as running:
+        await house.say("a", "b", "c")
+        await eventually(has_effects(house, "counter", "a", "b", "c"))
+        await running.stop(grace=0.1)
+
+
+async def test_a_handler_over_its_time_has_failed(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async def hang(connection: Connection, event: NotedBase) -> None:
+        await asyncio.Event().wait()
+
+    async with worker(house, transport, Subscription("slow", house.Noted, hang, timeout_s=0.05)):
+        await house.say("too slow")
+        await eventually(lambda: house.count("parked"))
+        async with house.database.connection() as connection:
+            [parked] = await list_parked(connection, house.schema)
+        assert parked.reason.startswith("TimeoutError")
+
+
+async def test_an_event_of_the_wrong_shape_is_parked_at_once(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, subscribed(house)):
+        await house.say("first")
+        await eventually(has_effects(house, "counter", "first"))
+        await transport.publish([message(house.Noted.kind, b'{"note": 7, "secret": "s3cret"}')])
+        await eventually(lambda: house.count("parked"))
+        async with house.database.connection() as connection:
+            [parked] = await list_parked(connection, house.schema)
+        assert parked.attempts == 0
+        assert parked.reason == "note: Input should be a valid string"
+
+
+@pytest.mark.parametrize("payload", [b"\xff\xfe", b"{", b"", b'"a\x00b"'])
+async def test_what_is_not_json_is_put_aside_without_a_trace_in_our_tables(
+    house: House, transport: Transport, relay: Relay, payload: bytes
+) -> None:
+    async with worker(house, transport, subscribed(house)):
+        await house.say("first")
+        await eventually(has_effects(house, "counter", "first"))
+        await transport.publish([message(house.Noted.kind, payload)])
+        await house.say("after")
+        await eventually(has_effects(house, "counter", "first", "after"))
+    assert await house.count("parked") == 0
+
+
+async def test_what_a_handler_says_goes_out_with_its_effect(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    effect = house.effect("echo")
+
+    async def echo(connection: Connection, event: NotedBase) -> None:
+        await effect(connection, event)
+        if event.note == "call":
+            await outbox.add(connection, house.Noted(note="answer"))
+
+    async with worker(house, transport, Subscription("echo", house.Noted, echo)):
+        await house.say("call")
+        await eventually(has_effects(house, "echo", "call", "answer"))
+
+
+async def test_stopping_finishes_the_work_in_hand_and_takes_no_more(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    started, finish = asyncio.Event(), asyncio.Event()
+    effect = house.effect("careful")
+
+    async def careful(connection: Connection, event: NotedBase) -> None:
+        started.set()
+        await finish.wait()
+        await effect(connection, event)
+
+    subscription = Subscription("careful", house.Noted, careful)
+    first = worker(house, transport, subscription)
+    await first.start()
+    await house.say("in hand", "waiting")
+    await eventually(started.is_set)
+    stopping = asyncio.create_task(first.stop(grace=30))
+    finish.set()
+    await stopping
+    assert len(await house.effects("careful")) == 1
+    async with worker(house, transport, subscription):
+        await eventually(has_effects(house, "careful", "in hand", "waiting"))
+
+
+async def test_work_that_outlasts_the_grace_is_given_back(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    started = asyncio.Event()
+
+    async def hang(connection: Connection, event: NotedBase) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    first = worker(house, transport, Subscription("counter", house.Noted, hang))
+    await first.start()
+    await house.say("interrupted")
+    await eventually(started.is_set)
+    await first.stop(grace=0.05)
+    async with worker(house, transport, subscribed(house)):
+        await eventually(has_effects(house, "counter", "interrupted"))
+
+
+async def test_a_database_that_is_away_costs_no_attempt(
+    house: House, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, subscribed(house)):
+        await house.say("before")
+        await eventually(has_effects(house, "counter", "before"))
+        await relay.stop()
+        await house.switch(on=False)
+        try:
+            late = house.Noted(note="meanwhile")
+            await transport.publish([encode(late)])
+        finally:
+            await house.switch(on=True)
+        await eventually(lambda: has_effects_now(house, "before", "meanwhile"))
+    assert await house.count("parked") == 0
+
+
+async def has_effects_now(house: House, *notes: str) -> bool:
+    return sorted(await house.effects("counter")) == sorted(notes)
+
+
+async def test_a_broker_that_goes_away_and_comes_back_needs_no_hand(
+    house: House, broker: Broker, transport: Transport, relay: Relay
+) -> None:
+    async with worker(house, transport, subscribed(house, concurrency=2)):
+        await house.say("before")
+        await eventually(has_effects(house, "counter", "before"))
+        said = ["before"]
+        stopping = asyncio.create_task(broker.stop())
+        for number in range(50):
+            said.append(f"{number}")
+            await house.say(said[-1])
+        await stopping
+        await house.say("while away")
+        await broker.start()
+        await house.say("afterwards")
+        await eventually(has_effects(house, "counter", *said, "while away", "afterwards"))
+        await eventually(is_empty(house, "outbox"))
+
+
+@pytest.mark.slow
+async def test_an_event_that_kills_its_process_is_parked_too(
+    house: House, broker: Broker, transport: Transport, relay: Relay
+) -> None:
+    await transport.declare(f"{house.schema}.crasher", [house.Noted.kind])
+    await house.say("poison")
+    command = (sys.executable, "-m", "tests.shared.bus.crashing", "handle", broker.url)
+    for crash in range(5):
+        crashing = await asyncio.create_subprocess_exec(
+            *command, house.admin, house.schema, env={**os.environ}
+        )
+        async with asyncio.timeout(60):
+            assert await crashing.wait() == -9
+        [row] = await house.fetch("TABLE {schema}.attempt")
+        assert row["attempts"] == crash + 1
+    async with worker(house, transport, subscribed(house, "crasher")):
+        await eventually(lambda: house.count("parked"))
+    [row] = await house.fetch("TABLE {schema}.parked")
+    assert row["attempts"] == 5
+    assert await house.effects("crasher") == []
+
+
+async def test_two_subscriptions_of_one_name_are_refused(
+    house: House, transport: Transport
+) -> None:
+    with pytest.raises(ValueError, match="same consumer name"):
+        worker(house, transport, subscribed(house), subscribed(house))
