@@ -114,7 +114,7 @@ class Supervised:
                 str(child.__file__),
                 process.module,
                 *process.arguments,
-                env={**process.environment, "PYTHONPATH": str(_ROOT)},
+                env={**process.environment, "PYTHONPATH": _module_path()},
                 stdin=watched,
                 stdout=write,
                 stderr=write,
@@ -158,6 +158,11 @@ class Supervised:
                 os.killpg(self._running.pid, number)  # it leads a group of its own
             else:
                 os.kill(self._running.pid, number)
+
+
+def _module_path() -> str:
+    """Where children find their modules: beside ours first, then wherever we were told to look."""
+    return os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
 
 
 def _pipe(ends: ExitStack) -> tuple[IO[bytes], IO[bytes]]:

@@ -162,6 +162,9 @@ class Up:
         say(f"Guildhall is ready after {seconds:.1f} s:  {address}", "bold green")
         say(f"  documentation    {address}/docs  {address}/api-docs  {address}/swagger-ui/")
         say(f"  data             {settings.directory}")
+        home = self._server.place.home if self._server else None
+        if home and not home.is_relative_to(settings.directory):
+            say(f"  database         {home}, because its user may not enter the data dir")
         if settings.is_development and not os.environ.get("GUILDHALL_SMTP_URL"):
             say(f"  outgoing mail    {settings.directory / 'mail'}")
         if settings.is_development and "service_admin_password" in secrets.made:

@@ -97,9 +97,14 @@ class EmbeddedPostgres:
         return int((self.place.home / "port").read_text())
 
     def url(self, database: str = "postgres") -> str:
-        """Give the superuser's address of a database."""
+        """Give the superuser's address of a database.
+
+        Without TLS, which loopback does not need, and for which clients would look into a home
+        that they may be unable to read.
+        """
         password = (self.place.home / "password").read_text().strip()
-        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/{database}"
+        login = f"{SUPERUSER}:{password}"
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
     @property
     def pid(self) -> int | None:
@@ -147,7 +152,7 @@ class EmbeddedPostgres:
     def is_answering(self) -> bool:
         """Whether a server answers at the kept address with the kept password, whoever runs it."""
         try:
-            return asyncio.run(_answers(self.url()))
+            return asyncio.run(_trouble(self.url())) is None
         except (FileNotFoundError, ValueError):
             return False
 
@@ -222,10 +227,11 @@ class EmbeddedPostgres:
             ).result()
         deadline = time.monotonic() + START_TIMEOUT
         while self._process.poll() is None:
-            if asyncio.run(_answers(self.url())):
+            trouble = asyncio.run(_trouble(self.url()))
+            if trouble is None:
                 return True
             if time.monotonic() > deadline:
-                raise PostgresFailed(f"PostgreSQL does not answer:\n{self.log_tail()}")
+                raise PostgresFailed(f"PostgreSQL does not answer ({trouble}):\n{self.log_tail()}")
             time.sleep(0.02)
         self._process = None
         return False
@@ -284,14 +290,14 @@ def _is_free(port: int) -> bool:
     return True
 
 
-async def _answers(url: str) -> bool:
+async def _trouble(url: str) -> str | None:
+    """Log in and ask something; say what went wrong, or None."""
     try:
         connection = await asyncpg.connect(url, timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError):
-        return False
-    try:
-        return bool(await connection.fetchval("SELECT true", timeout=5))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return False
-    finally:
-        connection.terminate()
+        try:
+            await connection.execute("SELECT 1", timeout=5)
+        finally:
+            connection.terminate()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return repr(error)
+    return None

@@ -165,7 +165,8 @@ class Stack:
         """Give the superuser's address of the database."""
         home = self.data_dir / "postgres"
         password, port = (home / "password").read_text(), (home / "port").read_text()
-        return f"postgresql://guildhall:{password.strip()}@127.0.0.1:{port.strip()}/{DATABASE}"
+        address = f"guildhall:{password.strip()}@127.0.0.1:{port.strip()}"
+        return f"postgresql://{address}/{DATABASE}?sslmode=disable"
 
     def database_url(self, schema: str) -> str:
         """Give the address with which a service logs in."""
