@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json, to_json
@@ -131,6 +132,7 @@ class Operation:
         public: callable without a credential; the gateway's table must say so too.
         internal: asked by sibling services only, never reachable through the gateway.
         idempotent: honours ``Idempotency-Key``.
+        page: a page for people: reads a form instead of JSON, and stands in no document.
         no_store: the answer carries a secret and must not be kept by anyone.
         body_limit: bytes.
         errors: statuses that the documentation lists beside the common ones.
@@ -151,6 +153,7 @@ class Operation:
     public: bool = False
     internal: bool = False
     idempotent: bool = False
+    page: bool = False
     no_store: bool = False
     body_limit: int = DEFAULT_BODY_LIMIT
     errors: tuple[int, ...] = ()
@@ -247,7 +250,8 @@ async def decode(
     body: BaseModel = _EMPTY
     if operation.body is not None:
         raw = await _read_body(request, operation.body_limit)
-        body = _validate(operation.body, _json(request, raw), "body", faults)
+        value = _form(request, raw) if operation.page else _json(request, raw)
+        body = _validate(operation.body, value, "body", faults)
     if faults:
         raise Invalid(faults)
     call: Call[Any, Any] = Call(
@@ -265,6 +269,7 @@ async def decode(
 
 
 _EMPTY: Final = Empty()
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 def _query_values(operation: Operation, request: Request) -> dict[str, Any]:
@@ -291,11 +296,24 @@ async def _read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+def _media_type(request: Request, default: str) -> str:
+    return request.headers.get("content-type", default).partition(";")[0].strip().lower()
+
+
+def _form(request: Request, raw: bytes) -> Any:
+    if _media_type(request, _FORM) != _FORM:
+        raise UnsupportedMediaType(f"Content-Type must be {_FORM}")
+    try:
+        return dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100))
+    except ValueError:
+        raise BadRequest("The body is not a valid form") from None
+
+
 def _json(request: Request, raw: bytes) -> Any:
     if not raw:
         return {}
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if media_type.lower() != "application/json" and not media_type.lower().endswith("+json"):
+    media_type = _media_type(request, "application/json")
+    if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType
     try:
         return from_json(raw, allow_inf_nan=False)

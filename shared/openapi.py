@@ -73,14 +73,14 @@ _PARAMETER: Final = re.compile(r"{(\w+)}")
 
 
 def document(service: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
-    """Build the OpenAPI document of one service; internal operations are left out.
+    """Build the OpenAPI document of one service; internal operations and pages are left out.
 
     Args:
         service: prefixed to component names.
         version: of Guildhall.
         operations: the rows of all resources.
     """
-    public = [operation for operation in operations if not operation.internal]
+    public = [operation for operation in operations if not (operation.internal or operation.page)]
     references, definitions = _schemas(service, public)
     paths: dict[str, dict[str, Any]] = {}
     for operation in public:

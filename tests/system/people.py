@@ -14,7 +14,7 @@ import httpx
 PASSWORD = "correct horse battery staple"
 MAIL_LIMIT = 20.0
 
-_TOKEN = re.compile(r"^(verify_[\w-]+)$", re.MULTILINE)
+_TOKEN = re.compile(r"^(verify_[\w-]+)\r?$", re.MULTILINE)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from shared.api import Answer, Body
+from shared.api import Answer, Body, Query
 
 SHORTEST_PASSWORD: Final = 12
 """Characters, on the learnings surface (section 3)."""
@@ -98,6 +98,12 @@ class Verification(Body):
     """``POST /v1/auth/verify-email``."""
 
     token: Annotated[str, Field(max_length=LONGEST_TOKEN, repr=False)]
+
+
+class VerificationLink(Query):
+    """The query of the link in a verification letter."""
+
+    token: Annotated[str, Field(max_length=LONGEST_TOKEN, repr=False)] = ""
 
 
 class Verified(Answer):

@@ -157,7 +157,7 @@ async def ensure_administrator(
 async def _send_verification(
     connection: Connection, account_id: str, email: str, public_url: str
 ) -> None:
-    token = encode_base64url(secrets.token_bytes(32))
+    token = rules.TOKEN_PREFIX + encode_base64url(secrets.token_bytes(32))
     await store.replace_verification(connection, account_id, rules.digest(token), VERIFICATION_LIFE)
     await enqueue(connection, rules.verification_letter(email, public_url, token))
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
 from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.auth.accounts import operations
 from services.auth.accounts.models import (
@@ -12,12 +17,14 @@ from services.auth.accounts.models import (
     Sent,
     User,
     Verification,
+    VerificationLink,
     Verified,
 )
 from services.auth.mail.operations import MailSender
 from services.auth.passwords.operations import Passwords
 from services.auth.settings import AuthSettings
-from shared.api import Call, Empty, Operation
+from shared.api import Call, Empty, Operation, Reply
+from shared.errors import BadRequest
 
 
 async def register(call: Call[Registration, Empty]) -> Registered:
@@ -35,6 +42,25 @@ async def verify_email(call: Call[Verification, Empty]) -> Verified:
     """``POST /v1/auth/verify-email``."""
     await operations.verify_email(call.database, call.body.token)
     return Verified()
+
+
+async def show_verify_page(call: Call[Empty, VerificationLink]) -> Reply:
+    """``GET /auth/verify-email``: ask for a click, because mail scanners open links too."""
+    return _page(call.query.token, "ask")
+
+
+async def submit_verify_page(call: Call[Verification, Empty]) -> Reply:
+    """``POST /auth/verify-email``: what the page's button does."""
+    try:
+        await operations.verify_email(call.database, call.body.token)
+    except BadRequest:
+        return _page("", "refused", 400)
+    return _page("", "done")
+
+
+def _page(token: str, state: str, status: int = 200) -> Reply:
+    html = _VERIFY_PAGE.render(token=token, state=state, style=_STYLE)
+    return Reply(html.encode(), status, _PAGE_HEADERS, "text/html; charset=utf-8")
 
 
 async def resend_verification(call: Call[Resend, Empty]) -> Sent:
@@ -61,7 +87,42 @@ def _me(path: str) -> Operation:
     )
 
 
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+)
+_VERIFY_PAGE: Final = _TEMPLATES.get_template("verify_email.html")
+_STYLE: Final = (Path(__file__).parent / "page.css").read_text()
+_STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
+_PAGE_HEADERS: Final = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self';"
+        " frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+
 OPERATIONS: Final = (
+    Operation(
+        method="GET",
+        path="/auth/verify-email",
+        endpoint=show_verify_page,
+        summary="The page that the verification email links to",
+        query=VerificationLink,
+        answer=None,
+        public=True,
+        page=True,
+    ),
+    Operation(
+        method="POST",
+        path="/auth/verify-email",
+        endpoint=submit_verify_page,
+        summary="Verify an address from the page",
+        body=Verification,
+        answer=None,
+        public=True,
+        page=True,
+    ),
     Operation(
         method="POST",
         path="/v1/auth/register",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from typing import Final
 
 from services.auth.mail.models import Letter
 from shared.principal import Role
@@ -14,6 +15,9 @@ def email_key(email: str) -> str:
     folded = unicodedata.normalize("NFKC", email.strip()).casefold()
     # Folding may take a text out of NFKC again (Unicode 3.13, definition D146).
     return unicodedata.normalize("NFKC", folded)
+
+
+TOKEN_PREFIX: Final = "verify_"  # noqa: S105 - a prefix, not a secret
 
 
 def digest(token: str) -> bytes:
@@ -35,7 +39,7 @@ def verification_letter(recipient: str, public_url: str, token: str) -> Letter:
 
 To verify your email address, open this link within 24 hours:
 
-{public_url}/auth/verify?token={token}
+{public_url}/auth/verify-email?token={token}
 
 Or use the token itself:
 

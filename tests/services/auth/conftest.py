@@ -35,7 +35,7 @@ PASSWORD = "correct horse battery"
 PUBLIC_URL = "https://guildhall.example"
 SEED = encode_base64url(b"s" * 32)
 GATEWAY = Principal(Kind.SERVICE, "gateway")
-_TOKEN = re.compile(r"^([\w-]{43})\r?$", re.MULTILINE)
+_TOKEN = re.compile(r"^(verify_[\w-]{43})\r?$", re.MULTILINE)
 
 
 @dataclass

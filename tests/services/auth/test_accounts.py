@@ -40,7 +40,7 @@ async def test_registering_answers_and_writes(auth: Auth) -> None:
     assert letter["Subject"] == "Verify your email address"
     assert letter["From"] == "Guildhall <no-reply@guildhall.example>"
     text = letter.get_content()
-    assert f"{PUBLIC_URL}/auth/verify?token={token}" in text
+    assert f"{PUBLIC_URL}/auth/verify-email?token={token}" in text
     assert f'-d \'{{"token":"{token}"}}\'' in text
     assert {"account_id": answer.json()["id"]}.items() <= (
         await auth.events("account.registered.v1")
@@ -256,3 +256,29 @@ async def test_a_password_is_compared_in_normal_form(auth: Auth) -> None:
     token = await auth.token_for(address)
     await auth.post("/v1/auth/verify-email", token=token)
     await auth.sign_in(address, "pa\u0308ssword pa\u0308ssword")
+
+
+async def test_the_letters_link_leads_to_a_page_that_verifies_by_a_click(auth: Auth) -> None:
+    address = new_address()
+    await auth.register(address)
+    token = await auth.token_for(address)
+    page = await auth.send("GET", "/auth/verify-email", params={"token": token})
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert f'name="token" value="{token}"' in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert not await auth.sql.fetchval(
+        "SELECT verified_at IS NOT NULL FROM auth.account WHERE email = $1", address
+    ), "looking at the page verifies nothing"
+    done = await auth.send("POST", "/auth/verify-email", data={"token": token})
+    assert (done.status_code, "Your address is verified" in done.text) == (200, True)
+    again = await auth.send("POST", "/auth/verify-email", data={"token": token})
+    assert (again.status_code, "does not work any more" in again.text) == (400, True)
+
+
+async def test_the_verification_page_escapes_what_it_is_given(auth: Auth) -> None:
+    page = await auth.send("GET", "/auth/verify-email", params={"token": '"><script>x</script>'})
+    assert "<script>" not in page.text
+    json = await auth.send("POST", "/auth/verify-email", json={"token": "x"})
+    assert json.status_code == 415
