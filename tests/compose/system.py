@@ -22,12 +22,18 @@ class System:
         self.name = f"guildhall-test-{uuid4().hex[:8]}"
         self.image = f"guildhall:{self.name}"
         self.address = f"http://127.0.0.1:{_free_port()}"
+        self._built = ""
         self._env_file = folder / "env"
         self._env = env
 
     def build(self) -> None:
         """Build the image as ``.env.example`` says, and fill the environment file with it."""
         run("docker", "build", "--tag", self.image, ROOT, env=self._env, timeout=1200)
+        # compose builds again and moves the tag, so the first one is known by its id alone.
+        inspected = run(
+            "docker", "image", "inspect", "--format", "{{.Id}}", self.image, env=self._env
+        )
+        self._built = inspected.stdout.strip()
         secrets = run("docker", "run", "--rm", self.image, "guildhall", "secrets", env=self._env)
         own = {
             "GUILDHALL_VERSION": self.name,
@@ -137,8 +143,9 @@ class System:
         )
 
     def remove_image(self) -> None:
-        """Remove the image that ``build`` made."""
-        run("docker", "image", "rm", "--force", self.image, env=self._env, check=False)
+        """Remove what ``build`` and ``up`` built."""
+        for image in filter(None, (self.image, self._built)):
+            run("docker", "image", "rm", "--force", image, env=self._env, check=False)
 
 
 def _free_port() -> int:
