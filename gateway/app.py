@@ -77,6 +77,7 @@ class Gateway:
                 "rate_buckets": lambda: float(len(limiter)),
             }
         )
+        self.listener: Listener | None = None
         self._lifespan = Router(lifespan=self._opened)
 
     @asynccontextmanager
@@ -96,7 +97,8 @@ class Gateway:
                 stack.push_async_callback(transport.close)
                 heard = subscriptions(self.credentials)
                 gap = self.credentials.clear
-                await stack.enter_async_context(Listener(transport, "gateway", heard, on_gap=gap))
+                self.listener = Listener(transport, "gateway", heard, on_gap=gap)
+                await stack.enter_async_context(self.listener)
             stack.enter_context(served(self.metrics, settings.host, settings.metrics))
             yield
 

@@ -20,7 +20,7 @@ from shared.principal import ASSERTION_HEADER, Principal, verify_assertion
 from shared.secret import encode_base64url
 from shared.settings import SERVICES
 from tests.gateway.fake_auth import ISSUER, FakeAuth
-from tests.gateway.fake_service import Asked, FakeService, running
+from tests.gateway.fake_service import Asked, FakeService, echo, running
 
 KEYS = {name: bytes([ord(name[0])]) * 32 for name in SERVICES} | {"agents": b"g" * 32}
 QUICK = Limits(connect=1.0, head=0.6, idle=0.6, stall=0.6, tick=0.05)
@@ -93,7 +93,7 @@ class House:
         assertion = asked.header(ASSERTION_HEADER)
         return verify_assertion(self.keys[service], service, assertion, time.time())
 
-    async def raw(self, data: bytes, *, close: bool = True) -> bytes:
+    async def raw(self, data: bytes) -> bytes:
         """Send bytes and read until the gateway closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
@@ -154,8 +154,6 @@ async def home(shared_house: House) -> AsyncIterator[House]:
         service.asked.clear()
     shared_house.auth.looked_up.clear()
     yield shared_house
-    from tests.gateway.fake_service import echo
-
     for name, service in shared_house.services.items():
         service.reads_body = True
         if name != "auth":

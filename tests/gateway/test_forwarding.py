@@ -159,7 +159,7 @@ async def test_hop_by_hop_headers_stop_here(home: House) -> None:
 )
 async def test_request_id(home: House, sent: str | None, kept: bool) -> None:
     headers = home.bearer() | ({} if sent is None else {"x-request-id": sent})
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     answer = await home.client.get("/v1/learnings", headers=encoded)
     given = answer.headers.get_list("x-request-id")
     assert len(given) == 1
