@@ -1,0 +1,46 @@
+"""The README's tour, run as printed; only the port is the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import MakeStack
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+
+def printed() -> str:
+    """Every shell block of the README, in order."""
+    return "\n".join(re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL))
+
+
+async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    script = "set -eu\n" + printed().replace("http://127.0.0.1:8000", stack.base_url)
+    shell = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        script.replace("curl -sS", "curl -sS -w '\\n'"),
+        cwd=stack.data_dir.parent,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, errors = await shell.communicate()
+    assert shell.returncode == 0, errors.decode()
+    answers = [json.loads(line) for line in out.decode().splitlines() if line.strip()]
+    registered, verified, me, recorded, listed, by_key, refused = answers
+    assert registered["email"] == "ada@example.com"
+    assert verified == {"verified": True}
+    assert me["email"] == "ada@example.com"
+    assert recorded["id"].startswith("L-")
+    assert listed["items"] == [recorded]
+    assert by_key["total"] == 1
+    assert refused == {"detail": "Invalid or expired token"}
