@@ -340,7 +340,7 @@ def _check_text(place: str, value: Any, faults: list[Fault], *at: str | int) -> 
     if isinstance(value, str):
         if "\x00" in value:
             faults.append(Fault((place, *at), "must not contain a NUL character", "nul_character"))
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, inner in value.items():
             if "\x00" in key:
                 message = "a field name must not contain a NUL character"

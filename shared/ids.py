@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from typing import Final
 from uuid import UUID
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+_LETTERS: Final = bytes(ord(ALPHABET[value % 62]) for value in range(256))
+
 
 def new_id(prefix: str, length: int = 16) -> str:
     """Make an identifier such as ``usr_4fZ…``: the prefix as given, then ``length`` characters.
 
     Sixteen base-62 characters carry 95 bits, so identifiers never collide and cannot be guessed.
+    (Eight letters come up a quarter more often than the rest, which costs a tenth of a bit.)
     """
-    number = secrets.randbits(length * 6)
-    characters = []
-    for _ in range(length):
-        number, index = divmod(number, 62)
-        characters.append(ALPHABET[index])
-    return prefix + "".join(characters)
+    return prefix + os.urandom(length).translate(_LETTERS).decode()
 
 
 def new_event_id() -> UUID:

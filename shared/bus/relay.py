@@ -21,6 +21,10 @@ BATCH: Final = 200
 POLL: Final = 1.0
 """Seconds between looks at the outbox when no bell rings."""
 
+GATHER: Final = 0.02
+"""Seconds of rest after a small batch. The first event after a quiet time goes at once; a busy
+service's events then go by tens, or the relay would cost as much as the requests."""
+
 CLAIM: Final = 30.0
 """Seconds a claim holds: longer than any publication may take."""
 
@@ -100,6 +104,8 @@ class Relay:
                 if failures:
                     log.info("relay goes on", schema=self._schema)
                 failures = 0
+                if 0 < moved < BATCH:
+                    await wait(self._stopping, GATHER)
                 if moved < BATCH:
                     await wait(self._bell, POLL)
                 continue
