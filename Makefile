@@ -11,7 +11,7 @@ help: ## Show this list
 # uv where it is, else pip: the lock files are in pip's own format, so both install the same, hashes checked.
 define install
 	@if command -v uv >/dev/null 2>&1; then \
-	  test -x $(PYTHON) || uv venv --quiet $(VENV); \
+	  test -x $(PYTHON) || uv venv --quiet --seed $(VENV); \
 	  uv pip install --quiet --python $(PYTHON) --require-hashes -r $(1); \
 	else \
 	  test -x $(PYTHON) || python3 -m venv $(VENV); \
@@ -63,6 +63,15 @@ schema: $(VENV)/.dev ## Regenerate every schema.sql from the migrations
 
 settings-page: $(VENV)/.dev ## Regenerate docs/settings.md from the code
 	@$(PYTHON) -m guildhall.settings_page > docs/settings.md
+
+bench-gateway: $(VENV)/.dev ## Measure the gateway against what is installed of HAProxy and nginx
+	@$(PYTHON) -m bench.gateway
+
+bench-learnings: $(VENV)/.dev ## Measure recording and listing learnings, at 1,000 and 1,000,000 rows
+	@$(PYTHON) -m bench.learnings
+
+bench-bus: $(VENV)/.dev ## Measure outbox, relay and consumers on both transports
+	@$(PYTHON) -m bench.bus
 
 clean: ## Remove what make up and make test leave behind
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
