@@ -132,6 +132,7 @@ class PostgresTransport:
         self._consumptions: set[_Consumption] = set()
         self._acked: list[int] = []
         self._ack_bell = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._bell = Bell(url)
         self._tasks = [
             asyncio.create_task(self._bell.run()),
@@ -254,8 +255,10 @@ class PostgresTransport:
             try:
                 taken = await self._take(consumption, room) if room else 0
                 failures = 0
-            except BusUnavailable:
+            except Exception as error:
                 failures += 1
+                if not isinstance(error, BusUnavailable):
+                    log.exception("taking failed", queue=consumption.queue.name)
                 await asyncio.sleep(backoff(failures))
                 continue
             consumption.more = taken == room
@@ -296,20 +299,24 @@ class PostgresTransport:
             try:
                 await self._flush()
                 failures = 0
-            except BusUnavailable:
+            except Exception as error:
                 failures += 1
+                if not isinstance(error, BusUnavailable):
+                    log.exception("acknowledging failed")
                 await asyncio.sleep(backoff(failures))
                 self._ack_bell.set()
 
     async def _flush(self) -> None:
-        acked, self._acked = self._acked, []
-        try:
-            if acked:
-                await self.execute(sql.ACK, acked)
-        except BaseException:
-            # Bounded: without the server nothing new is taken, hence nothing new acknowledged.
-            self._acked[:0] = acked
-            raise
+        # One at a time, so that whoever flushes last also waits for what is under way.
+        async with self._flushing:
+            acked, self._acked = self._acked, []
+            try:
+                if acked:
+                    await self.execute(sql.ACK, acked)
+            except BaseException:
+                # Bounded: without the server nothing new is taken, hence nothing acknowledged.
+                self._acked[:0] = acked
+                raise
 
     async def _keep(self) -> None:
         """Poll, renew leases and broadcast queues, and sweep, each in its own rhythm."""

@@ -11,10 +11,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 
+from guildhall.provision import with_database
 from shared.bus import Event, Message, Transport, outbox
 from shared.bus.postgres import PostgresTransport
 from shared.bus.rabbit_transport import RabbitTransport
@@ -60,18 +62,19 @@ class PostgresBroker:
 
     def __init__(self, url: str, admin: str) -> None:
         self.url = url
-        self._server, _, self._name = admin.rpartition("/")
+        self._admin = admin
 
     async def stop(self) -> None:
-        await switch_database(f"{self._server}/postgres", self._name, on=False)
+        await switch_database(self._admin, on=False)
 
     async def start(self) -> None:
-        await switch_database(f"{self._server}/postgres", self._name, on=True)
+        await switch_database(self._admin, on=True)
 
 
-async def switch_database(admin: str, name: str, *, on: bool) -> None:
-    """Close a database to everyone and end its connections, or open it again."""
-    connection = await asyncpg.connect(admin)
+async def switch_database(admin: str, *, on: bool) -> None:
+    """Close the database of this address to everyone and end its connections, or open it again."""
+    name = urlsplit(admin).path.removeprefix("/")
+    connection = await asyncpg.connect(with_database(admin, "postgres"))
     try:
         await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {str(on).lower()}")
         if not on:
@@ -137,7 +140,6 @@ class House:
         self.database = database
         self.schema = schema
         self.admin = admin
-        self._server, _, self._name = admin.rpartition("/")
 
         class Noted(NotedBase):
             kind: ClassVar[str] = f"{schema}.noted.v1"
@@ -179,7 +181,7 @@ class House:
 
     async def switch(self, *, on: bool) -> None:
         """Open or close the service's database."""
-        await switch_database(f"{self._server}/postgres", self._name, on=on)
+        await switch_database(self.admin, on=on)
 
 
 @asynccontextmanager
