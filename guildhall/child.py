@@ -1,4 +1,6 @@
-"""Run a module as a child of ``guildhall up``: ``child.py MODULE ARGUMENT...``.
+"""Run a module as a child of ``guildhall up``: ``child.py -m MODULE ARGUMENT...``.
+
+The arguments are Python's own, so that a process can be told from its command line.
 
 Standard input is a pipe that the parent never writes to. When the parent dies, however it dies,
 the pipe ends: the module is then told to stop, and made to if it does not. Works wherever pipes
@@ -20,7 +22,7 @@ ORPHAN_GRACE = 22.0
 
 def main() -> None:
     """Watch the pipe from a thread of its own and become the module."""
-    module, *arguments = sys.argv[1:]
+    _, module, *arguments = sys.argv[1:]
     threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

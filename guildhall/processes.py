@@ -80,14 +80,18 @@ class Plan:
         return Process("gateway", "gateway", (), self._for("gateway", worked_out), url)
 
     def services(self) -> list[Process]:
-        """Describe the services, and for runs the worker beside it."""
+        """Describe the services, and a worker for each whose HTTP process leaves that work to one.
+
+        Runs always has a worker of its own, because driving browsers is no work for a server.
+        """
         found = []
         for service in present_services():
             module, environment = f"services.{service}", self._for_service(service)
             url = f"http://127.0.0.1:{self._settings.service_port(service)}/health/ready"
             if service == "runs":
-                found.append(Process("runs work", module, ("work",), environment, None))
-                environment = {**environment, f"{PREFIX}RUNS_SERVE_BACKGROUND": "0"}
+                environment[f"{PREFIX}RUNS_SERVE_BACKGROUND"] = "0"
+            if _is_off(environment, service):
+                found.append(Process(f"{service} work", module, ("work",), environment, None))
             found.append(Process(service, module, ("serve",), environment, url))
         return found
 
@@ -183,3 +187,9 @@ def present_services() -> list[str]:
 def _in_url(host: str) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
     return f"[{host}]" if ":" in host else host
+
+
+def _is_off(environment: Mapping[str, str], service: str) -> bool:
+    names = variable_names(settings_class(service), "serve_background")
+    given = next((environment[name] for name in names if name in environment), "1")
+    return given.strip().lower() in ("0", "false", "no", "off", "f", "n")

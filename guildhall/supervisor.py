@@ -112,6 +112,7 @@ class Supervised:
             self._running = await asyncio.create_subprocess_exec(
                 sys.executable,
                 str(child.__file__),
+                "-m",
                 process.module,
                 *process.arguments,
                 env={**process.environment, "PYTHONPATH": _module_path()},

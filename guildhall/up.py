@@ -87,7 +87,8 @@ class Up:
             return
         if self._supervisor is not None:
             self._supervisor.kill()
-        # The database hears of our end from the system and shuts down by itself.
+        if self._server is not None and (pid := self._server.pid):
+            os.kill(pid, signal.SIGINT)  # a fast shutdown, which it finishes without us
         os._exit(130)
 
     async def _start(self, secrets: Secrets) -> None:
