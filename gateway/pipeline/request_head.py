@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
@@ -45,25 +45,25 @@ class Parsed:
     Attributes:
         lines: the header lines that go on to the service.
         authorization: the values of ``Authorization``.
+        forwarded: the values of ``X-Forwarded-For``.
         host: of the request, or empty.
         length: of the body as announced, or None.
         chunked: whether the body comes in chunks.
         upgrade: the protocol asked for, lower case, or empty.
         request_id: the caller's, or one of ours.
         trace: ``traceparent`` and ``tracestate`` lines for the service.
-        forwarded: the values of ``X-Forwarded-For``.
         fault: why the request's framing cannot be trusted, or None.
     """
 
-    lines: list[bytes] = field(default_factory=list)
-    authorization: list[bytes] = field(default_factory=list)
+    lines: list[bytes]
+    authorization: list[bytes]
+    forwarded: list[bytes]
     host: bytes = b""
     length: int | None = None
     chunked: bool = False
     upgrade: bytes = b""
     request_id: bytes = b""
     trace: bytes = b""
-    forwarded: list[bytes] = field(default_factory=list)
     fault: BadRequest | None = None
 
     @property
@@ -112,8 +112,7 @@ _numbers: Final = count(1)
 
 def read(head: Head) -> Parsed:
     """Read all headers in one pass."""
-    parsed = Parsed()
-    lines = parsed.lines
+    lines: list[bytes] = []
     seen: dict[bytes, list[bytes]] = {}
     for name, value in head.headers:
         if name in _READ:
@@ -125,8 +124,7 @@ def read(head: Head) -> Parsed:
             continue
         else:
             lines.append(name + b": " + value)
-    parsed.authorization = seen.get(b"authorization", [])
-    parsed.forwarded = seen.get(b"x-forwarded-for", [])
+    parsed = Parsed(lines, seen.get(b"authorization", []), seen.get(b"x-forwarded-for", []))
     _read_names(parsed, seen)
     try:
         _read_framing(parsed, seen, head)

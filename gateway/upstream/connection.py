@@ -22,10 +22,11 @@ WRITE_BUFFER: Final = 65_536
 """Bytes of request body that may wait in a connection before its writer is told to pause."""
 
 MAX_HEADERS: Final = 200
-MAX_HEADER_BYTES: Final = 65_536
+MAX_HEAD_BYTES: Final = 65_536
 """What a service's answer may have of headers; more is no answer of ours."""
 
 _BODYLESS: Final = frozenset({204, 304})
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Sink(Protocol):
@@ -60,7 +61,8 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_complete",
         "_framed",
-        "_header_bytes",
+        "_has_head",
+        "_head_bytes",
         "_headers",
         "_informational",
         "_keep_alive",
@@ -90,7 +92,8 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._headers = []
-        self._header_bytes = 0
+        self._head_bytes = 0
+        self._has_head = False
         self._informational = False
         self._framed = False
         self._complete = False
@@ -143,6 +146,8 @@ class Connection(asyncio.Protocol):
             # A service that speaks unasked would answer the next request with this.
             self._transport.abort()
             return
+        if not self._has_head:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -152,6 +157,8 @@ class Connection(asyncio.Protocol):
                 return
         if self._complete:
             self._finish()
+        elif not self._has_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._fail()
         elif self.exchange is not None:
             self.exchange.touch()
 
@@ -189,11 +196,9 @@ class Connection(asyncio.Protocol):
             self._poisoned = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header (or a trailer, which is dropped)."""
-        self._header_bytes += len(name) + len(value)
-        if len(self._headers) >= MAX_HEADERS or self._header_bytes > MAX_HEADER_BYTES:
-            raise ValueError("too many headers")
-        self._headers.append((name.lower(), value))
+        """Take a header, or drop a trailer."""
+        if not self._has_head:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head of an answer is complete."""
@@ -210,12 +215,13 @@ class Connection(asyncio.Protocol):
             return
         if status > 599:
             raise ValueError("no status of HTTP")
-        headers, self._headers = self._headers, []
+        headers = self._headers
+        size, framed = _measure(headers)
+        if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+            raise ValueError("too many headers")
+        self._has_head = True
         self._keep_alive = self._parser.should_keep_alive()
-        empty = exchange.is_head or status in _BODYLESS
-        self._framed = empty or any(
-            name in (b"content-length", b"transfer-encoding") for name, _ in headers
-        )
+        self._framed = framed or exchange.is_head or status in _BODYLESS
         exchange.answering(status, headers)
         if exchange.is_head:
             # The parser would wait for a body that HEAD does not have, so it is done with.
@@ -260,3 +266,12 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
         if exchange is not None:
             exchange.failed(BadGateway())
+
+
+def _measure(headers: Headers) -> tuple[int, bool]:
+    """Give the bytes of headers, and whether they say how long the body is."""
+    size, framed = 0, False
+    for name, value in headers:
+        size += len(name) + len(value)
+        framed = framed or name in _FRAMING
+    return size, framed
