@@ -49,9 +49,15 @@ def test_the_system_is_the_gateway_the_services_and_the_run_worker(tmp_path: Pat
     processes = every(plan(tmp_path))
     assert set(processes) == {"gateway", *present_services(), "runs work"}
     assert processes["runs"].environment["GUILDHALL_RUNS_SERVE_BACKGROUND"] == "0"
-    assert "GUILDHALL_RUNS_SERVE_BACKGROUND" not in processes["runs work"].environment
+    assert processes["runs work"].arguments == ("work",)
     assert processes["gateway"].ready_url == "http://127.0.0.1:9000/health/ready"
     assert processes["teams"].ready_url == "http://127.0.0.1:9004/health/ready"
+
+
+def test_a_service_that_only_serves_gets_a_worker(tmp_path: Path) -> None:
+    machine = {**MACHINE, "GUILDHALL_LEARNINGS_SERVE_BACKGROUND": "off"}
+    assert "learnings work" in every(plan(tmp_path, machine))
+    assert "auth work" not in every(plan(tmp_path, machine))
 
 
 @pytest.mark.parametrize("name", ["gateway", *SERVICES, "runs work"])

@@ -171,7 +171,7 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path, deaf: bool) -> N
         "print(one.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    command = (sys.executable, "-c", code, sys.executable, str(script), f"{PROGRAMS}.answer")
+    command = (sys.executable, "-c", code, sys.executable, str(script), "-m", f"{PROGRAMS}.answer")
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(
         command,

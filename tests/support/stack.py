@@ -97,7 +97,7 @@ class Stack:
         with self._log.open("ab") as log:
             self._up = subprocess.Popen(
                 # By way of child.py, so that it ends with us if we are killed.
-                (sys.executable, str(child.__file__), "guildhall", "up"),
+                (sys.executable, str(child.__file__), "-m", "guildhall", "up"),
                 cwd=_ROOT,
                 env=environment,
                 stdin=subprocess.PIPE,
