@@ -39,7 +39,7 @@ STOP_LIMIT: Final = 30.0
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _POLL: Final = 0.02
-_READY: Final = "Guildhall is ready"
+_READY: Final = "Ctrl-C stops everything."  # the last line of what is told when all are ready
 
 
 class Stack:
