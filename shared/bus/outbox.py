@@ -7,6 +7,8 @@ given before commit and a slow transaction's row would be skipped.
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from shared.db import Connection
 
 _added: ContextVar[frozenset[str]] = ContextVar("outbox_added", default=frozenset())
 _NONE: Final[frozenset[str]] = frozenset()
+_bells: Final[defaultdict[str, set[asyncio.Event]]] = defaultdict(set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +93,26 @@ def mark(schema: str) -> None:
     _added.set(_added.get() | {schema})
 
 
-def take_mark(schema: str) -> bool:
-    """Tell whether this context has added a row since last asked.
+def hear(schema: str, bell: asyncio.Event) -> None:
+    """Have ``ring`` set this event."""
+    _bells[schema].add(bell)
 
-    A context that hands the adding to a child task is not seen; then the relay's poll finds it.
+
+def ignore(schema: str, bell: asyncio.Event) -> None:
+    """Undo ``hear``."""
+    _bells[schema].discard(bell)
+
+
+def ring(schema: str) -> None:
+    """Ring every bell of the schema if this context has added a row since it last did.
+
+    To be called after a commit. A context that handed the adding to a child task is not seen; then
+    the relay's poll finds the row.
     """
-    if schema not in _added.get():
-        return False
-    _added.set(_NONE)
-    return True
+    if schema in _added.get():
+        _added.set(_NONE)
+        for bell in _bells[schema]:
+            bell.set()
 
 
 async def claim(connection: Connection, schema: str, limit: int, seconds: float) -> list[Claimed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -53,7 +54,7 @@ class Relay:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._depth_due = 0.0
-        database.on_commit(self._ring)
+        database.on_commit(partial(outbox.ring, schema))
 
     async def __aenter__(self) -> Relay:
         await self.start()
@@ -70,21 +71,19 @@ class Relay:
     async def start(self) -> None:
         """Begin relaying in an owned task."""
         self._stopping.clear()
+        outbox.hear(self._schema, self._bell)
         self._task = asyncio.create_task(self._run(), name=f"relay {self._schema}")
 
     async def stop(self, grace: float = 3.0) -> None:
         """Finish the batch in hand, at most ``grace`` seconds, then end."""
         if self._task is None:
             return
+        outbox.ignore(self._schema, self._bell)
         self._stopping.set()
         self._bell.set()
         await asyncio.wait([self._task], timeout=grace)
         await cancel(self._task)
         self._task = None
-
-    def _ring(self) -> None:
-        if outbox.take_mark(self._schema):
-            self._bell.set()
 
     async def _run(self) -> None:
         failures = 0

@@ -75,6 +75,9 @@ async def test_a_commit_rings_the_bell(
     house: House, tape: Tape, heard: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "POLL", 3_600.0)
+    stopped = relay_of(house, tape)
+    await stopped.start()
+    await stopped.stop()
     async with relay_of(house, tape):
         for note in ("1", "2", "3"):
             await house.say(note)
