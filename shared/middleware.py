@@ -19,7 +19,7 @@ from structlog.contextvars import bound_contextvars
 from shared.errors import Internal, ServiceError, Unauthenticated, UnknownPath, from_status
 from shared.ids import new_id
 from shared.log import get_logger
-from shared.principal import ASSERTION_HEADER, verify_assertion
+from shared.principal import ASSERTION_HEADER, Principal, read_assertion
 from shared.surfaces import render, surface_of
 
 REQUEST_ID_HEADER: Final = "x-request-id"
@@ -28,6 +28,9 @@ REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 OPEN_PATHS: Final = frozenset({"/health", "/health/ready", "/metrics"})
 """A service's own liveness, readiness and metrics: the only paths that need no assertion."""
+
+KNOWN_ASSERTIONS: Final = 2_000
+"""Most verified assertions remembered at once."""
 
 _DURATION: Final = Histogram(
     "guildhall_request_seconds",
@@ -170,6 +173,7 @@ class AssertionGuard:
         self._service = service
         self._key = key
         self._clock = clock
+        self._known: dict[str, tuple[Principal, float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, with ``scope["principal"]`` set."""
@@ -177,10 +181,19 @@ class AssertionGuard:
             assertion = header(scope, ASSERTION_HEADER)
             if not assertion:
                 raise Unauthenticated
-            scope["principal"] = verify_assertion(
-                self._key, self._service, assertion, self._clock()
-            )
+            scope["principal"] = self._principal(assertion)
         await self._app(scope, receive, send)
+
+    def _principal(self, assertion: str) -> Principal:
+        """Verify, once while it holds: the gateway sends the same assertion for some seconds."""
+        now = self._clock()
+        known = self._known.get(assertion)
+        if known is None or known[1] <= now:
+            known = read_assertion(self._key, self._service, assertion, now)
+            if len(self._known) >= KNOWN_ASSERTIONS:
+                self._known.clear()
+            self._known[assertion] = known
+        return known[0]
 
 
 async def unknown_path(scope: Scope, receive: Receive, send: Send) -> None:

@@ -128,7 +128,14 @@ def sign_assertion(key: bytes, audience: str, principal: Principal, now: float) 
 
 
 def verify_assertion(key: bytes, audience: str, assertion: str, now: float) -> Principal:
-    """Read an assertion back.
+    """Read an assertion back; for what is raised see ``read_assertion``."""
+    return read_assertion(key, audience, assertion, now)[0]
+
+
+def read_assertion(
+    key: bytes, audience: str, assertion: str, now: float
+) -> tuple[Principal, float]:
+    """Read an assertion back; give the principal, and until when it holds in Unix seconds.
 
     Raises:
         Unauthenticated: malformed, signed with another key, meant for another service, expired,
@@ -145,7 +152,7 @@ def verify_assertion(key: bytes, audience: str, assertion: str, now: float) -> P
     claims = json.loads(payload)
     if claims["aud"] != audience or not now < claims["exp"] <= now + ASSERTION_LIFETIME + 2:
         raise Unauthenticated
-    return Principal(
+    principal = Principal(
         kind=Kind(claims["kind"]),
         subject=claims["sub"],
         org=claims["org"],
@@ -154,3 +161,4 @@ def verify_assertion(key: bytes, audience: str, assertion: str, now: float) -> P
         session=claims["sid"],
         account=claims["acc"],
     )
+    return principal, claims["exp"]

@@ -6,10 +6,14 @@ import importlib
 import re
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from shared.errors import Unauthenticated
+from shared.middleware import AssertionGuard
 from shared.principal import ANONYMOUS, ASSERTION_HEADER, sign_assertion
 from shared.secret import encode_base64url
 from shared.service import Service
@@ -115,3 +119,32 @@ async def test_its_own_health_and_metrics_need_nothing(
     _, client = running
     for path in OWN:
         assert (await client.get(path)).status_code == 200
+
+
+async def test_an_assertion_seen_before_still_expires() -> None:
+    now = 1_000.0
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["principal"].subject)
+
+    async def ask(assertion: str) -> None:
+        headers = [(ASSERTION_HEADER.encode(), assertion.encode())]
+        scope = {"type": "http", "path": "/v1/x", "headers": headers}
+        await guard(scope, nothing, nothing)
+
+    async def nothing(*_: object) -> Any:
+        raise AssertionError("nobody asks")
+
+    guard = AssertionGuard(app, "learnings", ASSERTION_KEY, lambda: now)
+    first = sign_assertion(ASSERTION_KEY, "learnings", person(account="usr_1"), now)
+    second = sign_assertion(ASSERTION_KEY, "learnings", person(account="usr_2"), now)
+    for assertion in (first, second, first):
+        await ask(assertion)
+    now += 29
+    await ask(first)
+    now += 1
+    for assertion in (first, second, first[:-1]):
+        with pytest.raises(Unauthenticated):
+            await ask(assertion)
+    assert seen == ["usr_1", "usr_2", "usr_1", "usr_1"]
