@@ -21,12 +21,12 @@ from guildhall import ports, run_lock
 from guildhall.databases import broker_url, embedded, given_urls, needed_schemas
 from guildhall.failures import Failure
 from guildhall.migrations import directory
-from guildhall.processes import present_services
 from guildhall.provision import DATABASE, OLDEST, derived_passwords, role_url, with_database
 from guildhall.secret_files import load_or_make
 from guildhall.settings import CommandSettings
 from shared.bus import BusUnavailable, connect
 from shared.migrate import MigrationError, pending
+from shared.settings import SERVICES
 
 NEWEST: Final = 18
 _TIMEOUT: Final = 5.0
@@ -188,7 +188,7 @@ async def _processes(settings: CommandSettings, is_up: bool) -> AsyncIterator[Fi
     if not is_up:
         yield Finding("processes", "ok", "not running; `guildhall up` starts them")
         return
-    wanted = {"gateway", *present_services()}
+    wanted = {"gateway", *SERVICES}
     async with httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client:
         for name, port in settings.ports().items():
             if name in wanted:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Final, get_args
 
 from pydantic import SecretBytes
@@ -85,7 +84,7 @@ class Plan:
         Runs always has a worker of its own, because driving browsers is no work for a server.
         """
         found = []
-        for service in present_services():
+        for service in SERVICES:
             module, environment = f"services.{service}", self._for_service(service)
             url = f"http://127.0.0.1:{self._settings.service_port(service)}/health/ready"
             if service == "runs":
@@ -173,15 +172,6 @@ def settings_class(owner: str) -> type[Settings]:
     ]
     assert len(found) == 1, f"{module.__name__} must define one settings class"
     return found[0]
-
-
-def present_services() -> list[str]:
-    """List the services that this installation contains, in the order of their ports."""
-    return [
-        service
-        for service in SERVICES
-        if find_spec(f"services.{service}") and find_spec(f"services.{service}.__main__")
-    ]
 
 
 def _in_url(host: str) -> str:

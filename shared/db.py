@@ -30,13 +30,15 @@ COMMAND_TIMEOUT: Final = 15.0
 _UNREACHABLE: Final = (
     OSError,
     TimeoutError,
-    asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+
+# The driver's own complaints: of a connection that broke, or of a call that was wrong.
+_DRIVER: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 log = get_logger()
 
@@ -72,7 +74,7 @@ class Database:
                 reset=_keep,
                 server_settings={"application_name": "guildhall"},
             )
-        except _UNREACHABLE as error:
+        except (*_UNREACHABLE, *_DRIVER) as error:
             raise Unavailable("The database cannot be reached") from error
         return cls(pool)
 
@@ -95,10 +97,17 @@ class Database:
         Raises:
             Unavailable: no connection within 5 s, or the server went away meanwhile.
         """
+        lent: Connection | None = None
         try:
             async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
+                lent = connection
                 yield connection
         except _UNREACHABLE as error:
+            log.warning("database unavailable", error=repr(error))
+            raise Unavailable from error
+        except _DRIVER as error:
+            if lent is not None and not _is_broken(lent):
+                raise
             log.warning("database unavailable", error=repr(error))
             raise Unavailable from error
 
@@ -138,3 +147,10 @@ class Database:
 
 async def _keep(connection: Connection) -> None:
     """Reset nothing: no session state is ever set, and the query would cost a round trip each."""
+
+
+def _is_broken(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back already

@@ -70,7 +70,7 @@ def configure(process: str, level: str = "info", form: str = "json") -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # These repeat at "info" what our own lines already say.
-    for noisy in ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn.access"):
+    for noisy in ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -272,6 +272,7 @@ def serve_app(app: ASGIApp, host: str, port: int, **options: Any) -> None:
         lifespan="on",
         **options,
     )
+    log.info("serving", host=host, port=port)
     uvicorn.Server(config).run()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from guildhall.processes import Plan, Process, present_services
+from guildhall.processes import Plan, Process
 from guildhall.secret_files import Secrets
 from guildhall.settings import CommandSettings
 from shared.secret import derive, encode_base64url
@@ -47,7 +47,7 @@ def key(service: str) -> str:
 
 def test_the_system_is_the_gateway_the_services_and_the_run_worker(tmp_path: Path) -> None:
     processes = every(plan(tmp_path))
-    assert set(processes) == {"gateway", *present_services(), "runs work"}
+    assert set(processes) == {"gateway", *SERVICES, "runs work"}
     assert processes["runs"].environment["GUILDHALL_RUNS_SERVE_BACKGROUND"] == "0"
     assert processes["runs work"].arguments == ("work",)
     assert processes["gateway"].ready_url == "http://127.0.0.1:9000/health/ready"

@@ -19,7 +19,7 @@ import pytest
 from guildhall.embedded import leftovers
 from guildhall.embedded.place import prepare_place
 from guildhall.embedded.server import EmbeddedPostgres
-from guildhall.processes import present_services
+from shared.settings import SERVICES
 from tests.guildhall.waiting import until
 from tests.support.stack import MakeStack, Stack
 
@@ -103,7 +103,7 @@ def test_the_gateway_stops_first_and_the_database_last(make_stack: MakeStack) ->
     assert stack.stop(signal.SIGTERM) == 0
     ends = [line.split()[0] for line in stack.log.splitlines() if "Shutting down" in line]
     assert ends[0] == "gateway"
-    assert set(ends[1:]) == set(present_services())
+    assert set(ends[1:]) == set(SERVICES)
     log = (stack.data_dir / "postgres" / "log").read_text()
     assert log.rstrip().endswith("database system is shut down")
 
@@ -202,9 +202,9 @@ def test_one_data_dir_is_for_one_run(stack: Stack) -> None:
 
 
 def test_each_process_knows_only_its_own(stack: Stack) -> None:
-    for name in present_services():
+    for name in SERVICES:
         environment = " ".join(stack.child(name).environ().values())
-        for other in present_services():
+        for other in SERVICES:
             assert (f"guildhall_{other}:" in environment) == (other == name)
     assert "postgres" not in " ".join(
         value
