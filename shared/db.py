@@ -97,16 +97,19 @@ class Database:
         Raises:
             Unavailable: no connection within 5 s, or the server went away meanwhile.
         """
-        lent: Connection | None = None
+        is_ours = False
         try:
             async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
-                lent = connection
-                yield connection
+                try:
+                    yield connection
+                except _DRIVER:
+                    is_ours = not connection.is_closed()
+                    raise
         except _UNREACHABLE as error:
             log.warning("database unavailable", error=repr(error))
             raise Unavailable from error
         except _DRIVER as error:
-            if lent is not None and not _is_broken(lent):
+            if is_ours:
                 raise
             log.warning("database unavailable", error=repr(error))
             raise Unavailable from error
@@ -147,10 +150,3 @@ class Database:
 
 async def _keep(connection: Connection) -> None:
     """Reset nothing: no session state is ever set, and the query would cost a round trip each."""
-
-
-def _is_broken(connection: Connection) -> bool:
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:
-        return True  # the pool has taken it back already
