@@ -185,7 +185,7 @@ async def test_paths_queries_and_fixed_routes(client: httpx.AsyncClient) -> None
     assert found.json() == {"name": "xéab", "calls": 5}
     assert (await client.get("/v1/things/fixed")).status_code == 204
     assert (await client.get("/v1/things/x/")).json()["name"] == "x"
-    assert (await client.get("//v1/things/x")).json()["name"] == "x"
+    assert (await client.get("http://teams//v1/things/x")).json()["name"] == "x"
     assert (await client.get("/v1/things/a%00b")).status_code == 422
     assert (await client.get("/v1/things/x?tag=%00")).status_code == 422
     assert (await client.head("/v1/things/x")).status_code == 200

@@ -102,7 +102,7 @@ def sender_of(database: Database, smtp: Server) -> MailSender:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110 - the database rings no bell for us
+        while not await condition():
             await asyncio.sleep(0.02)
 
 

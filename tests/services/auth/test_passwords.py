@@ -54,7 +54,7 @@ async def test_the_loop_goes_on_and_the_queue_is_bounded() -> None:
         hasher.go.clear()
         running = [asyncio.create_task(passwords.hash("x")) for _ in range(AT_ONCE + MOST_WAITING)]
         async with asyncio.timeout(20):
-            while hasher.inside < AT_ONCE:  # noqa: ASYNC110 - it is set in another thread
+            while hasher.inside < AT_ONCE:
                 await asyncio.sleep(0.01)
         with pytest.raises(Unavailable) as refused:
             await passwords.hash("one too many")
