@@ -254,8 +254,9 @@ def filtered_sql(query: LearningQuery) -> tuple[str, list[Any]]:
     """Write the statement of a filtered or differently ordered page, without its tenant.
 
     The page is found by keys alone and joined to its rows afterwards, so that what an index can
-    skip is never read. The total is counted only up to the cap, in the page's order, so that
-    neither ever reads the whole table. The first three parameters are tenant, offset and limit.
+    skip is never read. The total is counted only up to the cap, in the order that every filter's
+    index has, so that neither ever reads the whole table. The first three parameters are tenant,
+    offset and limit.
     """
     conditions = _conditions(query)
     where = "l.org_id = $1" + "".join(
@@ -264,7 +265,7 @@ def filtered_sql(query: LearningQuery) -> tuple[str, list[Any]]:
     order = _ORDERS[query.sort]
     total = (
         f"SELECT count(*) FROM (SELECT FROM learnings.learning AS l WHERE {where}"  # noqa: S608
-        f" ORDER BY {order.format('l')} LIMIT {TOTAL_CAP}) AS counted"
+        f" ORDER BY l.created_at DESC, l.id DESC LIMIT {TOTAL_CAP}) AS counted"
         if conditions
         else "SELECT learning_count FROM learnings.organization WHERE org_id = $1"
     )
