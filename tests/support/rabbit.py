@@ -26,6 +26,12 @@ from uuid import uuid4
 START_TIMEOUT: Final = 120.0
 STOP_TIMEOUT: Final = 30.0
 
+_MOURN: Final = """
+cat
+kill -9 -"$1"
+epmd -port "$2" -kill
+rm -rf "$3"
+"""
 _HELLO: Final = b"AMQP\x00\x00\x09\x01"
 
 
@@ -48,6 +54,7 @@ class Rabbit:
         self._name = f"guildhall-{uuid4().hex[:12]}@localhost"
         self._port, self._dist_port, self._epmd_port = _free_ports(3)
         self._epmd: subprocess.Popen[bytes] | None = None
+        self._mourner: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -97,6 +104,7 @@ class Rabbit:
                 stderr=output,
                 start_new_session=True,
             )
+        self._mourn(self._node.pid)
         deadline = time.monotonic() + START_TIMEOUT
         while not self._speaks():
             if self._node.poll() is not None or time.monotonic() > deadline:
@@ -183,6 +191,22 @@ class Rabbit:
             self._signal(signal.SIGKILL)
             self._node.wait(STOP_TIMEOUT)
         self._node = None
+        if self._mourner is not None:
+            self._mourner.kill()
+            self._mourner.communicate()
+
+    def _mourn(self, node: int) -> None:
+        """Have everything taken away when this process dies, however it dies.
+
+        Its end of the pipe closes then, and only then.
+        """
+        self._mourner = subprocess.Popen(
+            ("sh", "-c", _MOURN, "mourner", str(node), str(self._epmd_port), str(self._home)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def _stop_epmd(self) -> None:
         if self._epmd is not None:
