@@ -21,6 +21,7 @@ from aiormq import spec
 from aiormq.abc import ChannelFrame, DeliveredMessage
 from aiormq.channel import Channel as Wire
 from pamqp.body import ContentBody
+from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 
 from shared.bus.events import Message
@@ -68,6 +69,29 @@ class Incoming:
         except Exception as error:
             # Lost with its channel; then the broker delivers the message again.
             log.debug("not settled", event_id=str(self.message.id), error=repr(error))
+
+
+class _Countdown:
+    """Stands where aiormq expects a future per publication, and resolves one for all of them."""
+
+    __slots__ = ("_left", "cancelled", "done", "future")
+
+    def __init__(self, count: int, future: asyncio.Future[None]) -> None:
+        self._left = count
+        self.future = future
+        self.done = future.done
+        self.cancelled = future.cancelled
+
+    def set_result(self, _: object) -> None:
+        """Note one confirm."""
+        self._left -= 1
+        if self._left == 0 and not self.future.done():
+            self.future.set_result(None)
+
+    def set_exception(self, error: Exception) -> None:
+        """Note that the broker refused one."""
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Session:
@@ -135,26 +159,23 @@ class Session:
             await (await _wire(channel)).queue_delete(queue)
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Publish by kind, all in one write, and wait for every confirm.
+        """Publish by kind, all in one write, and wait until every one is confirmed.
 
         Not mandatory: a message that no queue is bound to is confirmed and dropped. What aiormq
-        does once per message, a task, a lock and a write, is done here once for all: it takes a
-        third of the time.
+        does once per message (a task, a lock, a write, a future) is done here once for all, for a
+        quarter of the time.
         """
         wire = self._wire
-        frames: list[Any] = []
-        confirms = []
         with _translated():
             async with asyncio.timeout(PUBLISH_TIMEOUT):
                 async with wire.lock:
-                    for message in messages:
+                    confirmed = _Countdown(len(messages), wire.create_future())
+                    for _ in messages:
                         wire.delivery_tag += 1
-                        confirm = wire.create_future()
-                        wire.confirmations[wire.delivery_tag] = confirm
-                        confirms.append(confirm)
-                        frames += _frames(message, wire.max_content_size)
-                    await wire.write_queue.put(ChannelFrame.marshall(wire.number, frames))
-                await asyncio.gather(*confirms)
+                        wire.confirmations[wire.delivery_tag] = cast(asyncio.Future[Any], confirmed)
+                    written = _written(messages, wire.number, wire.max_content_size)
+                    await wire.write_queue.put(ChannelFrame(payload=written, should_close=False))
+                await confirmed.future
 
     async def send(
         self,
@@ -272,14 +293,20 @@ async def _receive(raw: DeliveredMessage, wire: Wire, deliver: Callable[[Incomin
     deliver(Incoming(message, tag, wire))
 
 
-def _frames(message: Message, size: int) -> list[Any]:
-    """Make the frames of one publication; ``size`` is the most one body frame may hold."""
-    payload = message.payload
-    return [
-        spec.Basic.Publish(exchange=EXCHANGE, routing_key=message.kind),
-        ContentHeader(properties=_properties(message, {}), body_size=len(payload)),
-        *(ContentBody(payload[at : at + size]) for at in range(0, len(payload), size)),
-    ]
+def _written(messages: Sequence[Message], channel: int, size: int) -> bytes:
+    """Write publications down as frames; ``size`` is the most one body frame may hold."""
+    parts: list[bytes] = []
+    openings: dict[str, bytes] = {}
+    for message in messages:
+        kind, payload = message.kind, message.payload
+        if kind not in openings:
+            publish = spec.Basic.Publish(exchange=EXCHANGE, routing_key=kind)
+            openings[kind] = marshal(publish, channel)
+        header = ContentHeader(properties=_properties(message, {}), body_size=len(payload))
+        parts += (openings[kind], marshal(header, channel))
+        for at in range(0, len(payload), size):
+            parts.append(marshal(ContentBody(payload[at : at + size]), channel))
+    return b"".join(parts)
 
 
 def _properties(message: Message, headers: Mapping[str, str]) -> spec.Basic.Properties:
