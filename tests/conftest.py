@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.network import block_other_machines
 from tests.support.postgres import DatabaseServer, DatabaseUrls
@@ -24,6 +25,17 @@ for name in [name for name in os.environ if name.startswith("GUILDHALL_")]:
     del os.environ[name]
 
 block_other_machines()
+
+# The default shows local variables in tracebacks, which is slow and tells secrets.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 
 def _is_worker() -> bool:

@@ -30,6 +30,7 @@ def test_lines_are_json_with_the_request_id_and_without_secrets(
 ) -> None:
     root = logging.getLogger()
     before = root.handlers[:], root.level
+    before_structlog = structlog.get_config()
     try:
         configure("auth", "info", "json")
         with structlog.contextvars.bound_contextvars(request_id="req_1"):
@@ -37,7 +38,7 @@ def test_lines_are_json_with_the_request_id_and_without_secrets(
             get_logger().debug("quiet")
             logging.getLogger("library").warning("from trw_live_abc")
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before_structlog)
         structlog.contextvars.clear_contextvars()
         root.handlers, root.level = before
     first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())

@@ -194,8 +194,8 @@ async def test_paths_queries_and_fixed_routes(client: httpx.AsyncClient) -> None
 async def test_request_ids_are_echoed_or_replaced(client: httpx.AsyncClient) -> None:
     kept = await client.get("/v1/things/x", headers={"x-request-id": "abc.DEF_1-2"})
     assert kept.headers["x-request-id"] == "abc.DEF_1-2"
-    for bad in ("a b", "x" * 65, "ä".encode().decode("latin-1"), ""):
-        made = await client.get("/v1/nowhere", headers={"x-request-id": bad})
+    for bad in (b"a b", b"x" * 65, b"\xc3\xa4", b""):
+        made = await client.get("/v1/nowhere", headers=[(b"x-request-id", bad)])
         assert made.headers["x-request-id"].startswith("req_")
 
 
