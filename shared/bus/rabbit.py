@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.connection import make_url
 from aiormq import spec
 from aiormq.abc import ChannelFrame, DeliveredMessage
 from aiormq.channel import Channel as Wire
@@ -110,15 +111,16 @@ class Session:
             url: ``amqp(s)://user:password@host:port/vhost``.
             lost: set when the connection or its main channel closes, for whatever reason.
         """
-        with _translated():
-            connection = await aio_pika.connect(
-                url,
-                timeout=CONNECT_TIMEOUT,
-                client_properties={"connection_name": "guildhall"},
-                heartbeat=HEARTBEAT,
-            )
+        # Made by hand, because one that never came up must be closed too: it would close itself
+        # when it is collected, wherever that happens to be.
+        connection = aio_pika.Connection(
+            make_url(url, heartbeat=HEARTBEAT),
+            client_properties={"connection_name": "guildhall"},
+            heartbeat=HEARTBEAT,
+        )
         try:
             with _translated():
+                await connection.connect(timeout=CONNECT_TIMEOUT)
                 async with asyncio.timeout(COMMAND_TIMEOUT):
                     channel = await _open_channel(connection, lost, confirms=True)
                     await channel.declare_exchange(EXCHANGE, "topic", durable=True)

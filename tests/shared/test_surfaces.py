@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shared.bus import BusUnavailable
 from shared.errors import (
     Fault,
     Invalid,
@@ -25,6 +26,10 @@ from shared.errors import (
 from shared.surfaces import Surface, render, surface_of
 
 GOLDEN = Path(__file__).parent / "golden" / "errors.json"
+
+
+# The one class that lives outside the tree's module: importing it puts it into the tree.
+assert BusUnavailable in error_classes()
 
 
 def example(kind: type[ServiceError]) -> ServiceError:

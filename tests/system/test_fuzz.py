@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -24,8 +23,7 @@ async def test_no_request_is_answered_with_a_server_error(make_stack: MakeStack)
     async with httpx.AsyncClient(base_url=stack.base_url, timeout=20) as client:
         person = await joined(client, stack.mail_directory, "fuzz@example.com")
         document = (await client.get("/openapi.json")).json()
-    failures = await asyncio.to_thread(fuzz, stack.base_url, document, person.headers)
-    assert failures == []
+    assert fuzz(stack.base_url, document, person.headers) == []
 
 
 def fuzz(base_url: str, document: dict[str, Any], headers: dict[str, str]) -> list[str]:

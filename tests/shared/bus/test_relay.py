@@ -144,6 +144,17 @@ async def test_two_relays_share_an_outbox(
     assert len(tapes[0].published) + len(tapes[1].published) == 100
 
 
+async def test_what_one_relay_is_claiming_another_neither_takes_nor_waits_for(
+    house: House,
+) -> None:
+    await house.say("1", "2", "3")
+    async with house.database.transaction() as one, house.database.transaction() as two:
+        async with asyncio.timeout(60):
+            first = await outbox.claim(one, house.schema, 2, 30)
+            second = await outbox.claim(two, house.schema, 2, 30)
+    assert [row.id for row in first + second] == [1, 2, 3]
+
+
 async def test_a_relay_that_dies_after_publishing_has_its_events_said_again_with_one_effect(
     house: House, tape: Tape, heard: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,38 @@ async def test_an_event_delivered_twice_has_one_effect(
     assert await house.count("inbox") == 3
 
 
+async def test_two_deliveries_at_the_same_time_have_one_effect(
+    house: House, transport: Transport
+) -> None:
+    finish = asyncio.Event()
+    effect = house.effect("careful")
+
+    async def careful(connection: Connection, event: NotedBase) -> None:
+        await finish.wait()
+        await effect(connection, event)
+
+    async def second_waits_for_first() -> bool:
+        return bool(await house.fetch("SELECT FROM pg_locks WHERE NOT granted"))
+
+    event = house.Noted(note="once")
+    subscription = Subscription("careful", house.Noted, careful, concurrency=2)
+    async with worker(house, transport, subscription):
+        await transport.publish([encode(event), encode(event)])
+        await eventually(second_waits_for_first)
+        finish.set()
+        await transport.publish([encode(house.Noted(note="next"))])
+        await eventually(has_effects(house, "careful", "once", "next"))
+        await eventually(is_empty(house, "attempt"))
+
+
+async def test_an_idle_worker_stops_at_once(house: House, transport: Transport) -> None:
+    running = worker(house, transport, subscribed(house, concurrency=3))
+    await running.start()
+    await eventually(lambda: len(running._idle) == 3)
+    async with asyncio.timeout(60):
+        await running.stop(grace=3_600)
+
+
 async def test_replicas_share_a_consumer(
     house: House, transport: Transport, process: Callable[[], Transport], relay: Relay
 ) -> None:
