@@ -14,6 +14,7 @@ from shared.settings import (
     SERVICES,
     KeyBytes,
     Settings,
+    WebAddress,
     assertion_purpose,
     settings_config,
 )
@@ -38,7 +39,7 @@ class GatewaySettings(Settings):
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Prometheus metrics; port plus 9 if absent, 0 for none."
     )
-    public_url: str = Field(
+    public_url: WebAddress = Field(
         "http://127.0.0.1:8000", description="Where clients reach the gateway; the tokens' issuer."
     )
     rate_limits: str = Field(
@@ -71,14 +72,6 @@ class GatewaySettings(Settings):
     upstream_idle_timeout: float = Field(
         60.0, gt=0, le=3600, description="Seconds between two pieces of a body, either way."
     )
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not value.isascii():
-            raise ValueError("must be http:// or https:// and a host, in ASCII")
-        return value.rstrip("/")
 
     @field_validator("rate_limits")
     @classmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from typing import Annotated, ClassVar, Final, Literal, NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -44,6 +45,16 @@ def _at_least_32(value: SecretBytes) -> SecretBytes:
         raise ValueError("must hold at least 32 bytes")
     return value
 
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not value.isascii():
+        raise ValueError("must be http:// or https:// and a host, in ASCII")
+    return value.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+"""The address of a web site, without a trailing slash."""
 
 KeyBytes = Annotated[SecretBytes, BeforeValidator(_key_bytes), AfterValidator(_at_least_32)]
 """A secret key, written as base64url of at least 32 bytes."""

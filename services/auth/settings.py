@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.auth.accounts.models import Email
 from shared.secret import decode_base64url
-from shared.settings import ServiceSettings, settings_config
+from shared.settings import ServiceSettings, WebAddress, settings_config
 
 SEED_LENGTH: Final = 32
 MOST_SIGNING_KEYS: Final = 4
@@ -23,7 +23,7 @@ class AuthSettings(ServiceSettings):
     model_config = settings_config("auth")
     service: ClassVar[str] = "auth"
 
-    public_url: str = Field(
+    public_url: WebAddress = Field(
         "http://127.0.0.1:8000", description="Where clients reach the gateway; the tokens' issuer."
     )
     data_dir: Path = Field(Path("var"), description="Where files are kept, mail without SMTP too.")
@@ -44,14 +44,6 @@ class AuthSettings(ServiceSettings):
     mail_from: str | None = Field(
         None, description="The sender of mail; no-reply at the public URL's host if absent."
     )
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not value.isascii():
-            raise ValueError("must be http:// or https:// and a host, in ASCII")
-        return value.rstrip("/")
 
     @field_validator("smtp_url")
     @classmethod
