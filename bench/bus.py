@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import resource
 import statistics
 import sys
@@ -86,7 +87,7 @@ async def environment(name: str) -> AsyncIterator[tuple[House, Transport]]:
         server = await stack.enter_async_context(keeper(folder))
         house = await stack.enter_async_context(new_house(server, folder))
         if name == "rabbit":
-            url = stack.enter_context(Rabbit.running()).url
+            url = stack.enter_context(Rabbit.running(os.cpu_count() or 1)).url
         else:
             url = (await stack.enter_async_context(server.clone())).url("bus")
         transport = await connect(url)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Generic
 
 from shared.bus.events import E, NotJson, WrongShape, decode
-from shared.bus.tasks import cancel, wait
+from shared.bus.tasks import Owned, cancel, wait
 from shared.bus.transport import BusUnavailable, Delivery, Transport, backoff
 from shared.log import get_logger
 
@@ -32,7 +31,7 @@ class BroadcastSubscription(Generic[E]):
     handler: Callable[[E], Awaitable[None]]
 
 
-class Listener:
+class Listener(Owned):
     """Hears broadcasts for one process, one event after the other, in an owned task.
 
     Use as a context manager, or ``start`` and ``stop``.
@@ -61,18 +60,6 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         if len(self._by_kind) < len(subscriptions):
             raise ValueError(f"{name}: two broadcast subscriptions to the same kind")
-
-    async def __aenter__(self) -> Listener:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     async def start(self) -> None:
         """Begin listening; returns at once, also when the broker is away."""

@@ -133,6 +133,7 @@ class PostgresTransport:
         self._acked: list[int] = []
         self._ack_bell = asyncio.Event()
         self._flushing = asyncio.Lock()
+        self._publishing = asyncio.Lock()
         self._bell = Bell(url)
         self._tasks = [
             asyncio.create_task(self._bell.run()),
@@ -162,7 +163,8 @@ class PostgresTransport:
             [message.payload for message in messages],
         )
         try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT):
+            # One at a time, so that what is published first is also numbered first.
+            async with asyncio.timeout(PUBLISH_TIMEOUT), self._publishing:
                 if queue is None:
                     await self.execute(sql.PUBLISH, *columns)
                 else:

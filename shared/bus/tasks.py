@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
+from typing import Self
+
+
+class Owned(ABC):
+    """What runs in tasks of its own between ``start`` and ``stop``, or while it is entered."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Begin, in owned tasks."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """End the tasks and wait for them."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
 
 async def cancel(*tasks: asyncio.Task[None]) -> None:

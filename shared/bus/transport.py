@@ -70,7 +70,7 @@ class Transport(Protocol):
 
         A message whose kind nobody is bound to is dropped without a word: a fact that nobody
         wants to hear is not an error. With ``queue``, the messages go to that work queue alone,
-        whatever their kind.
+        whatever their kind. Calls may overlap, and are carried out in their order.
 
         Raises:
             BusUnavailable: not durable within the timeout. Some may have been accepted, so that

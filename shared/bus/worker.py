@@ -13,14 +13,13 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Generic
 
 from structlog.contextvars import bound_contextvars
 
 from shared.bus import inbox, metrics
 from shared.bus.events import E, Event, NotJson, WrongShape, decode, schema_name
-from shared.bus.tasks import cancel, wait
+from shared.bus.tasks import Owned, cancel, wait
 from shared.bus.transport import BusUnavailable, Delivery, Transport, backoff
 from shared.db import Connection, Database
 from shared.errors import Unavailable
@@ -55,7 +54,7 @@ class Subscription(Generic[E]):
     timeout_s: float = 30.0
 
 
-class Worker:
+class Worker(Owned):
     """Runs the subscriptions of one service. Use as a context manager, or ``start`` and ``stop``.
 
     Args:
@@ -86,18 +85,6 @@ class Worker:
         consumers = [subscription.consumer for subscription in subscriptions]
         if len(set(consumers)) < len(consumers):
             raise ValueError(f"{schema}: two subscriptions have the same consumer name")
-
-    async def __aenter__(self) -> Worker:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     async def start(self) -> None:
         """Declare every queue, then begin consuming in owned tasks.

@@ -48,8 +48,9 @@ def server_program() -> str | None:
 class Rabbit:
     """One node. ``running`` makes it and takes it away again."""
 
-    def __init__(self, program: str, home: Path) -> None:
+    def __init__(self, program: str, home: Path, schedulers: int) -> None:
         self._program = program
+        self._schedulers = schedulers
         self._home = home
         self._name = f"guildhall-{uuid4().hex[:12]}@localhost"
         self._port, self._dist_port, self._epmd_port = _free_ports(3)
@@ -59,13 +60,17 @@ class Rabbit:
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator[Rabbit]:
-        """Start a node in a folder of its own; kill it and delete the folder afterwards."""
+    def running(cls, schedulers: int = 1) -> Iterator[Rabbit]:
+        """Start a node in a folder of its own; kill it and delete the folder afterwards.
+
+        Args:
+            schedulers: threads that run it; one, because tests share the machine.
+        """
         program = server_program()
         if program is None:
             raise RuntimeError("RabbitMQ is not installed: apt-get install rabbitmq-server")
         home = Path(tempfile.mkdtemp(prefix="guildhall-rabbit-"))
-        rabbit = cls(program, home)
+        rabbit = cls(program, home, schedulers)
         try:
             rabbit.start()
             yield rabbit
@@ -162,8 +167,9 @@ class Rabbit:
             "RABBITMQ_PID_FILE": f"{home}/pid",
             # Replaces the start script by the node, so that signals and waiting are for the node.
             "RUNNING_UNDER_SYSTEMD": "1",
-            # One scheduler that sleeps when idle: tests share the machine.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
+            # Schedulers that sleep when idle, rather than spin.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"+S {self._schedulers}:{self._schedulers}"
+            " +sbwt none +sbwtdcpu none +sbwtdio none"
             " -kernel inet_dist_use_interface {127,0,0,1}",
         }
 

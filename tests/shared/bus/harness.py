@@ -165,7 +165,9 @@ class House:
 
     async def effects(self, consumer: str) -> list[str]:
         """Give the notes that a consumer's handler has written, in order."""
-        rows = await self.fetch("SELECT note FROM {schema}.effect WHERE consumer = $1", consumer)
+        rows = await self.fetch(
+            "SELECT note FROM {schema}.effect WHERE consumer = $1 ORDER BY id", consumer
+        )
         return [row["note"] for row in rows]
 
     async def fetch(self, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import pytest
 
 from shared.bus import BroadcastSubscription, Event, Listener, Transport
+from shared.bus.broadcast import PREFETCH
 from shared.bus.events import encode
 from tests.shared.bus.harness import Broker, eventually, letters, message
 from tests.shared.bus.test_transport import publish_when_back
@@ -53,6 +54,18 @@ async def test_every_listener_hears_every_event_and_survives_a_bad_one(
         await transport.publish([message(revoked.kind, b"not json")])
         await transport.publish([encode(event) for event in events])
         await eventually(lambda: heard == [events, events])
+
+
+async def test_more_is_heard_than_is_taken_at_a_time(
+    transport: Transport, revoked: type[Event]
+) -> None:
+    heard: list[Event] = []
+    one = listener(transport, revoked, heard)
+    async with one:
+        await listening(one)
+        events = [revoked() for _ in range(2 * PREFETCH + 1)]
+        await transport.publish([encode(event) for event in events])
+        await eventually(lambda: heard == events)
 
 
 async def test_a_listener_comes_back_with_its_broker_and_says_that_it_was_away(

@@ -59,6 +59,17 @@ async def test_a_long_handler_keeps_its_lease(broker: Broker, impatient: Postgre
     await other.close()
 
 
+async def test_what_is_given_back_need_not_wait_for_its_lease(broker: Broker) -> None:
+    patient = PostgresTransport(broker.url, lease_s=3_600)
+    await patient.declare(QUEUE, [KIND])
+    await patient.publish([message(KIND, b"given back")])
+    async with patient.consume(QUEUE, 5) as deliveries:
+        await take(deliveries)
+    async with patient.consume(QUEUE, 5) as deliveries:
+        assert await take_all(deliveries, 1) == [b"given back"]
+    await patient.close()
+
+
 async def test_the_poll_finds_what_no_bell_announced(impatient: PostgresTransport) -> None:
     async with impatient.consume(QUEUE, 5) as deliveries:
         await impatient.publish([message(KIND, b"rung")])
