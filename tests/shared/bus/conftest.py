@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.bus import Transport
+from shared.bus import Relay, Transport
 from tests.shared.bus.harness import (
     Broker,
     House,
@@ -64,3 +64,9 @@ async def transport(process: Callable[[], Transport]) -> Transport:
 async def house(database_server: DatabaseServer, tmp_path: Path) -> AsyncIterator[House]:
     async with new_house(database_server, tmp_path) as house:
         yield house
+
+
+@pytest.fixture
+async def relay(house: House, transport: Transport) -> AsyncIterator[Relay]:
+    async with Relay(house.database, house.schema, transport) as relay:
+        yield relay

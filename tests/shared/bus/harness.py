@@ -17,10 +17,11 @@ from uuid import uuid4
 import asyncpg
 
 from guildhall.provision import with_database
-from shared.bus import Event, Message, Transport, outbox
+from shared.bus import Event, Message, Subscription, Transport, Worker, outbox
 from shared.bus.postgres import PostgresTransport
 from shared.bus.rabbit_transport import RabbitTransport
 from shared.db import Connection, Database
+from shared.errors import NotFound
 from shared.migrate import migrate
 from tests.support.postgres import DatabaseServer
 from tests.support.rabbit import Rabbit
@@ -211,3 +212,42 @@ async def new_house(server: DatabaseServer, folder: Path) -> AsyncIterator[House
 def as_json(event: Event) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(event.model_dump_json())
     return loaded
+
+
+QUICK = (0.05, 0.05, 0.05, 0.05)
+"""Delays between attempts, in tests."""
+
+
+def worker(house: House, transport: Transport, *subscriptions: Subscription[Any]) -> Worker:
+    return Worker(house.database, house.schema, transport, subscriptions, retry_delays=QUICK)
+
+
+def subscribed(house: House, consumer: str = "counter", **options: Any) -> Subscription[NotedBase]:
+    return Subscription(consumer, house.Noted, house.effect(consumer), **options)
+
+
+def failing(house: House, consumer: str, times: int) -> Subscription[NotedBase]:
+    """Subscribe a handler that fails so many times before it works."""
+    effect, seen = house.effect(consumer), []
+
+    async def handler(connection: Connection, event: NotedBase) -> None:
+        await effect(connection, event)
+        seen.append(event)
+        if len(seen) <= times:
+            raise NotFound(f"failure {len(seen)}")
+
+    return Subscription(consumer, house.Noted, handler)
+
+
+def has_effects(house: House, consumer: str, *notes: str) -> Callable[[], Any]:
+    async def check() -> bool:
+        return sorted(await house.effects(consumer)) == sorted(notes)
+
+    return check
+
+
+def is_empty(house: House, *tables: str) -> Callable[[], Any]:
+    async def check() -> bool:
+        return not any([await house.count(table) for table in tables])
+
+    return check

@@ -20,8 +20,14 @@ from shared.bus import (
     outbox,
 )
 from shared.bus import relay as relay_module
-from tests.shared.bus.harness import Broker, House, eventually
-from tests.shared.bus.test_worker import has_effects, is_empty, subscribed
+from tests.shared.bus.harness import (
+    Broker,
+    House,
+    eventually,
+    has_effects,
+    is_empty,
+    subscribed,
+)
 
 
 class Tape:
