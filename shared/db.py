@@ -74,7 +74,7 @@ class Database:
                 reset=_keep,
                 server_settings={"application_name": "guildhall"},
             )
-        except (*_UNREACHABLE, *_DRIVER) as error:
+        except (*_UNREACHABLE, *_DRIVER, asyncpg.PostgresError) as error:
             raise Unavailable("The database cannot be reached") from error
         return cls(pool)
 
@@ -97,22 +97,22 @@ class Database:
         Raises:
             Unavailable: no connection within 5 s, or the server went away meanwhile.
         """
-        is_ours = False
+        lent = broken = False
         try:
             async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
+                lent = True
                 try:
                     yield connection
                 except _DRIVER:
-                    is_ours = not connection.is_closed()
+                    broken = _is_broken(connection)
                     raise
         except _UNREACHABLE as error:
-            log.warning("database unavailable", error=repr(error))
-            raise Unavailable from error
-        except _DRIVER as error:
-            if is_ours:
+            raise _unavailable(error) from error
+        except (asyncpg.PostgresError, *_DRIVER) as error:
+            # A statement that fails on a good connection is our mistake, or the caller's business.
+            if lent and not broken:
                 raise
-            log.warning("database unavailable", error=repr(error))
-            raise Unavailable from error
+            raise _unavailable(error) from error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -150,3 +150,15 @@ class Database:
 
 async def _keep(connection: Connection) -> None:
     """Reset nothing: no session state is ever set, and the query would cost a round trip each."""
+
+
+def _is_broken(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has dropped it already
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    log.warning("database unavailable", error=repr(error))
+    return Unavailable()

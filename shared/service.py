@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import Any, Final
 
 import uvicorn
@@ -273,7 +274,14 @@ def serve_app(app: ASGIApp, host: str, port: int, **options: Any) -> None:
         **options,
     )
     log.info("serving", host=host, port=port)
-    uvicorn.Server(config).run()
+    _Server(config).run()
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Say in our own words that requests in flight are being finished."""
+        log.info("draining")
+        await super().shutdown(sockets)
 
 
 def _work(service: Service, settings: ServiceSettings) -> None:

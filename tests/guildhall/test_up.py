@@ -101,7 +101,7 @@ def test_it_says_where_it_is_and_shows_the_secret_once(make_stack: MakeStack) ->
 def test_the_gateway_stops_first_and_the_database_last(make_stack: MakeStack) -> None:
     stack = make_stack()
     assert stack.stop(signal.SIGTERM) == 0
-    ends = [line.split()[0] for line in stack.log.splitlines() if "Shutting down" in line]
+    ends = [line.split()[0] for line in stack.log.splitlines() if '"draining"' in line]
     assert ends[0] == "gateway"
     assert set(ends[1:]) == set(SERVICES)
     log = (stack.data_dir / "postgres" / "log").read_text()

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -135,7 +135,8 @@ class Stack:
         """Kill every process of the system at the same moment, the database's too."""
         everything = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
         for process in everything:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # some end by themselves when others do
+                process.kill()
         self.kill()
 
     def child(self, name: str) -> psutil.Process:
