@@ -60,15 +60,19 @@ def up() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database up to date, without starting anything else."""
-    from guildhall.databases import reach
+    """Bring database and bus up to date, without starting anything else."""
+    from guildhall.databases import broker_url, reach
     from guildhall.migrations import migrate_all
+    from guildhall.queues import declare_all
 
     settings = _settings()
 
     async def run() -> dict[str, list[str]]:
         async with reach(settings) as urls:
-            return await migrate_all(urls)
+            applied = await migrate_all(urls)
+            if not await declare_all(broker_url(settings) or urls["bus"]):
+                typer.echo("The broker does not answer: services will bind their queues.", err=True)
+            return applied
 
     for schema, applied in _run(run()).items():
         typer.echo(f"{schema:<10} {', '.join(applied) or 'current'}")

@@ -12,12 +12,13 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from guildhall.databases import embedded, given_urls, needed_schemas, prepare
+from guildhall.databases import broker_url, embedded, given_urls, needed_schemas, prepare
 from guildhall.failures import Failure
 from guildhall.log_lines import LogLines
 from guildhall.migrations import migrate_all
 from guildhall.ports import wait_until_free
 from guildhall.processes import Plan
+from guildhall.queues import declare_all
 from guildhall.run_lock import RunLock
 from guildhall.secret_files import Secrets, load_or_make
 from guildhall.settings import CommandSettings
@@ -96,6 +97,8 @@ class Up:
         applied = await migrate_all({name: urls[name] for name in needed_schemas(self._settings)})
         if count := sum(len(names) for names in applied.values()):
             self._lines.say(f"Database: {count} migrations applied", "dim")
+        if not await declare_all(broker_url(self._settings) or urls["bus"]):
+            self._lines.say("The broker does not answer yet; the services go on asking.", "yellow")
         if self._stopping.is_set():
             return
         plan = Plan(self._settings, secrets, urls.__getitem__, os.environ)

@@ -70,8 +70,10 @@ def configure(process: str, level: str = "info", form: str = "json") -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # These repeat at "info" what our own lines already say.
-    for noisy in ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn"):
+    for noisy in ("httpx", "httpcore", "aio_pika", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It logs a traceback for each connection that a broker drops; our own line says so in one.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:

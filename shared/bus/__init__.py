@@ -13,7 +13,7 @@ from shared.bus.events import Event, Message
 from shared.bus.inbox import Parked, list_parked, replay_parked
 from shared.bus.relay import Relay
 from shared.bus.transport import BusUnavailable, Delivery, Transport, connect
-from shared.bus.worker import Subscription, Worker
+from shared.bus.worker import Subscription, Worker, declare_queues
 
 __all__ = [
     "BroadcastSubscription",
@@ -28,6 +28,7 @@ __all__ = [
     "Transport",
     "Worker",
     "connect",
+    "declare_queues",
     "list_parked",
     "replay_parked",
 ]

@@ -54,6 +54,22 @@ class Subscription(Generic[E]):
     timeout_s: float = 30.0
 
 
+async def declare_queues(
+    transport: Transport, schema: str, subscriptions: Sequence[Subscription[Any]]
+) -> None:
+    """Bind the queue of each subscription, so that nothing said from now on is dropped.
+
+    Raises:
+        BusUnavailable: the broker is away.
+    """
+    for subscription in subscriptions:
+        await transport.declare(_queue(schema, subscription), [subscription.event.kind])
+
+
+def _queue(schema: str, subscription: Subscription[Any]) -> str:
+    return f"{schema}.{subscription.consumer}"
+
+
 class Worker(Owned):
     """Runs the subscriptions of one service. Use as a context manager, or ``start`` and ``stop``.
 
@@ -94,8 +110,7 @@ class Worker(Owned):
         """
         self._stopping.clear()
         try:
-            for subscription in self._subscriptions:
-                await self._declare(subscription)
+            await declare_queues(self._transport, self._schema, self._subscriptions)
         except BusUnavailable:
             log.warning("queues not declared yet", schema=self._schema)
         self._tasks = [
@@ -116,19 +131,13 @@ class Worker(Owned):
         await cancel(*self._tasks)
         self._tasks = []
 
-    def _queue(self, subscription: Subscription[Any]) -> str:
-        return f"{self._schema}.{subscription.consumer}"
-
-    async def _declare(self, subscription: Subscription[Any]) -> None:
-        await self._transport.declare(self._queue(subscription), [subscription.event.kind])
-
     async def _consume(self, subscription: Subscription[Any]) -> None:
-        queue = self._queue(subscription)
+        queue = _queue(self._schema, subscription)
         prefetch = max(16, 4 * subscription.concurrency)
         failures = 0
         while not self._stopping.is_set():
             try:
-                await self._declare(subscription)
+                await declare_queues(self._transport, self._schema, [subscription])
                 async with self._transport.consume(queue, prefetch) as deliveries:
                     failures = 0
                     await self._run_lanes(subscription, deliveries)

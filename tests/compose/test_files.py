@@ -75,7 +75,8 @@ def test_the_gateway_knows_every_service_and_no_database() -> None:
 
 def test_every_schema_is_migrated_by_its_own_role() -> None:
     given = CONTAINERS["migrate"]["environment"]
-    assert set(given) == {f"GUILDHALL_{schema.upper()}_DATABASE_URL" for schema in SCHEMAS}
+    logins = {f"GUILDHALL_{schema.upper()}_DATABASE_URL" for schema in SCHEMAS}
+    assert set(given) == {*logins, "GUILDHALL_BROKER_URL"}
     for schema in SCHEMAS:
         address = given[f"GUILDHALL_{schema.upper()}_DATABASE_URL"]
         assert address.startswith(f"postgres://guildhall_{schema}:")

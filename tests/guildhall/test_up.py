@@ -266,3 +266,19 @@ def test_a_server_of_ones_own_is_used_instead(make_stack: MakeStack, open_folder
         assert leftovers.postmaster(server.place.data, server.place.cluster_name)
     finally:
         server.stop()
+
+
+async def test_what_is_said_first_is_heard(make_stack: MakeStack) -> None:
+    """Auth speaks of the administrator's organization before learnings first listens."""
+    stack = make_stack(
+        GUILDHALL_ADMIN_EMAIL="root@example.com", GUILDHALL_ADMIN_PASSWORD="correct horse battery"
+    )
+    connection = await asyncpg.connect(stack.admin_url())
+    try:
+        async with asyncio.timeout(30):
+            while not await connection.fetchval(
+                "SELECT count(*) FROM learnings.organization WHERE named_at IS NOT NULL"
+            ):
+                await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
