@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from gateway.credentials.auth_client import AuthClient
+from gateway.credentials.auth_client import AuthClient, SessionStanding
 from gateway.credentials.memory import (
     LIFE,
     REFUSAL_LIFE,
@@ -26,6 +26,7 @@ from gateway.credentials.memory import (
 )
 from gateway.credentials.signing_keys import SigningKeys
 from shared.errors import Unavailable
+from shared.log import get_logger
 from shared.principal import Kind, Principal
 from shared.tokens import MAX_LENGTH, Claims, InvalidToken, verify
 
@@ -35,6 +36,12 @@ _MAX_KEY: Final = 128
 
 KEY_SESSION: Final = "key_"
 """How the ``sid`` of a token bought with an API key begins: it is that key's id."""
+
+FOREIGN_SESSION: Final = "sas_"
+"""How the ``sid`` of a service account or an external subject begins; they have no account and no
+organization."""
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +114,50 @@ class JwtAuthenticator:
 
     async def _ask(self, claims: Claims) -> Finding:
         started = self._clock()
-        account = claims.account or claims.sub
-        standing = await self._auth.check_session(claims.sid, account, claims.org)
-        tags = tuple({claims.sid, claims.sub, account})
+        is_foreign = claims.sid.startswith(FOREIGN_SESSION)
+        account = "" if is_foreign else claims.account or claims.sub
+        org = "" if is_foreign else claims.org
+        standing = await self._auth.check_session(claims.sid, account or claims.sub, org)
+        tags = tuple({claims.sid, claims.sub, account} - {""})
         if not standing.active:
             return Refused("jwt: session over", started + REFUSAL_LIFE, tags)
+        kind = _kind(claims.sid, standing)
         principal = Principal(
-            kind=_kind(claims),
-            subject=claims.sid if claims.sid.startswith(KEY_SESSION) else claims.sub,
-            org=claims.org,
+            kind=kind,
+            subject=claims.sid if kind is Kind.API_KEY else claims.sub,
+            org=org,
             role=standing.role,
             scopes=_narrowed(claims.scopes, standing.scopes),
             session=claims.sid,
-            account=account if account.startswith("usr_") else "",
+            account=account,
+            groups=standing.groups,
         )
         left = claims.exp - self._wall()
         return Credential(self.name, principal, started + min(LIFE, left), tags)
 
 
-def _kind(claims: Claims) -> Kind:
+# By how a session's id begins, and where auth names no kind the first one. Never by the subject's
+# name: an external subject may be called anything, also like an account.
+_KINDS: Final = (
     # A token bought with a key may do what the key may: no admin routes (learnings, section 2).
-    if claims.sid.startswith(KEY_SESSION):
-        return Kind.API_KEY
-    return Kind.USER if claims.sub.startswith("usr_") else Kind.SERVICE_ACCOUNT
+    (KEY_SESSION, (Kind.API_KEY,)),
+    (FOREIGN_SESSION, (Kind.SERVICE_ACCOUNT, Kind.SUBJECT)),
+    ("", (Kind.USER,)),
+)
+
+
+def _kind(session: str, standing: SessionStanding) -> Kind:
+    """Tell what sort of caller a session belongs to.
+
+    Raises:
+        Unavailable: auth and the session's id disagree, so neither is believed.
+    """
+    kinds = next(kinds for prefix, kinds in _KINDS if session.startswith(prefix))
+    kind = standing.kind or kinds[0]
+    if kind not in kinds:
+        log.error("auth names a kind that the session cannot be of", kind=kind)
+        raise Unavailable
+    return kind
 
 
 def _narrowed(wanted: tuple[str, ...] | None, granted: tuple[str, ...]) -> tuple[str, ...]:

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     API_KEY = "api_key"
     MACHINE = "machine"
     SERVICE_ACCOUNT = "service_account"
+    SUBJECT = "subject"
+    """Somebody whom an external login vouches for; known to the agents surface alone."""
     SERVICE = "service"
     """A sibling service that asks one of the few questions at ``/internal/…``."""
 
@@ -58,12 +60,15 @@ class Principal:
 
     Attributes:
         kind: what sort of caller.
-        subject: account id, API-key id, machine token, service-account name or service name.
-        org: the organization acted in (``org_…``); empty for service accounts and anonymous.
+        subject: account id, API-key id, machine token, service-account name, external subject or
+            service name.
+        org: the organization acted in (``org_…``); empty for service accounts, subjects, machines
+            and anonymous.
         role: a ``Role`` for people and their keys, else empty.
         scopes: ``resource:action`` names, or ``*``.
         session: the login session or API key that a revocation would name.
         account: the account (``usr_…``) behind a key or machine; for people their own id.
+        groups: what an external login says that a subject belongs to.
     """
 
     kind: Kind
@@ -73,6 +78,7 @@ class Principal:
     scopes: tuple[str, ...] = ()
     session: str = ""
     account: str = ""
+    groups: tuple[str, ...] = ()
 
     @property
     def is_anonymous(self) -> bool:
@@ -111,7 +117,7 @@ def sign_assertion(key: bytes, audience: str, principal: Principal, now: float) 
         principal: who is calling.
         now: Unix seconds.
     """
-    claims = {
+    claims: dict[str, object] = {
         "aud": audience,
         "exp": int(now) + ASSERTION_LIFETIME,
         "kind": principal.kind,
@@ -122,6 +128,8 @@ def sign_assertion(key: bytes, audience: str, principal: Principal, now: float) 
         "sid": principal.session,
         "acc": principal.account,
     }
+    if principal.groups:
+        claims["groups"] = principal.groups
     payload = json.dumps(claims, separators=(",", ":")).encode()
     signature = hmac.digest(key, payload, hashlib.sha256)
     return f"{encode_base64url(payload)}.{encode_base64url(signature)}"
@@ -160,5 +168,6 @@ def read_assertion(
         scopes=tuple(claims["scopes"]),
         session=claims["sid"],
         account=claims["acc"],
+        groups=tuple(claims.get("groups", ())),
     )
     return principal, claims["exp"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json, to_json
@@ -29,11 +29,16 @@ class _Answer(BaseModel):
 
 
 class SessionStanding(_Answer):
-    """How auth sees a session: whether it holds, and as what its account acts there."""
+    """How auth sees a session: whether it holds, and as what its holder acts there.
+
+    ``kind`` is empty where the session's id says enough; ``groups`` are an external subject's.
+    """
 
     active: bool
     role: str = ""
     scopes: tuple[str, ...] = ()
+    kind: Kind | Literal[""] = ""
+    groups: tuple[str, ...] = ()
 
 
 class KeyStanding(_Answer):

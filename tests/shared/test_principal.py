@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Forbidden, ServiceError, Unauthenticated
 from shared.principal import Kind, Principal, Role, sign_assertion, verify_assertion
+from shared.secret import decode_base64url
 
 KEY = bytes(range(32))
 texts = st.text(max_size=20)
 principals = st.builds(
     Principal, st.sampled_from(Kind), texts, texts, texts,
-    st.lists(texts, max_size=3).map(tuple), texts, texts,
+    st.lists(texts, max_size=3).map(tuple), texts, texts, st.lists(texts, max_size=3).map(tuple),
 )  # fmt: skip
 
 
@@ -77,3 +80,12 @@ def test_only_people_are_admins(kind: Kind, role: str, is_admin: bool) -> None:
         with pytest.raises(ServiceError, match="Admin role required"):
             principal.require_admin()
     assert principal.is_platform_admin == (kind is Kind.USER and role == Role.PLATFORM_ADMIN)
+
+
+def test_groups_go_over_only_where_there_are_any() -> None:
+    for groups, is_written in ((("dev", "ops"), True), ((), False)):
+        principal = Principal(Kind.SUBJECT, "usr_1", session="sas_1", groups=groups)
+        assertion = sign_assertion(KEY, "agents", principal, 1000.0)
+        payload = decode_base64url(assertion.partition(".")[0])
+        assert ("groups" in json.loads(payload)) == is_written
+        assert verify_assertion(KEY, "agents", assertion, 1000.0) == principal
