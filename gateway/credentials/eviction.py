@@ -11,7 +11,9 @@ from shared.contracts.auth import (
     AccountDeleted,
     AccountDisabled,
     ApiKeyRevoked,
+    MachineRevoked,
     MembershipChanged,
+    ServiceAccountChanged,
     SessionRevoked,
 )
 
@@ -24,6 +26,8 @@ def subscriptions(credentials: Credentials) -> list[BroadcastSubscription[Any]]:
         (AccountDisabled, "account_id"),
         (AccountDeleted, "account_id"),
         (MembershipChanged, "account_id"),
+        (ServiceAccountChanged, "service_account_id"),
+        (MachineRevoked, "token"),
     )
     return [
         BroadcastSubscription(event, _evict(credentials, field_name))

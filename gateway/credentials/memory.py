@@ -37,7 +37,7 @@ class Credential:
         authenticator: which one understood it.
         principal: whom it names.
         fresh_until: by the forward-going clock, when auth must be asked again or it is dead.
-        tags: ids by which an event may revoke it: session, account, key.
+        tags: ids by which an event may revoke it: session, account, key, service account, machine.
         rate_key: what its requests are counted by.
         assertions: by upstream, a signed assertion and until when it may be used.
     """
