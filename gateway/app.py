@@ -18,7 +18,16 @@ from gateway.credentials.memory import Credentials
 from gateway.credentials.signing_keys import SigningKeys
 from gateway.documentation.pages import OwnPages, rate_class
 from gateway.documentation.swagger import Documents
-from gateway.pipeline.chain import Decision, Forward, Own, Pending, Pipeline, Refusal, Request
+from gateway.pipeline.chain import Pipeline
+from gateway.pipeline.decisions import (
+    Decision,
+    Forward,
+    Own,
+    Pending,
+    PendingBody,
+    Refusal,
+    Request,
+)
 from gateway.pipeline.client_address import ClientAddresses
 from gateway.pipeline.metrics import Metrics, served
 from gateway.pipeline.request_head import Head
@@ -68,6 +77,7 @@ class Gateway:
             addresses=ClientAddresses(settings.proxies()),
             keys=keys,
             hosts={name: pool.authority for name, pool in self.pools.items()},
+            origins=settings.origins(),
         )
         self.proxy = Proxy(self.pools, patience=min(30.0, limits.idle))
         self.pages = OwnPages(self.pools, self.signing_keys, Documents(self.pools, keys))
@@ -108,11 +118,13 @@ class Gateway:
             await self._lifespan(scope, receive, send)
             return
         step = self.pipeline.decide(head_of(scope))
-        if type(step) is Pending:
-            step = await self.pipeline.resume(step)
-        assert not isinstance(step, Pending)  # resume never gives one
         status = 0
         try:
+            if type(step) is Pending:
+                step = await self.pipeline.resume(step)
+            elif type(step) is PendingBody:
+                step = await self._verify(step, receive)
+            assert not isinstance(step, Pending | PendingBody)  # neither gives another one
             status = await self._carry_out(step, receive, send)
         except ClientGone:
             pass
@@ -120,6 +132,13 @@ class Gateway:
             request = step.request
             elapsed = time.monotonic() - request.started
             self.metrics.observe(request.label, status, elapsed)
+
+    async def _verify(self, pending: PendingBody, receive: Receive) -> Decision:
+        try:
+            body = await self.proxy.read_whole(receive, pending.row.body_limit)
+        except ServiceError as error:
+            return self.pipeline.refuse_unread(pending, error)
+        return self.pipeline.verify(pending, body)
 
     async def _carry_out(self, step: Decision, receive: Receive, send: Send) -> int:
         if type(step) is Refusal:

@@ -14,7 +14,7 @@ from typing import Final
 
 from starlette.types import Receive, Send
 
-from gateway.pipeline.chain import Forward
+from gateway.pipeline.decisions import Forward
 from gateway.pipeline.request_head import Headers
 from gateway.upstream.pool import Exchange, Pool
 from shared.errors import BadRequest, ServiceError, TooLarge
@@ -267,12 +267,25 @@ class Proxy:
             if not answer.ended or answer.task is not None:
                 await answer.close()
 
+    async def read_whole(self, receive: Receive, limit: int) -> bytes:
+        """Read a whole request body, of ``limit`` bytes at most.
+
+        Raises:
+            ServiceError: it is too large, or did not arrive in time.
+            ClientGone: there is nobody to tell.
+        """
+        return (await self._read(receive, limit, limit + 1)).gathered
+
     async def _gather(self, plan: Forward, receive: Receive) -> _Body:
-        parsed, limit = plan.request.parsed, plan.row.body_limit
-        if not parsed.has_body:
+        if plan.body is not None:
+            return _Body(plan.body)
+        if not plan.request.parsed.has_body:
             return _Body()
+        return await self._read(receive, plan.row.body_limit, GATHERED)
+
+    async def _read(self, receive: Receive, limit: int, enough: int) -> _Body:
         pieces, size, more = [], 0, True
-        while more and size < GATHERED:
+        while more and size < enough:
             piece, more = await _piece(receive, self._patience)
             pieces.append(piece)
             size += len(piece)

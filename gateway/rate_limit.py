@@ -1,8 +1,10 @@
 """Rate limits: a token bucket per class and caller, in memory.
 
 A bucket holds as many tokens as its class allows in a window and fills evenly, so a caller may
-burst once and is then held to the average. A bucket that nobody has used for a window is full, and
-a full bucket is the same as none, so the least recently used ones may be forgotten.
+burst once and is then held to the average. The teams surface's buckets fill at once when a window
+that began with their first request has passed (teams contract, section 9). A bucket that nobody has
+used for a window is full, and a full bucket is the same as none, so the least recently used ones
+may be forgotten.
 """
 
 from __future__ import annotations
@@ -36,13 +38,36 @@ _DEFAULTS: Final = {
     "auth": Rate(120, 60),
     "device": Rate(600, 60),
     "runs": Rate(600, 60),
-    "teams": Rate(60, 60),
+    "signed": Rate(60, 60),
+    "signed_address": Rate(600, 60),
+    "failed_signature": Rate(120, 60),
+    "clone": Rate(60, 60),
+    "device_start": Rate(10, 60),
+    "device_poll": Rate(60, 60),
+    "claim": Rate(10, 60),
+    "claim_address": Rate(30, 60),
+    "account": Rate(60, 60),
     "agents": Rate(1200, 60),
     "pages": Rate(600, 60),
     "health": Rate(600, 60),
 }
 
 CLASSES: Final = frozenset(_DEFAULTS)
+
+FIXED_WINDOWS: Final = frozenset(
+    {
+        "signed",
+        "signed_address",
+        "failed_signature",
+        "clone",
+        "device_start",
+        "device_poll",
+        "claim",
+        "claim_address",
+        "account",
+    }
+)
+"""Classes whose buckets fill at once, a window after their first request."""
 
 
 def default_rates() -> dict[str, Rate]:
@@ -96,6 +121,17 @@ class _Bucket:
         self.tokens = tokens
         self.stamp = stamp
 
+    def fill(self, rate: Rate, now: float) -> None:
+        """Give what has come in since the last look; ``stamp`` is that look."""
+        gained = max(0.0, now - self.stamp) * rate.limit / rate.window
+        self.tokens = min(float(rate.limit), self.tokens + gained)
+        self.stamp = now
+
+    def renew(self, rate: Rate, now: float) -> None:
+        """Give everything when the window is over; ``stamp`` is its beginning."""
+        if now - self.stamp >= rate.window - 1e-6:
+            self.tokens, self.stamp = float(rate.limit), now
+
 
 class RateLimiter:
     """The buckets of one process.
@@ -133,6 +169,7 @@ class RateLimiter:
     def _ask(self, name: str, caller: str, now: float, cost: float) -> Verdict:
         rate = self._rates[name]
         limit, key = rate.limit, (name, caller)
+        is_fixed = name in FIXED_WINDOWS
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = _Bucket(float(limit), now)
@@ -140,16 +177,18 @@ class RateLimiter:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(key)
-            gained = max(0.0, now - bucket.stamp) * limit / rate.window
-            bucket.tokens = min(float(limit), bucket.tokens + gained)
-            bucket.stamp = now
+            (bucket.renew if is_fixed else bucket.fill)(rate, now)
         # A hair of tolerance, so that a caller who waits as told is not refused by rounding.
         if bucket.tokens >= 1.0 - 1e-9:
             bucket.tokens = max(0.0, bucket.tokens - cost)
             retry, allowed = 0, True
         else:
             missing = (1.0 - bucket.tokens) * rate.window / limit
+            if is_fixed:
+                missing = bucket.stamp + rate.window - now
             allowed = name in NEVER_REFUSED
             retry = 0 if allowed else max(1, math.ceil(missing - 1e-6))
         reset = (limit - bucket.tokens) * rate.window / limit
+        if is_fixed:
+            reset = bucket.stamp + rate.window - now
         return Verdict(allowed, limit, int(bucket.tokens + 1e-9), reset, retry)

@@ -22,7 +22,10 @@ TEAMS_BODY_LIMIT: Final = 256_000
 BEARER: Final = ("jwt", "api_key")
 """A bearer token: an access token or an API key."""
 
-AUTHENTICATORS: Final = frozenset(BEARER)
+SIGNATURE: Final = ("signature",)
+"""An Ed25519 signature over the request; stands alone, because it may need the body."""
+
+AUTHENTICATORS: Final = frozenset((*BEARER, *SIGNATURE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +38,14 @@ class Row:
         surface: whose dialect the gateway's own errors speak there.
         authenticators: which credentials are understood, asked in order.
         rate_class: of ``gateway.rate_limit``.
+        reading_class: the same for GET, where that is counted apart.
+        address_class: the same for the caller's address, counted beside the caller.
+        failure_class: the same for the addresses of callers who are refused; ``rate_class`` if
+            absent.
         body_limit: bytes.
         is_public: whether every operation there is open to callers without a credential, because
-            the service itself decides (pages, sessions, signatures).
+            the service itself decides (pages, web sessions, tickets).
+        refuses_bad_bearer: whether a bearer token must hold there although none is needed.
         takes_query_token: whether a credential may stand in the query as ``token``.
         is_socket: whether it is spoken to by WebSocket.
     """
@@ -47,14 +55,28 @@ class Row:
     surface: Surface
     authenticators: tuple[str, ...] = BEARER
     rate_class: str
+    reading_class: str = ""
+    address_class: str = ""
+    failure_class: str = ""
     body_limit: int = DEFAULT_BODY_LIMIT
     is_public: bool = False
+    refuses_bad_bearer: bool = False
     takes_query_token: bool = False
     is_socket: bool = False
     template: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "template", self.prefix.encode())
+        object.__setattr__(self, "failure_class", self.failure_class or self.rate_class)
+
+    def class_of(self, method: str) -> str:
+        """Name the rate class that counts a request."""
+        return self.reading_class if self.reading_class and method == "GET" else self.rate_class
+
+    def classes(self) -> set[str]:
+        """Name every rate class of the row."""
+        named = {self.rate_class, self.reading_class, self.address_class, self.failure_class}
+        return named - {""}
 
 
 def _row(prefix: str, upstream: str, rate_class: str, **more: object) -> Row:
@@ -70,6 +92,22 @@ def _row(prefix: str, upstream: str, rate_class: str, **more: object) -> Row:
 def _rows(upstream: str, rate_class: str, *prefixes: str, **more: object) -> list[Row]:
     return [_row(prefix, upstream, rate_class, **more) for prefix in prefixes]
 
+
+def _signed_rows(upstream: str, rate_class: str, *prefixes: str, **more: object) -> list[Row]:
+    common: dict[str, object] = {
+        "authenticators": SIGNATURE,
+        "address_class": "signed_address",
+        "failure_class": "failed_signature",
+        "body_limit": TEAMS_BODY_LIMIT,
+    }
+    return _rows(upstream, rate_class, *prefixes, **(common | more))
+
+
+_ACCOUNT: Final[dict[str, object]] = {
+    "body_limit": TEAMS_BODY_LIMIT,
+    "is_public": True,
+    "refuses_bad_bearer": True,
+}
 
 TABLE: Final[tuple[Row, ...]] = (
     # The learnings surface.
@@ -119,27 +157,22 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     _row("/api/v0", "agents", "agents"),
     _row("/api/v0/health", "agents", "health"),
-    # The teams surface. Signatures and web sessions are looked at by the service itself.
-    *_rows(
+    # The teams surface: signed requests, and web sessions, which auth looks at itself.
+    *_signed_rows("teams", "signed", "/api/teams", "/api/join", "/api/token"),
+    *_signed_rows("teams", "claim", "/api/teams/claim", address_class="claim_address"),
+    *_signed_rows("auth", "signed", "/api/auth"),
+    *_signed_rows("auth", "device_start", "/api/auth/device", reading_class="device_poll"),
+    _row(
+        "/api/teams/clone",
         "teams",
-        "teams",
-        "/api/teams",
-        "/api/join",
-        "/api/token",
-        "/api/account/teams",
-        "/api/account/reassociate",
+        "clone",
+        authenticators=(),
         body_limit=TEAMS_BODY_LIMIT,
         is_public=True,
     ),
-    *_rows(
-        "auth",
-        "teams",
-        "/api/account",
-        "/api/auth",
-        body_limit=TEAMS_BODY_LIMIT,
-        is_public=True,
-    ),
-    _row("/socket", "teams", "teams", is_public=True, is_socket=True),
+    _row("/api/account", "auth", "account", **_ACCOUNT),
+    *_rows("teams", "account", "/api/account/teams", "/api/account/reassociate", **_ACCOUNT),
+    _row("/socket", "teams", "signed_address", is_public=True, is_socket=True),
     # Pages, which carry a web session of their own.
     *_rows(
         "auth",
@@ -266,10 +299,12 @@ def _check(row: Row) -> None:
         raise ValueError(f"{row.prefix} is no prefix")
     if row.upstream not in SERVICES:
         raise ValueError(f"{row.prefix}: {row.upstream} is no service")
-    if row.rate_class not in CLASSES:
-        raise ValueError(f"{row.prefix}: {row.rate_class} is no rate class")
+    if not CLASSES.issuperset(row.classes()):
+        raise ValueError(f"{row.prefix}: {row.classes() - CLASSES} is no rate class")
     if not AUTHENTICATORS.issuperset(row.authenticators):
         raise ValueError(f"{row.prefix}: an authenticator is unknown")
+    if SIGNATURE[0] in row.authenticators and row.authenticators != SIGNATURE:
+        raise ValueError(f"{row.prefix}: no other authenticator stands beside a signature")
     if not row.authenticators and not row.is_public:
         raise ValueError(f"{row.prefix}: nobody could call it")
 

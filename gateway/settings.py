@@ -51,6 +51,12 @@ class GatewaySettings(Settings):
         "", description="Networks (CIDR) whose X-Forwarded-For is believed, space separated."
     )
 
+    cors_origins: str = Field(
+        "",
+        description="Origins (`https://host`) whose pages may call the signed routes of the teams "
+        "surface, space separated.",
+    )
+
     auth_url: str = Field("", description=_upstream("auth"))
     learnings_url: str = Field("", description=_upstream("learnings"))
     runs_url: str = Field("", description=_upstream("runs"))
@@ -83,6 +89,15 @@ class GatewaySettings(Settings):
     @classmethod
     def _are_networks(cls, value: str) -> str:
         _networks(value)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for word in value.split():
+            parts = urlsplit(word)
+            if parts.scheme not in ("http", "https") or word != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError("must be origins such as https://example.com")
         return value
 
     @field_validator(*(f"{service}_url" for service in SERVICES))
@@ -122,6 +137,10 @@ class GatewaySettings(Settings):
     def rates(self) -> dict[str, Rate]:
         """Give the rate of every class."""
         return default_rates() | parse_rates(self.rate_limits)
+
+    def origins(self) -> frozenset[bytes]:
+        """Give the origins whose pages may call the signed rows."""
+        return frozenset(word.encode() for word in self.cors_origins.split())
 
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Give the networks of trusted proxies."""

@@ -24,6 +24,7 @@ def env_file() -> str:
         **{f"GUILDHALL_{schema.upper()}_DB_PASSWORD": _word() for schema in SCHEMAS},
         "RABBITMQ_PASSWORD": _word(),
         **{f"GUILDHALL_{service.upper()}_ASSERTION_KEY": _word() for service in SERVICES},
+        "GUILDHALL_AUTH_ENCRYPTION_KEY": _word(),
         "GUILDHALL_SIGNING_KEYS": _word(),
     }
     return _HEAD + "".join(f"{name}={value}\n" for name, value in values.items())

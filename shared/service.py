@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from shared import VERSION, idempotency, openapi
 from shared.api import Operation, authorize, decode, encode, routes
 from shared.bus import Relay, Subscription, Transport, Worker, connect
 from shared.db import Database
-from shared.errors import ServiceError, Unavailable, UnknownPath
+from shared.errors import Forbidden, ServiceError, Unavailable, UnknownPath
 from shared.log import configure, get_logger
 from shared.middleware import AssertionGuard, ErrorBoundary, RequestContext
 from shared.migrate import migrate
@@ -72,6 +72,7 @@ class Service:
         subscriptions: the events it hears, given its resources.
         open_resources: opens what endpoints need beside the database, closes it at the end.
         unknown_path: the error for a path that no operation has.
+        on_refused: told of every operation that a known caller was forbidden, for an audit log.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Service:
     subscriptions: Callable[[Resources], Sequence[Subscription[Any]]] = no_subscriptions
     open_resources: Callable[[Any, Database], AbstractAsyncContextManager[Resources]] = no_resources
     unknown_path: Callable[[], ServiceError] = field(default=UnknownPath)
+    on_refused: Callable[[Database, Operation, Request], Awaitable[None]] | None = None
 
 
 class Runtime:
@@ -177,6 +179,14 @@ def create_app(service: Service, settings: ServiceSettings) -> ASGIApp:
 
 def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
     async def handle(operation: Operation, request: Request) -> Response:
+        try:
+            return await answer(operation, request)
+        except Forbidden:
+            if service.on_refused is not None and not request.scope["principal"].is_anonymous:
+                await service.on_refused(runtime.database, operation, request)
+            raise
+
+    async def answer(operation: Operation, request: Request) -> Response:
         authorize(operation, request.scope["principal"])
         call, raw = await decode(operation, request, runtime.database, runtime.resources)
         key = request.headers.get(idempotency.HEADER)

@@ -3,7 +3,8 @@
     match → strip → cap → authenticate → limit → write the upstream's head
 
 It is plain and synchronous: when the credential is remembered, ``decide`` answers at once; else it
-gives a ``Pending`` to await. So an ASGI app and a server's parser callbacks can both drive it.
+gives a ``Pending`` to await, or a ``PendingBody`` where the body must be read first because it is
+signed. So an ASGI app and a server's parser callbacks can both drive it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs
 
 from gateway.authn import Ask, Bearer, NotMine
 from gateway.credentials.memory import Credential, Refused
 from gateway.pipeline.client_address import ClientAddresses, rate_key
+from gateway.pipeline.decisions import (
+    Decision,
+    Forward,
+    Own,
+    Pending,
+    PendingBody,
+    Refusal,
+    Request,
+)
 from gateway.pipeline.denials import Denials
-from gateway.pipeline.request_head import Head, Headers, Parsed, read
+from gateway.pipeline.request_head import Head, read
 from gateway.rate_limit import RateLimiter, Verdict
-from gateway.route_table import RouteTable, Row
+from gateway.route_table import SIGNATURE, RouteTable, Row
+from gateway.signed_requests import signature, stages
 from shared.errors import (
+    BadRequest,
     Internal,
     RateLimited,
     ServiceError,
@@ -32,88 +43,21 @@ from shared.errors import (
     UnknownPath,
 )
 from shared.middleware import normalized_path
-from shared.principal import ANONYMOUS, ASSERTION_HEADER, CLIENT_HEADER, sign_assertion
-from shared.surfaces import Surface, render, surface_of
+from shared.principal import (
+    ANONYMOUS,
+    ASSERTION_HEADER,
+    CLIENT_HEADER,
+    Kind,
+    Principal,
+    sign_assertion,
+)
+from shared.surfaces import render, surface_of
 
 ASSERTION_REUSE: Final = 10.0
 """Seconds that a signed assertion is used again for the same credential and upstream."""
 
 PAGES_CLASS: Final = "pages"
 HEALTH_CLASS: Final = "health"
-
-
-@dataclass(slots=True)
-class Request:
-    """A request on its way through the chain.
-
-    Attributes:
-        head: as it was sent.
-        parsed: what its headers say.
-        path: decoded and normalized.
-        row: that covers it, or None where no service owns the path.
-        surface: whose dialect errors speak.
-        client: the caller's address.
-        started: by the forward-going clock.
-        headers: that every answer to it carries: request id and rate limit.
-    """
-
-    head: Head
-    parsed: Parsed
-    path: str
-    row: Row | None
-    surface: Surface
-    client: str
-    started: float
-    headers: Headers = field(default_factory=list)
-
-    @property
-    def label(self) -> str:
-        """What logs and metrics call the path: never the path itself, which may hold a secret."""
-        return self.row.prefix if self.row else "other"
-
-
-@dataclass(slots=True)
-class Forward:
-    """The request goes on.
-
-    Attributes:
-        request: itself.
-        row: that covers it.
-        head: for the upstream, up to but without the framing headers and the blank line.
-    """
-
-    request: Request
-    row: Row
-    head: bytes
-
-
-@dataclass(slots=True)
-class Refusal:
-    """The gateway answers itself."""
-
-    request: Request
-    status: int
-    headers: Headers
-    body: bytes
-
-
-@dataclass(slots=True)
-class Own:
-    """One of the gateway's own pages answers."""
-
-    request: Request
-
-
-@dataclass(slots=True)
-class Pending:
-    """Auth must be asked first; give it to ``Pipeline.resume``."""
-
-    request: Request
-    row: Row
-    ask: Ask
-
-
-Decision = Forward | Refusal | Own
 
 
 class Pipeline:
@@ -127,6 +71,7 @@ class Pipeline:
         addresses: finds clients behind trusted proxies.
         keys: assertion keys by service.
         hosts: what the upstreams are called where a request names no host.
+        origins: whose pages may call signed rows (CORS).
         clock: seconds, only going forward.
         wall: Unix seconds.
     """
@@ -141,6 +86,7 @@ class Pipeline:
         addresses: ClientAddresses,
         keys: Mapping[str, bytes],
         hosts: Mapping[str, bytes],
+        origins: frozenset[bytes] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -151,12 +97,13 @@ class Pipeline:
         self._addresses = addresses
         self._keys = dict(keys)
         self._hosts = dict(hosts)
+        self._origins = origins
         self._clock = clock
         self._wall = wall
         self._denials = Denials(clock)
         self._anonymous = Credential("", ANONYMOUS, math.inf)
 
-    def decide(self, head: Head) -> Decision | Pending:
+    def decide(self, head: Head) -> Decision | Pending | PendingBody:
         """Take a request as far as it goes without waiting."""
         parsed = read(head)
         path = normalized_path(head.path)
@@ -174,7 +121,9 @@ class Pipeline:
             return self._without_row(request)
         fault = _fault(request, row)
         if fault is not None:
-            return self._refuse_stranger(request, row.rate_class, fault, fault.code)
+            return self._refuse_stranger(request, row.failure_class, fault, fault.code)
+        if row.authenticators == SIGNATURE:
+            return self._signed(request, row)
         try:
             found = self._authenticate(request, row)
         except Unavailable as error:
@@ -191,6 +140,24 @@ class Pipeline:
             return self._unjudged(pending.request, pending.row, error)
         return self._finish(pending.request, pending.row, found)
 
+    def verify(self, pending: PendingBody, body: bytes) -> Decision:
+        """Judge the signature of a request whose body is read, and take it the rest of its way."""
+        request, row = pending.request, pending.row
+        try:
+            token = signature.verify(pending.signed, body, self._wall())
+        except BadRequest as error:
+            return self._refuse_stranger(request, row.failure_class, error, error.code)
+        except signature.BadProof as proof:
+            error, reason = Unauthenticated(proof.reason), f"signature: {proof.reason}"
+            return self._refuse_stranger(request, row.failure_class, error, reason)
+        machine = Principal(Kind.MACHINE, token)
+        credential = Credential(SIGNATURE[0], machine, math.inf, (token,))
+        return self._limited(request, row, credential, body)
+
+    def refuse_unread(self, pending: PendingBody, error: ServiceError) -> Refusal:
+        """Refuse a request whose body did not arrive, or was too large."""
+        return self._refuse_stranger(pending.request, pending.row.failure_class, error, error.code)
+
     def refuse(self, request: Request, error: ServiceError, reason: str) -> Refusal:
         """Refuse a request that is already counted, such as one whose upstream is away."""
         self._denials.note(error, reason, request.label)
@@ -200,6 +167,28 @@ class Pipeline:
         return Refusal(request, spoken.status, headers + request.headers, spoken.body)
 
     # Who is calling.
+
+    def _signed(self, request: Request, row: Row) -> Decision | PendingBody:
+        head = stages.read_signed(request.head, request.path)
+        request.cors = stages.cors_headers(head, self._origins)
+        try:
+            stages.check_accept(head.accepts)
+            if request.head.method == "OPTIONS":
+                return self._preflight(request, row)
+            stages.check_version(head.versions)
+        except ServiceError as error:
+            return self._refuse_stranger(request, row.failure_class, error, error.code)
+        pending = PendingBody(request, row, head.signed)
+        if request.parsed.has_body and request.head.method in signature.BODY_METHODS:
+            return pending
+        return self.verify(pending, b"")
+
+    def _preflight(self, request: Request, row: Row) -> Refusal:
+        verdict = self._limiter.take(row.rate_class, rate_key(request.client), request.started)
+        self._write_limit(request, verdict)
+        if not verdict.allowed:
+            return self.refuse(request, RateLimited(verdict.retry), "rate limit")
+        return Refusal(request, 204, [*request.headers], b"")
 
     def _authenticate(self, request: Request, row: Row) -> Credential | Refused | NotMine | Ask:
         values = request.parsed.authorization
@@ -218,7 +207,7 @@ class Pipeline:
     def _pending(self, request: Request, row: Row, ask: Ask) -> Decision | Pending:
         # An address that has used up its failures may not make us ask auth any more.
         key = rate_key(request.client)
-        verdict = self._limiter.peek(row.rate_class, key, self._clock())
+        verdict = self._limiter.peek(row.failure_class, key, self._clock())
         if verdict.allowed:
             return Pending(request, row, ask)
         self._write_limit(request, verdict)
@@ -226,31 +215,49 @@ class Pipeline:
 
     def _unjudged(self, request: Request, row: Row, error: Unavailable) -> Decision:
         """Auth is away. A public operation goes on without a name; the others must come back."""
-        if self._routes.is_public(row, request.head.method, request.path):
+        if self._is_open(request, row):
             return self._limited(request, row, self._anonymous)
-        return self._refuse_stranger(request, row.rate_class, error, "auth unavailable")
+        return self._refuse_stranger(request, row.failure_class, error, "auth unavailable")
 
     def _finish(
         self, request: Request, row: Row, found: Credential | Refused | NotMine
     ) -> Decision:
         if isinstance(found, Credential):
             return self._limited(request, row, found)
-        if self._routes.is_public(row, request.head.method, request.path):
+        if self._is_open(request, row):
             return self._limited(request, row, self._anonymous)
         reason = found.reason if isinstance(found, Refused) else "no credential"
-        return self._refuse_stranger(request, row.rate_class, Unauthenticated(), reason)
+        return self._refuse_stranger(request, row.failure_class, Unauthenticated(), reason)
+
+    def _is_open(self, request: Request, row: Row) -> bool:
+        if row.refuses_bad_bearer and _shows_bearer(request.parsed.authorization):
+            return False
+        return self._routes.is_public(row, request.head.method, request.path)
 
     # How often.
 
-    def _limited(self, request: Request, row: Row, credential: Credential) -> Decision:
-        caller = credential.rate_key
-        if credential is self._anonymous:
-            caller = rate_key(request.client)
-        verdict = self._limiter.take(row.rate_class, caller, request.started)
+    def _limited(
+        self, request: Request, row: Row, credential: Credential, body: bytes | None = None
+    ) -> Decision:
+        verdict = self._count(request, row, credential)
         self._write_limit(request, verdict)
         if not verdict.allowed:
             return self.refuse(request, RateLimited(verdict.retry), "rate limit")
-        return Forward(request, row, self._upstream_head(request, row, credential))
+        return Forward(request, row, self._upstream_head(request, row, credential), body)
+
+    def _count(self, request: Request, row: Row, credential: Credential) -> Verdict:
+        """Count a request; of two buckets the one that refuses speaks, or that is nearer to it."""
+        address = rate_key(request.client)
+        caller = address if credential is self._anonymous else credential.rate_key
+        rate_class = row.class_of(request.head.method)
+        if not row.address_class:
+            return self._limiter.take(rate_class, caller, request.started)
+        by_address = self._limiter.take(row.address_class, address, request.started)
+        if not by_address.allowed:
+            return by_address
+        verdict = self._limiter.take(rate_class, caller, request.started)
+        is_nearer = not verdict.allowed or verdict.remaining <= by_address.remaining
+        return verdict if is_nearer else by_address
 
     def _refuse_stranger(
         self, request: Request, rate_class: str, error: ServiceError, reason: str
@@ -278,6 +285,7 @@ class Pipeline:
             (b"x-ratelimit-limit", b"%d" % verdict.limit),
             (b"x-ratelimit-remaining", b"%d" % verdict.remaining),
             (b"x-ratelimit-reset", b"%d" % math.ceil(self._wall() + verdict.reset)),
+            *request.cors,
         ]
 
     # What the upstream is told.
@@ -319,6 +327,10 @@ def _fault(request: Request, row: Row) -> ServiceError | None:
     if parsed.length is not None and parsed.length > row.body_limit:
         return TooLarge()
     return None
+
+
+def _shows_bearer(values: list[bytes]) -> bool:
+    return any(value[:6].lower() == b"bearer" for value in values)
 
 
 def _climbs(path: str) -> bool:

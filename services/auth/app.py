@@ -8,19 +8,38 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from argon2 import PasswordHasher
 from starlette.types import ASGIApp
 
 from services.auth.accounts import routes as accounts
 from services.auth.accounts.operations import ensure_administrator
 from services.auth.api_keys import routes as api_keys
+from services.auth.audit_events import routes as audit_events
+from services.auth.device_logins import routes as device_logins
+from services.auth.erasures import routes as erasures
+from services.auth.external_logins import routes as external_logins
+from services.auth.invitations import routes as invitations
+from services.auth.machines import routes as machines
 from services.auth.mail.operations import MailSender, Transmit, by_smtp, into_folder
 from services.auth.organizations import routes as organizations
+from services.auth.pages import routes as pages
+from services.auth.password_resets import routes as password_resets
 from services.auth.passwords.operations import Passwords
+from services.auth.role_bindings import routes as role_bindings
+from services.auth.roles import routes as roles
+from services.auth.sealing.operations import Vault
+from services.auth.service_accounts import routes as service_accounts
 from services.auth.sessions import routes as sessions
-from services.auth.sessions.operations import sweep
+from services.auth.sessions.operations import Desk, sweep
 from services.auth.settings import AuthSettings
+from services.auth.setup import routes as setup
 from services.auth.signing_keys import routes as signing_keys
 from services.auth.signing_keys.operations import KeyRing, open_key_ring
+from services.auth.stats import routes as stats
+from services.auth.throttles import operations as throttles
+from services.auth.two_factor import routes as two_factor
+from services.auth.users import routes as users
+from services.auth.waitlist import routes as waitlist
 from shared import service
 from shared.db import Database
 from shared.errors import Unavailable
@@ -34,7 +53,7 @@ log = get_logger()
 async def open_resources(settings: AuthSettings, database: Database) -> AsyncIterator[Resources]:
     """Open what endpoints need beside the database, and see that an administrator is there."""
     async with AsyncExitStack() as stack:
-        passwords = await stack.enter_async_context(Passwords.opened())
+        passwords = await stack.enter_async_context(Passwords.opened(_hasher(settings)))
         mail = await stack.enter_async_context(
             MailSender.opened(database, _transmit(settings), settings.sender, settings.host_name)
         )
@@ -44,7 +63,19 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
         keys = await open_key_ring(database, settings.seeds())
         sweeper = asyncio.create_task(_sweep(database), name="session sweep")
         stack.push_async_callback(_cancel, sweeper)
-        yield {AuthSettings: settings, Passwords: passwords, MailSender: mail, KeyRing: keys}
+        vault = Vault(settings.key_for_secrets())
+        yield {
+            AuthSettings: settings,
+            Passwords: passwords,
+            MailSender: mail,
+            KeyRing: keys,
+            Vault: vault,
+            Desk: Desk(database, passwords, vault, keys, settings.public_url),
+        }
+
+
+def _hasher(settings: AuthSettings) -> PasswordHasher:
+    return PasswordHasher(time_cost=settings.password_passes, memory_cost=settings.password_memory)
 
 
 def _transmit(settings: AuthSettings) -> Transmit:
@@ -59,6 +90,7 @@ async def _sweep(database: Database) -> None:
     while True:
         try:
             await sweep(database)
+            await throttles.sweep(database)
         except Unavailable:
             log.info("sweep postponed", reason="database unavailable")
         await asyncio.sleep(SWEEP_INTERVAL)
@@ -79,8 +111,25 @@ SERVICE: Final = Service(
         *api_keys.OPERATIONS,
         *organizations.OPERATIONS,
         *signing_keys.OPERATIONS,
+        *audit_events.OPERATIONS,
+        *two_factor.OPERATIONS,
+        *password_resets.OPERATIONS,
+        *erasures.OPERATIONS,
+        *users.OPERATIONS,
+        *setup.OPERATIONS,
+        *invitations.OPERATIONS,
+        *waitlist.OPERATIONS,
+        *stats.OPERATIONS,
+        *device_logins.OPERATIONS,
+        *machines.OPERATIONS,
+        *pages.OPERATIONS,
+        *service_accounts.OPERATIONS,
+        *roles.OPERATIONS,
+        *role_bindings.OPERATIONS,
+        *external_logins.OPERATIONS,
     ),
     open_resources=open_resources,
+    on_refused=audit_events.note_refusal,
 )
 
 

@@ -11,6 +11,8 @@ CREATE TABLE auth.account (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     verified_at timestamp with time zone,
     disabled_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    erasing_at timestamp with time zone,
     CONSTRAINT account_active_org_id_fkey FOREIGN KEY (active_org_id) REFERENCES auth.organization(id) ON DELETE SET NULL,
     CONSTRAINT account_email_key_key UNIQUE (email_key),
     CONSTRAINT account_pkey PRIMARY KEY (id)
@@ -28,11 +30,14 @@ CREATE TABLE auth.api_key (
     expires_at timestamp with time zone,
     last_used_at timestamp with time zone,
     revoked_at timestamp with time zone,
+    kind text DEFAULT 'organization'::text NOT NULL,
+    replaced_by text,
     CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
     CONSTRAINT api_key_digest_key UNIQUE (digest),
     CONSTRAINT api_key_org_id_fkey FOREIGN KEY (org_id) REFERENCES auth.organization(id) ON DELETE CASCADE,
     CONSTRAINT api_key_pkey PRIMARY KEY (org_id, id),
     CONSTRAINT api_key_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT api_key_kind_check CHECK ((kind = ANY (ARRAY['organization'::text, 'device'::text, 'personal'::text]))),
     CONSTRAINT api_key_scopes_check CHECK ((cardinality(scopes) > 0))
 );
 
@@ -45,6 +50,51 @@ CREATE TABLE auth.attempt (
     CONSTRAINT attempt_attempts_check CHECK ((attempts > 0))
 );
 
+CREATE TABLE auth.audit_event (
+    id bigint NOT NULL,
+    org_id text NOT NULL,
+    occurred_at timestamp with time zone DEFAULT now() NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL,
+    action text NOT NULL,
+    outcome text NOT NULL,
+    target text NOT NULL,
+    detail jsonb NOT NULL,
+    client text NOT NULL,
+    user_agent text NOT NULL,
+    request_id text NOT NULL,
+    CONSTRAINT audit_event_pkey PRIMARY KEY (id),
+    CONSTRAINT audit_event_action_check CHECK ((action ~ '^[a-z_]+(\.[a-z_]+)+$'::text)),
+    CONSTRAINT audit_event_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text])))
+);
+
+CREATE TABLE auth.device_login (
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    user_code text NOT NULL,
+    client_name text NOT NULL,
+    machine_token text,
+    client text NOT NULL,
+    user_agent text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    account_id text,
+    org_id text,
+    pace integer DEFAULT 5 NOT NULL,
+    polled_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT device_login_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT device_login_org_id_fkey FOREIGN KEY (org_id) REFERENCES auth.organization(id) ON DELETE CASCADE,
+    CONSTRAINT device_login_pkey PRIMARY KEY (digest),
+    CONSTRAINT device_login_user_code_key UNIQUE (user_code),
+    CONSTRAINT device_login_check CHECK (((kind = 'machine'::text) = (machine_token IS NOT NULL))),
+    CONSTRAINT device_login_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT device_login_kind_check CHECK ((kind = ANY (ARRAY['api_key'::text, 'machine'::text]))),
+    CONSTRAINT device_login_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text]))),
+    CONSTRAINT device_login_user_code_check CHECK ((user_code ~ '^[A-Z0-9]{4}-[A-Z0-9]{4}$'::text))
+);
+
 CREATE TABLE auth.email_verification (
     account_id text NOT NULL,
     digest bytea NOT NULL,
@@ -53,6 +103,44 @@ CREATE TABLE auth.email_verification (
     CONSTRAINT email_verification_digest_key UNIQUE (digest),
     CONSTRAINT email_verification_pkey PRIMARY KEY (account_id),
     CONSTRAINT email_verification_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+CREATE TABLE auth.erasure (
+    account_id text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT erasure_pkey PRIMARY KEY (account_id)
+);
+
+CREATE TABLE auth.erasure_answer (
+    account_id text NOT NULL,
+    service text NOT NULL,
+    answered_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT erasure_answer_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.erasure(account_id) ON DELETE CASCADE,
+    CONSTRAINT erasure_answer_pkey PRIMARY KEY (account_id, service)
+);
+
+CREATE TABLE auth.external_identity (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    account_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT external_identity_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT external_identity_pkey PRIMARY KEY (issuer, subject)
+);
+
+CREATE TABLE auth.external_login (
+    digest bytea NOT NULL,
+    browser bytea NOT NULL,
+    provider text NOT NULL,
+    nonce text NOT NULL,
+    sealed_verifier bytea NOT NULL,
+    return_to text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT external_login_pkey PRIMARY KEY (digest),
+    CONSTRAINT external_login_browser_check CHECK ((octet_length(browser) = 32)),
+    CONSTRAINT external_login_digest_check CHECK ((octet_length(digest) = 32))
 );
 
 CREATE TABLE auth.idempotency_key (
@@ -74,6 +162,26 @@ CREATE TABLE auth.inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_id)
 );
 
+CREATE TABLE auth.invitation (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    role text NOT NULL,
+    digest bytea NOT NULL,
+    invited_by text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    accepted_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT invitation_digest_key UNIQUE (digest),
+    CONSTRAINT invitation_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES auth.account(id) ON DELETE SET NULL,
+    CONSTRAINT invitation_org_id_fkey FOREIGN KEY (org_id) REFERENCES auth.organization(id) ON DELETE CASCADE,
+    CONSTRAINT invitation_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT invitation_digest_check CHECK ((octet_length(digest) = 32)),
+    CONSTRAINT invitation_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'member'::text])))
+);
+
 CREATE TABLE auth.letter (
     id bigint NOT NULL,
     recipient text NOT NULL,
@@ -82,7 +190,32 @@ CREATE TABLE auth.letter (
     attempts integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     due_at timestamp with time zone DEFAULT now() NOT NULL,
+    html text,
     CONSTRAINT letter_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE auth.login_challenge (
+    digest bytea NOT NULL,
+    account_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT login_challenge_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT login_challenge_pkey PRIMARY KEY (digest),
+    CONSTRAINT login_challenge_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+CREATE TABLE auth.machine (
+    token text NOT NULL,
+    id text NOT NULL,
+    account_id text NOT NULL,
+    machine_name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT machine_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT machine_id_key UNIQUE (id),
+    CONSTRAINT machine_pkey PRIMARY KEY (token),
+    CONSTRAINT machine_token_check CHECK ((token ~ '^trc_ak_[A-Za-z0-9_-]{43}$'::text))
 );
 
 CREATE TABLE auth.membership (
@@ -143,6 +276,99 @@ CREATE TABLE auth.parked (
     CONSTRAINT parked_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE auth.password_reset (
+    account_id text NOT NULL,
+    digest bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT password_reset_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT password_reset_digest_key UNIQUE (digest),
+    CONSTRAINT password_reset_pkey PRIMARY KEY (account_id),
+    CONSTRAINT password_reset_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+CREATE TABLE auth.principal_session (
+    id text NOT NULL,
+    kind text NOT NULL,
+    service_account_id uuid,
+    subject text NOT NULL,
+    token_version integer DEFAULT 0 NOT NULL,
+    groups text[] DEFAULT '{}'::text[] NOT NULL,
+    client text NOT NULL,
+    user_agent text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT principal_session_pkey PRIMARY KEY (id),
+    CONSTRAINT principal_session_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_account(id) ON DELETE CASCADE,
+    CONSTRAINT principal_session_check CHECK (((kind = 'service_account'::text) = (service_account_id IS NOT NULL))),
+    CONSTRAINT principal_session_kind_check CHECK ((kind = ANY (ARRAY['service_account'::text, 'subject'::text])))
+);
+
+CREATE TABLE auth.recovery_code (
+    account_id text NOT NULL,
+    digest bytea NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_code_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT recovery_code_pkey PRIMARY KEY (account_id, digest),
+    CONSTRAINT recovery_code_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+CREATE TABLE auth.refresh_token (
+    digest bytea NOT NULL,
+    account_id text NOT NULL,
+    session_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT refresh_token_account_id_session_id_fkey FOREIGN KEY (account_id, session_id) REFERENCES auth.session(account_id, id) ON DELETE CASCADE,
+    CONSTRAINT refresh_token_pkey PRIMARY KEY (digest),
+    CONSTRAINT refresh_token_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+CREATE TABLE auth.role (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    rules jsonb NOT NULL,
+    description text,
+    version bigint DEFAULT nextval('auth.access_version'::regclass) NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT role_name_key UNIQUE (name),
+    CONSTRAINT role_pkey PRIMARY KEY (id),
+    CONSTRAINT role_name_check CHECK ((name ~ '^[a-zA-Z0-9_.-]{1,255}$'::text)),
+    CONSTRAINT role_rules_check CHECK ((jsonb_typeof(rules) = 'array'::text))
+);
+
+CREATE TABLE auth.role_binding (
+    id uuid NOT NULL,
+    role_id uuid NOT NULL,
+    principal_type text NOT NULL,
+    principal_name text NOT NULL,
+    principal_id text,
+    namespace text,
+    version bigint DEFAULT nextval('auth.access_version'::regclass) NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT role_binding_pkey PRIMARY KEY (id),
+    CONSTRAINT role_binding_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.role(id) ON DELETE CASCADE,
+    CONSTRAINT role_binding_role_id_principal_name_principal_type_namespac_key UNIQUE NULLS NOT DISTINCT (role_id, principal_name, principal_type, namespace),
+    CONSTRAINT role_binding_principal_type_check CHECK ((principal_type = ANY (ARRAY['ServiceAccount'::text, 'User'::text, 'Subject'::text, 'Group'::text])))
+);
+
+CREATE TABLE auth.service_account (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    password_hash text NOT NULL,
+    description text,
+    active boolean DEFAULT true NOT NULL,
+    token_version integer DEFAULT 1 NOT NULL,
+    version bigint DEFAULT nextval('auth.access_version'::regclass) NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_login_at timestamp with time zone,
+    CONSTRAINT service_account_name_key UNIQUE (name),
+    CONSTRAINT service_account_pkey PRIMARY KEY (id),
+    CONSTRAINT service_account_name_check CHECK ((name ~ '^[a-zA-Z0-9_.-]{1,255}$'::text))
+);
+
 CREATE TABLE auth.session (
     account_id text NOT NULL,
     id text NOT NULL,
@@ -150,9 +376,14 @@ CREATE TABLE auth.session (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
+    kind text DEFAULT 'api'::text NOT NULL,
+    client text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL,
+    last_used_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT session_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
     CONSTRAINT session_org_id_fkey FOREIGN KEY (org_id) REFERENCES auth.organization(id) ON DELETE CASCADE,
-    CONSTRAINT session_pkey PRIMARY KEY (account_id, id)
+    CONSTRAINT session_pkey PRIMARY KEY (account_id, id),
+    CONSTRAINT session_kind_check CHECK ((kind = ANY (ARRAY['api'::text, 'web'::text])))
 );
 
 CREATE TABLE auth.signing_key (
@@ -161,24 +392,127 @@ CREATE TABLE auth.signing_key (
     CONSTRAINT signing_key_pkey PRIMARY KEY (kid)
 );
 
+CREATE TABLE auth.throttle (
+    bucket text NOT NULL,
+    key bytea NOT NULL,
+    failures integer NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT throttle_pkey PRIMARY KEY (bucket, key),
+    CONSTRAINT throttle_failures_check CHECK ((failures > 0)),
+    CONSTRAINT throttle_key_check CHECK ((octet_length(key) = 32))
+);
+
+CREATE TABLE auth.two_factor (
+    account_id text NOT NULL,
+    sealed_secret bytea NOT NULL,
+    confirmed_at timestamp with time zone,
+    last_step bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT two_factor_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT two_factor_pkey PRIMARY KEY (account_id)
+);
+
+CREATE TABLE auth.waiting_person (
+    id text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    signed_up_at timestamp with time zone DEFAULT now() NOT NULL,
+    converted_at timestamp with time zone,
+    CONSTRAINT waiting_person_email_key_key UNIQUE (email_key),
+    CONSTRAINT waiting_person_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE auth.web_session (
+    digest bytea NOT NULL,
+    account_id text NOT NULL,
+    session_id text NOT NULL,
+    remembered boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT web_session_account_id_session_id_fkey FOREIGN KEY (account_id, session_id) REFERENCES auth.session(account_id, id) ON DELETE CASCADE,
+    CONSTRAINT web_session_pkey PRIMARY KEY (digest),
+    CONSTRAINT web_session_digest_check CHECK ((octet_length(digest) = 32))
+);
+
 CREATE INDEX account_active_org ON auth.account USING btree (active_org_id);
 
 CREATE INDEX account_newest ON auth.account USING btree (created_at DESC, id DESC);
+
+CREATE INDEX account_platform_admin ON auth.account USING btree (id) WHERE platform_admin;
 
 CREATE INDEX api_key_account ON auth.api_key USING btree (account_id);
 
 CREATE INDEX api_key_newest ON auth.api_key USING btree (org_id, created_at DESC, id DESC) WHERE (revoked_at IS NULL);
 
+CREATE INDEX api_key_personal ON auth.api_key USING btree (account_id, created_at DESC) WHERE ((kind = 'personal'::text) AND (revoked_at IS NULL));
+
+CREATE INDEX audit_event_action ON auth.audit_event USING btree (action, id DESC);
+
+CREATE INDEX audit_event_actor ON auth.audit_event USING btree (actor_id, id DESC);
+
+CREATE INDEX audit_event_org ON auth.audit_event USING btree (org_id, id DESC);
+
+CREATE INDEX device_login_account ON auth.device_login USING btree (account_id);
+
+CREATE INDEX device_login_expires ON auth.device_login USING btree (expires_at);
+
+CREATE INDEX device_login_machine ON auth.device_login USING btree (machine_token);
+
+CREATE INDEX device_login_org ON auth.device_login USING btree (org_id);
+
+CREATE INDEX external_identity_account ON auth.external_identity USING btree (account_id);
+
+CREATE INDEX external_login_expires ON auth.external_login USING btree (expires_at);
+
 CREATE INDEX idempotency_key_age ON auth.idempotency_key USING btree (created_at);
 
 CREATE INDEX inbox_handled_at ON auth.inbox USING brin (handled_at);
 
+CREATE INDEX invitation_invited_by ON auth.invitation USING btree (invited_by);
+
+CREATE INDEX invitation_newest ON auth.invitation USING btree (org_id, created_at DESC, id DESC);
+
+CREATE UNIQUE INDEX invitation_open ON auth.invitation USING btree (org_id, email_key) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
+
 CREATE INDEX letter_due ON auth.letter USING btree (due_at);
+
+CREATE INDEX login_challenge_account ON auth.login_challenge USING btree (account_id);
+
+CREATE INDEX login_challenge_expires ON auth.login_challenge USING btree (expires_at);
+
+CREATE INDEX machine_account ON auth.machine USING btree (account_id, created_at DESC);
 
 CREATE INDEX membership_account ON auth.membership USING btree (account_id);
 
 CREATE INDEX organization_newest ON auth.organization USING btree (created_at DESC, id DESC);
 
+CREATE INDEX principal_session_account ON auth.principal_session USING btree (service_account_id);
+
+CREATE INDEX principal_session_expires ON auth.principal_session USING btree (expires_at);
+
+CREATE INDEX refresh_token_session ON auth.refresh_token USING btree (account_id, session_id);
+
+CREATE INDEX role_binding_name ON auth.role_binding USING btree (principal_name, principal_type);
+
+CREATE INDEX role_binding_namespace ON auth.role_binding USING btree (namespace);
+
+CREATE INDEX role_binding_principal ON auth.role_binding USING btree (principal_id);
+
+CREATE INDEX service_account_newest ON auth.service_account USING btree (created_at DESC, id DESC);
+
 CREATE INDEX session_expires ON auth.session USING btree (expires_at);
 
 CREATE INDEX session_org ON auth.session USING btree (org_id);
+
+CREATE INDEX throttle_ends ON auth.throttle USING btree (ends_at);
+
+CREATE INDEX waiting_person_newest ON auth.waiting_person USING btree (signed_up_at DESC, id DESC);
+
+CREATE INDEX web_session_session ON auth.web_session USING btree (account_id, session_id);
+
+CREATE OR REPLACE FUNCTION auth.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'audit events are never changed';
+END $function$;

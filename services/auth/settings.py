@@ -9,12 +9,16 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.auth.accounts.models import Email
-from shared.secret import decode_base64url
-from shared.settings import ServiceSettings, WebAddress, settings_config
+from shared.secret import decode_base64url, derive
+from shared.settings import KeyBytes, ServiceSettings, WebAddress, settings_config
 
 SEED_LENGTH: Final = 32
 MOST_SIGNING_KEYS: Final = 4
 SHORTEST_ADMIN_PASSWORD: Final = 8
+LEAST_MEMORY: Final = 19_456
+"""KiB, and the passes with it: OWASP's least for argon2id."""
+
+LEAST_PASSES: Final = 2
 
 
 class AuthSettings(ServiceSettings):
@@ -30,6 +34,15 @@ class AuthSettings(ServiceSettings):
     signing_keys: SecretStr = Field(
         description="Ed25519 seeds (base64url, 32 bytes) that sign tokens, newest first, 1 to 4."
     )
+    encryption_key: KeyBytes | None = Field(
+        None,
+        description="Under which secrets that must be read back are stored; derived from the root "
+        "secret if absent.",
+    )
+    password_memory: int = Field(
+        65_536, ge=32, le=1_048_576, description="Memory of one argon2id hash, in KiB."
+    )
+    password_passes: int = Field(3, ge=1, le=20, description="Passes of one argon2id hash.")
     admin_email: Email | None = Field(
         None, description="The first platform administrator, made at start."
     )
@@ -75,6 +88,29 @@ class AuthSettings(ServiceSettings):
         ):
             raise ValueError(f"admin_password needs {SHORTEST_ADMIN_PASSWORD} characters or more")
         return self
+
+    @model_validator(mode="after")
+    def _can_encrypt(self) -> Self:
+        if self.encryption_key is None and self.root_secret is None:
+            raise ValueError("encryption_key or root_secret must be given")
+        return self
+
+    @model_validator(mode="after")
+    def _passwords_are_safe(self) -> Self:
+        weak = self.password_memory < LEAST_MEMORY or self.password_passes < LEAST_PASSES
+        if weak and not self.is_development:
+            raise ValueError(
+                f"password_memory needs {LEAST_MEMORY} KiB and password_passes {LEAST_PASSES}"
+                " or more in production"
+            )
+        return self
+
+    def key_for_secrets(self) -> bytes:
+        """Give the 32 bytes under which secrets are stored that must be read back."""
+        if self.encryption_key is not None:
+            return self.encryption_key.get_secret_value()
+        assert self.root_secret is not None  # the validator saw to it
+        return derive(self.root_secret.get_secret_value(), "encryption:auth")
 
     def seeds(self) -> tuple[bytes, ...]:
         """Give the seeds of the signing keys, newest first."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import BaseModel, ConfigDict
+
 from shared.bus import Event
 
 
@@ -93,4 +95,76 @@ class MembershipChanged(AuthEvent):
     org_id: str
     account_id: str
     role: str
+    version: int
+
+
+class MachineLinked(AuthEvent):
+    """A machine of the teams surface was linked to an account; ``token`` is its public key."""
+
+    kind: ClassVar[str] = "machine.linked.v1"
+    token: str
+    account_id: str
+    version: int
+
+
+class MachineRevoked(AuthEvent):
+    """A machine was revoked by its owner, or its account has gone."""
+
+    kind: ClassVar[str] = "machine.revoked.v1"
+    token: str
+    account_id: str
+    version: int
+
+
+class RoleRule(BaseModel):
+    """One rule of a role (agents contract, section 7)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_groups: tuple[str, ...]
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    resource_names: tuple[str, ...] | None = None
+
+
+class RoleChanged(AuthEvent):
+    """A role of the agents surface was made or deleted.
+
+    ``version`` rises over all roles, bindings and service accounts together: a copy takes a change
+    only if it is newer than what it has of the same id.
+    """
+
+    kind: ClassVar[str] = "role.changed.v1"
+    role_id: str
+    name: str
+    rules: tuple[RoleRule, ...]
+    deleted: bool
+    version: int
+
+
+class RoleBindingChanged(AuthEvent):
+    """A role was bound to a principal, or that ended.
+
+    ``principal_id`` is empty while the name means no account; ``namespace`` is None for everywhere.
+    """
+
+    kind: ClassVar[str] = "role_binding.changed.v1"
+    binding_id: str
+    role_id: str
+    principal_type: str
+    principal_name: str
+    principal_id: str
+    namespace: str | None
+    deleted: bool
+    version: int
+
+
+class ServiceAccountChanged(AuthEvent):
+    """A service account was made, changed or deleted; its older tokens may be void."""
+
+    kind: ClassVar[str] = "service_account.changed.v1"
+    service_account_id: str
+    name: str
+    active: bool
+    deleted: bool
     version: int

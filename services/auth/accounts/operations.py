@@ -8,9 +8,19 @@ from typing import Final
 
 from services.auth.accounts import rules, store
 from services.auth.accounts.models import Account, Registered, Registration, User
+from services.auth.audit_events.models import AuditEvent, Origin
+from services.auth.audit_events.operations import record_alone
 from services.auth.mail.operations import MailSender, enqueue
 from services.auth.organizations.operations import create_for
 from services.auth.passwords.operations import Passwords
+from services.auth.throttles.models import Counted
+from services.auth.throttles.operations import (
+    LOGIN_BY_ACCOUNT,
+    LOGIN_BY_ADDRESS,
+    fail,
+    forgive,
+    require,
+)
 from shared.bus import outbox
 from shared.contracts.auth import AccountRegistered, AccountVerified
 from shared.db import Connection, Database
@@ -22,6 +32,7 @@ from shared.secret import encode_base64url
 
 VERIFICATION_LIFE: Final = timedelta(hours=24)
 ADMINISTRATOR: Final = "Administrator"
+WRONG_LOGIN: Final = "Invalid email or password"
 
 log = get_logger()
 
@@ -87,22 +98,34 @@ async def resend_verification(
 
 
 async def authenticate(
-    database: Database, passwords: Passwords, email: str, password: str
+    database: Database, passwords: Passwords, email: str, password: str, origin: Origin
 ) -> Account:
     """Find the account that an address and a password open.
 
-    One check of a password whatever the address, so that time does not tell which exist.
+    One check of a password and the same statements whatever the address, so that neither time nor
+    the answer tells which exist. Failures are counted by account and by network address.
 
     Raises:
+        RateLimited: too many tries failed.
         Unauthenticated: with one text for every reason.
         Forbidden: the password is right, the address not verified yet.
     """
+    key = rules.email_key(email)
+    counters = (Counted(LOGIN_BY_ACCOUNT, key), Counted(LOGIN_BY_ADDRESS, origin.client))
     async with database.connection() as connection:
-        account = await store.find_by_email(connection, rules.email_key(email))
+        await require(connection, *counters)
+        account = await store.find_by_email(connection, key)
     stored = account.password_hash.text if account is not None else None
     right = await passwords.matches(stored, password)
     if account is None or not right or account.disabled:
-        raise Unauthenticated("Invalid email or password")
+        target = account.id if account is not None else ""
+        refusal = AuditEvent("session.opened", origin, target=target, refused=True)
+        await record_alone(database, refusal)
+        await fail(database, *counters)
+        raise Unauthenticated(WRONG_LOGIN)
+    async with database.transaction() as connection:
+        await require(connection, *counters)
+        await forgive(connection, counters[0])
     if not account.verified:
         raise Forbidden("Email not verified")
     return account

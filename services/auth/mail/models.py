@@ -8,11 +8,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A plain-text mail to one person."""
+    """A mail to one person, as text and, where its template has one, as HTML."""
 
     recipient: str
     subject: str
     body: str
+    html: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

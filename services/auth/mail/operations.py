@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -51,6 +51,11 @@ async def enqueue(connection: Connection, letter: Letter) -> None:
     Ring ``MailSender`` after the commit, so that it goes at once.
     """
     await store.insert(connection, letter)
+
+
+async def write(connection: Connection, template: str, recipient: str, **values: Any) -> None:
+    """Queue the letter of a template (``mail/<template>.txt`` and ``.html``); see ``enqueue``."""
+    await enqueue(connection, rules.written(template, recipient, **values))
 
 
 class MailSender:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
 from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, Final
 
-from services.auth.mail.models import DueLetter
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.auth.mail.models import DueLetter, Letter
 
 
 def message_of(due: DueLetter, sender: str, host: str) -> EmailMessage:
@@ -26,4 +30,27 @@ def message_of(due: DueLetter, sender: str, host: str) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     # Unfolded, so that a link or a command can be copied from the raw text.
     message.set_content(due.letter.body, cte="7bit" if due.letter.body.isascii() else "8bit")
+    if due.letter.html is not None:
+        message.add_alternative(due.letter.html, subtype="html")
     return message
+
+
+def written(template: str, recipient: str, **values: Any) -> Letter:
+    """Write a letter by its templates: ``<template>.txt``, and ``<template>.html`` beside it.
+
+    The first line of the text is the subject. Values are escaped in HTML; in text every value is
+    brought onto one line, so that nobody's name can write a letter of its own.
+    """
+    plain = {name: " ".join(str(value).split()) for name, value in values.items()}
+    subject, _, body = _TEXTS.get_template(f"{template}.txt").render(plain).partition("\n")
+    html = _PAGES.get_template(f"{template}.html").render(values)
+    return Letter(recipient, subject.removeprefix("Subject: "), body.lstrip("\n"), html)
+
+
+_FOLDER: Final = Path(__file__).parent
+_TEXTS: Final = Environment(  # noqa: S701 - plain text has nothing to escape
+    loader=FileSystemLoader(_FOLDER), undefined=StrictUndefined, keep_trailing_newline=True
+)
+_PAGES: Final = Environment(
+    loader=FileSystemLoader(_FOLDER), undefined=StrictUndefined, autoescape=True
+)

@@ -11,10 +11,11 @@ from shared.db import Connection
 async def insert(connection: Connection, letter: Letter) -> None:
     """Put a letter into the queue."""
     await connection.execute(
-        "INSERT INTO auth.letter (recipient, subject, body) VALUES ($1, $2, $3)",
+        "INSERT INTO auth.letter (recipient, subject, body, html) VALUES ($1, $2, $3, $4)",
         letter.recipient,
         letter.subject,
         letter.body,
+        letter.html,
     )
 
 
@@ -33,7 +34,7 @@ async def claim_due(
                due_at = now() + least($2::interval * 2 ^ least(attempts, 20), $3::interval)
          WHERE id IN (SELECT id FROM auth.letter WHERE due_at <= now()
                        ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, recipient, subject, body, attempts, created_at
+        RETURNING id, recipient, subject, body, html, attempts, created_at
         """,
         limit,
         pause,
@@ -42,7 +43,7 @@ async def claim_due(
     return [
         DueLetter(
             id=row["id"],
-            letter=Letter(row["recipient"], row["subject"], row["body"]),
+            letter=Letter(row["recipient"], row["subject"], row["body"], row["html"]),
             attempts=row["attempts"],
             created_at=row["created_at"],
         )

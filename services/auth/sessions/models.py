@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from services.auth.accounts.models import LONGEST_PASSWORD
+from services.auth.audit_events.models import Origin
 from shared.api import Answer, Body
 from shared.errors import Fault, Invalid
 
-Identifier = Annotated[str, Field(max_length=100)]
+Identifier = Annotated[str, Field(max_length=300)]
+
+Code = Annotated[str, StringConstraints(max_length=40)]
+"""Of a second factor: six digits, or a recovery code."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PasswordCredential:
-    """An address and a password."""
+    """An address, a password, and the code of a second factor where one was sent along."""
 
     email: str
     password: str
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -35,6 +41,8 @@ class TokenRequest(Body):
     email: Annotated[str | None, Field(max_length=320)] = None
     password: Annotated[str | None, Field(max_length=LONGEST_PASSWORD, repr=False)] = None
     api_key: Annotated[str | None, Field(max_length=1024, repr=False)] = None
+    code: Annotated[Code | None, Field(repr=False)] = None
+    totp: Annotated[Code | None, Field(repr=False)] = None
 
     def credential(self) -> PasswordCredential | KeyCredential:
         """Give the one kind of credential that was sent.
@@ -45,18 +53,19 @@ class TokenRequest(Body):
         if self.api_key is not None:
             return KeyCredential(self.api_key)
         if self.email is not None and self.password is not None:
-            return PasswordCredential(self.email, self.password)
+            return PasswordCredential(self.email, self.password, self.code or self.totp)
         given = {"email": self.email, "password": self.password}
         absent = [name for name, value in given.items() if value is None]
         raise Invalid([Fault(("body", name), "Field required", "missing") for name in absent])
 
 
 class Token(Answer):
-    """An access token (learnings contract, section 3)."""
+    """An access token (learnings contract, section 3), and what renews it where there is that."""
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a token's type, not a token
     expires_in: int
+    refresh_token: str | None = None
 
 
 class SessionCheck(Body):
@@ -68,11 +77,52 @@ class SessionCheck(Body):
 
 
 class SessionVerdict(Answer):
-    """Whether a session holds, and what it may; all but ``active`` is empty when it does not."""
+    """Whether a session holds, and what it may; all but ``active`` is empty when it does not.
+
+    ``kind`` says what sort of principal it belongs to; ``groups`` are an external subject's.
+    """
 
     active: bool
+    kind: str = ""
     role: str = ""
     scopes: list[str] = Field(default_factory=list)
+    groups: list[str] = Field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """How long what a login gives may last.
+
+    Attributes:
+        access: of the access token.
+        session: of the session; renewing needs one that outlives the token.
+    """
+
+    access: timedelta
+    session: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session to be opened."""
+
+    org_id: str
+    id: str
+    account_id: str
+    kind: Literal["api", "web"]
+    life: timedelta
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Opened:
+    """A session that was just opened, with the access token for it."""
+
+    session_id: str
+    account_id: str
+    org_id: str
+    access_token: str
+    expires_in: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +131,4 @@ class Membership:
 
     org_id: str
     role: str
+    platform_admin: bool = False

@@ -3,89 +3,163 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
+from services.auth.accounts.models import Account
 from services.auth.accounts.operations import authenticate
 from services.auth.api_keys import operations as api_keys
 from services.auth.api_keys.models import ID_PREFIX as KEY_PREFIX
+from services.auth.audit_events.models import AuditEvent, Origin
+from services.auth.audit_events.operations import record
 from services.auth.passwords.operations import Passwords
+from services.auth.sealing.operations import Vault
 from services.auth.sessions import rules, store
 from services.auth.sessions.models import (
     KeyCredential,
+    Lives,
+    Membership,
+    NewSession,
+    Opened,
     PasswordCredential,
     SessionCheck,
     SessionVerdict,
     Token,
 )
 from services.auth.signing_keys.operations import KeyRing
+from services.auth.two_factor.operations import require_code
 from shared.bus import outbox
 from shared.contracts.auth import SessionRevoked
-from shared.db import Database
+from shared.db import Connection, Database
 from shared.errors import Forbidden, Unauthenticated
 from shared.ids import new_id
-from shared.principal import Principal
+from shared.principal import Kind, Principal
 
-TOKEN_LIFE: Final = timedelta(hours=1)
-"""Of an access token of the learnings surface (section 3)."""
+LEARNINGS: Final = Lives(access=timedelta(hours=1), session=timedelta(hours=1))
+"""Of the learnings surface (section 3)."""
+
+DAY: Final = Lives(access=timedelta(hours=24), session=timedelta(hours=24))
+"""Of surfaces whose clients cannot renew a token (runs and agents contracts, sections 3)."""
 
 SWEEP_BATCH: Final = 10_000
 
 
-async def sign_in(
-    database: Database,
-    passwords: Passwords,
-    keys: KeyRing,
-    issuer: str,
-    credential: PasswordCredential,
-) -> Token:
-    """Open a session for an address and a password.
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All that signing somebody in takes.
+
+    Attributes:
+        database: the service's.
+        passwords: checks them.
+        vault: opens second factors.
+        keys: sign tokens.
+        issuer: the installation's public URL.
+    """
+
+    database: Database
+    passwords: Passwords
+    vault: Vault
+    keys: KeyRing
+    issuer: str
+
+
+async def prove(desk: Desk, credential: PasswordCredential, origin: Origin) -> Account:
+    """Prove who somebody is: the one way for every login of a person, on every surface.
 
     Raises:
-        Unauthenticated: with one text for every reason.
-        Forbidden: the address is not verified, or the person belongs nowhere.
+        RateLimited: too many tries failed.
+        Unauthenticated: with one text for every reason, or because a second factor is needed.
+        Forbidden: the address is not verified.
     """
-    account = await authenticate(database, passwords, credential.email, credential.password)
-    session_id = new_id("ses_")
-    async with database.transaction() as connection:
-        membership = await store.find_active_membership(connection, account.id)
-        if membership is None:
-            raise Forbidden("This account belongs to no organization")
-        await store.insert(connection, membership.org_id, session_id, account.id, TOKEN_LIFE)
-    life = int(TOKEN_LIFE.total_seconds())
-    now = int(time.time())
-    claims = rules.claims(
-        issuer,
-        account.id,
-        session_id,
-        membership.org_id,
-        rules.role_of(membership.role, account.platform_admin),
-        now,
-        now + life,
-        new_id("jti_"),
+    account = await authenticate(
+        desk.database, desk.passwords, credential.email, credential.password, origin
     )
-    return Token(access_token=keys.sign(claims), expires_in=life)
+    await require_code(desk.database, desk.vault, account.id, credential.code, origin)
+    return account
 
 
-async def exchange_key(
-    database: Database, keys: KeyRing, issuer: str, credential: KeyCredential
-) -> Token:
+async def sign_in(
+    desk: Desk, credential: PasswordCredential, origin: Origin, lives: Lives
+) -> Opened:
+    """Open a session for an address and a password; for what is raised see ``prove``."""
+    account = await prove(desk, credential, origin)
+    async with desk.database.transaction() as connection:
+        return await open_session(connection, desk, account.id, origin, lives)
+
+
+async def open_session(
+    connection: Connection,
+    desk: Desk,
+    account_id: str,
+    origin: Origin,
+    lives: Lives,
+    kind: Literal["api", "web"] = "api",
+) -> Opened:
+    """Open a session for somebody who has proved who they are, in the caller's transaction.
+
+    Raises:
+        Forbidden: the person belongs nowhere, or may not act any more.
+    """
+    membership = await store.find_active_membership(connection, account_id)
+    if membership is None:
+        raise Forbidden("This account belongs to no organization")
+    session = NewSession(membership.org_id, new_id("ses_"), account_id, kind, lives.session, origin)
+    await store.insert(connection, session)
+    await record(connection, _opened(session, membership))
+    return Opened(
+        session_id=session.id,
+        account_id=account_id,
+        org_id=membership.org_id,
+        access_token=_access_token(desk, session.id, account_id, membership, lives.access),
+        expires_in=int(lives.access.total_seconds()),
+    )
+
+
+def _opened(session: NewSession, membership: Membership) -> AuditEvent:
+    actor = Principal(
+        Kind.USER, session.account_id, session.org_id, membership.role, session=session.id
+    )
+    return AuditEvent(
+        "session.opened", session.origin, actor, target=session.id, detail={"kind": session.kind}
+    )
+
+
+def _access_token(
+    desk: Desk, session_id: str, account_id: str, membership: Membership, life: timedelta
+) -> str:
+    now = int(time.time())
+    return desk.keys.sign(
+        rules.claims(
+            desk.issuer,
+            account_id,
+            session_id,
+            membership.org_id,
+            rules.role_of(membership.role, membership.platform_admin),
+            now,
+            now + int(life.total_seconds()),
+            new_id("jti_"),
+        )
+    )
+
+
+async def exchange_key(desk: Desk, credential: KeyCredential) -> Token:
     """Give a token for an API key: with its organization and scopes, and no longer than it lives.
 
     Raises:
         Unauthenticated: the key does not hold.
     """
-    verdict = await api_keys.check(database, credential.key)
+    verdict = await api_keys.check(desk.database, credential.key)
     if not verdict.active:
         raise Unauthenticated
     now = int(time.time())
-    life = int(TOKEN_LIFE.total_seconds())
+    life = int(LEARNINGS.access.total_seconds())
     if verdict.expires_at is not None:
         life = min(life, verdict.expires_at - now)
     if life <= 0:
         raise Unauthenticated
     claims = rules.claims(
-        issuer,
+        desk.issuer,
         verdict.account_id,
         verdict.key_id,
         verdict.org_id,
@@ -95,10 +169,10 @@ async def exchange_key(
         new_id("jti_"),
         verdict.scopes,
     )
-    return Token(access_token=keys.sign(claims), expires_in=life)
+    return Token(access_token=desk.keys.sign(claims), expires_in=life)
 
 
-async def sign_out(database: Database, principal: Principal) -> None:
+async def sign_out(database: Database, principal: Principal, origin: Origin) -> None:
     """End the caller's session on every surface. Says session.revoked.
 
     Raises:
@@ -111,6 +185,8 @@ async def sign_out(database: Database, principal: Principal) -> None:
         if await store.end(connection, principal.org, session_id, account_id):
             event = SessionRevoked(session_id=session_id, account_id=account_id)
             await outbox.add(connection, event)
+            ended = AuditEvent("session.ended", origin, principal, target=session_id)
+            await record(connection, ended)
 
 
 async def check(database: Database, asked: SessionCheck) -> SessionVerdict:
@@ -122,7 +198,7 @@ async def check(database: Database, asked: SessionCheck) -> SessionVerdict:
         key = await api_keys.check_id(database, asked.org_id, asked.session_id)
         if not key.active or key.account_id != asked.account_id:
             return SessionVerdict(active=False)
-        return SessionVerdict(active=True, role=key.role, scopes=key.scopes)
+        return SessionVerdict(active=True, kind=Kind.API_KEY, role=key.role, scopes=key.scopes)
     async with database.connection() as connection:
         standing = await store.find_standing(
             connection, asked.org_id, asked.session_id, asked.account_id
@@ -131,6 +207,7 @@ async def check(database: Database, asked: SessionCheck) -> SessionVerdict:
         return SessionVerdict(active=False)
     return SessionVerdict(
         active=True,
+        kind=Kind.USER,
         role=rules.role_of(standing["role"], standing["platform_admin"]),
         scopes=rules.scopes_of(standing["platform_admin"]),
     )

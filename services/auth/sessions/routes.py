@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.auth.passwords.operations import Passwords
+from services.auth.audit_events.models import Origin
 from services.auth.sessions import operations
 from services.auth.sessions.models import (
     KeyCredential,
@@ -13,24 +13,22 @@ from services.auth.sessions.models import (
     Token,
     TokenRequest,
 )
-from services.auth.settings import AuthSettings
-from services.auth.signing_keys.operations import KeyRing
+from services.auth.sessions.operations import Desk
 from shared.api import Call, Empty, Operation, Reply
 
 
 async def issue_token(call: Call[TokenRequest, Empty]) -> Token:
     """``POST /v1/auth/token`` and ``POST /v1/auth/login``."""
-    credential = call.body.credential()
-    keys, issuer = call.resource(KeyRing), call.resource(AuthSettings).public_url
+    credential, desk = call.body.credential(), call.resource(Desk)
     if isinstance(credential, KeyCredential):
-        return await operations.exchange_key(call.database, keys, issuer, credential)
-    passwords = call.resource(Passwords)
-    return await operations.sign_in(call.database, passwords, keys, issuer, credential)
+        return await operations.exchange_key(desk, credential)
+    opened = await operations.sign_in(desk, credential, Origin.of(call), operations.LEARNINGS)
+    return Token(access_token=opened.access_token, expires_in=opened.expires_in)
 
 
 async def sign_out(call: Call[Empty, Empty]) -> Reply:
     """``POST /v1/auth/logout``."""
-    await operations.sign_out(call.database, call.principal)
+    await operations.sign_out(call.database, call.principal, Origin.of(call))
     return Reply(None)
 
 

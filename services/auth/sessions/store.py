@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from services.auth.sessions.models import Membership
+from services.auth.sessions.models import Membership, NewSession
 from shared.db import Connection, Record
 
 
@@ -15,30 +13,31 @@ async def find_active_membership(connection: Connection, account_id: str) -> Mem
     """
     row = await connection.fetchrow(
         """
-        SELECT m.org_id, m.role
+        SELECT m.org_id, m.role, a.platform_admin
           FROM auth.membership m JOIN auth.account a ON a.id = m.account_id
-         WHERE m.account_id = $1
+         WHERE m.account_id = $1 AND a.disabled_at IS NULL AND a.erasing_at IS NULL
          ORDER BY coalesce(m.org_id = a.active_org_id, false) DESC, m.created_at, m.org_id
          LIMIT 1
         """,
         account_id,
     )
-    return None if row is None else Membership(row["org_id"], row["role"])
+    return None if row is None else Membership(**row)
 
 
-async def insert(
-    connection: Connection, org_id: str, session_id: str, account_id: str, life: timedelta
-) -> None:
-    """Add a session."""
+async def insert(connection: Connection, session: NewSession) -> None:
+    """Add a session; its org_id is the organization that the person acts in."""
     await connection.execute(
         """
-        INSERT INTO auth.session (org_id, id, account_id, expires_at)
-        VALUES ($1, $2, $3, now() + $4)
+        INSERT INTO auth.session (org_id, id, account_id, kind, expires_at, client, user_agent)
+        VALUES ($1, $2, $3, $4, now() + $5, $6, $7)
         """,
-        org_id,
-        session_id,
-        account_id,
-        life,
+        session.org_id,
+        session.id,
+        session.account_id,
+        session.kind,
+        session.life,
+        session.origin.client,
+        session.origin.user_agent,
     )
 
 

@@ -34,6 +34,7 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PASSWORD = "correct horse battery"
 PUBLIC_URL = "https://guildhall.example"
 SEED = encode_base64url(b"s" * 32)
+ENCRYPTION_KEY = b"e" * 32
 GATEWAY = Principal(Kind.SERVICE, "gateway")
 _TOKEN = re.compile(r"^(verify_[\w-]{43})\r?$", re.MULTILINE)
 
@@ -164,6 +165,10 @@ def auth_settings(urls: DatabaseUrls, data_dir: Path, **values: Any) -> AuthSett
         "GUILDHALL_SIGNING_KEYS": SEED,
         "GUILDHALL_DATA_DIR": str(data_dir),
         "GUILDHALL_SERVE_BACKGROUND": False,
+        "GUILDHALL_ENCRYPTION_KEY": ENCRYPTION_KEY,
+        # The least that argon2 can do: what costs time here proves nothing.
+        "GUILDHALL_PASSWORD_MEMORY": 32,
+        "GUILDHALL_PASSWORD_PASSES": 1,
     }
     settings: ServiceSettings = settings_for(SERVICE, urls, **(fields | values))
     assert isinstance(settings, AuthSettings)

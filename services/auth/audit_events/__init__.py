@@ -1,0 +1,3 @@
+"""The audit log: who did what, from where; written once, never changed."""
+
+from __future__ import annotations

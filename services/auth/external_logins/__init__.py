@@ -1,0 +1,3 @@
+"""Signing in with an account of another issuer (OpenID Connect)."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Inviting people into an organization by mail, with a role."""
+
+from __future__ import annotations

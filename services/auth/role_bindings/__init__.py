@@ -1,0 +1,3 @@
+"""Who holds which role in which namespace."""
+
+from __future__ import annotations

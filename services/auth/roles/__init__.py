@@ -1,0 +1,3 @@
+"""Roles of the agents surface, and what their rules allow."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Figures of the installation for its administrators."""
+
+from __future__ import annotations

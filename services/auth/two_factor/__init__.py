@@ -1,0 +1,3 @@
+"""Second factors: TOTP (RFC 6238) and recovery codes."""
+
+from __future__ import annotations

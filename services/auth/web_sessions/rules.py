@@ -1,0 +1,69 @@
+"""How the session cookie is written and read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from services.auth.web_sessions.models import NewCookie
+from shared.errors import Forbidden
+
+NAME: Final = "guildhall_session"
+LONGEST: Final = 4096
+"""Characters of a Cookie header that are looked at."""
+
+
+def cookie_name(public_url: str) -> str:
+    """Name the cookie; over https so that no other host or path can set it (RFC 6265bis)."""
+    return f"__Host-{NAME}" if public_url.startswith("https://") else NAME
+
+
+def value_in(headers: Mapping[str, str], public_url: str) -> str | None:
+    """Find the session cookie's value in a request's headers."""
+    header = headers.get("cookie", "")
+    if not header or len(header) > LONGEST:
+        return None
+    try:
+        morsel = SimpleCookie(header).get(cookie_name(public_url))
+    except CookieError:
+        return None
+    return morsel.value if morsel is not None else None
+
+
+def set_cookie(cookie: NewCookie, public_url: str) -> str:
+    """Write the ``Set-Cookie`` header that signs a browser in."""
+    return _written(cookie.value, cookie.max_age, public_url)
+
+
+def clear_cookie(public_url: str) -> str:
+    """Write the ``Set-Cookie`` header that signs a browser out."""
+    return _written("", 0, public_url)
+
+
+def digest(value: str) -> bytes:
+    """Give what is stored of a cookie: its SHA-256."""
+    return hashlib.sha256(value.encode()).digest()
+
+
+def check_origin(headers: Mapping[str, str], public_url: str) -> None:
+    """Check that a change comes from our own pages (teams contract, section 8).
+
+    Raises:
+        Forbidden: the ``Origin`` header is absent or names another site.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        raise Forbidden("missing_origin", code="missing_origin")
+    if origin != public_url.rstrip("/"):
+        raise Forbidden("origin_mismatch", code="origin_mismatch")
+
+
+def _written(value: str, max_age: int | None, public_url: str) -> str:
+    parts = [f"{cookie_name(public_url)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    if public_url.startswith("https://"):
+        parts.append("Secure")
+    if max_age is not None:
+        parts.append(f"Max-Age={max_age}")
+    return "; ".join(parts)
