@@ -1,6 +1,6 @@
 # Everything a person or a machine runs here is a target of this file.
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-learnings bench-bus clean
+.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-bus clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -66,6 +66,9 @@ settings-page: $(VENV)/.dev ## Regenerate docs/settings.md from the code
 
 bench-gateway: $(VENV)/.dev ## Measure the gateway against what is installed of HAProxy and nginx
 	@$(PYTHON) -m bench.gateway
+
+bench-auth: $(VENV)/.dev ## Measure credential look-ups and logins, at 10,000 and 1,000,000 accounts
+	@$(PYTHON) -m bench.auth
 
 bench-learnings: $(VENV)/.dev ## Measure recording and listing learnings, at 1,000 and 1,000,000 rows
 	@$(PYTHON) -m bench.learnings

@@ -14,17 +14,10 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
-import signal
-import socket
 import statistics
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
@@ -32,16 +25,21 @@ import asyncpg
 import psutil
 import uvloop
 
-from guildhall.embedded.place import prepare_place
+from bench.service import (
+    Clock,
+    ask,
+    database_server,
+    head,
+    loop_ns,
+    make_database,
+    running,
+    say,
+    with_body,
+)
 from guildhall.embedded.server import EmbeddedPostgres
-from guildhall.migrations import directory
-from guildhall.provision import create_database, derived_passwords, provision, role_url
-from shared.migrate import migrate
-from shared.principal import ASSERTION_HEADER, Kind, Principal, sign_assertion
-from shared.secret import encode_base64url
+from shared.principal import Kind, Principal
 from tests.services.learnings.rows import fill
 
-KEY: Final = bytes(range(32))
 CONNECTIONS: Final = 16
 ROUNDS: Final = 5
 FEW: Final = 1_000
@@ -99,31 +97,18 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=4_000, help="per measurement")
     parser.add_argument("--no-lists", action="store_true", help="leave out the table of lists")
     arguments = parser.parse_args()
-    # The server's own user must be able to enter it.
-    home = Path(tempfile.mkdtemp(prefix="guildhall-bench-"))
-    server = EmbeddedPostgres(prepare_place(home), {"shared_buffers": "512MB"})
-    try:
-        server.start()
+    with database_server() as server:
         uvloop.run(_measure(server, arguments))
-    finally:
-        server.stop()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> None:
-    passwords = derived_passwords(KEY)
     results: dict[tuple[str, int], Cost] = {}
     lists: dict[int, list[float]] = {}
     for rows in (FEW, arguments.rows):
-        database = f"bench{rows}"
-        await create_database(server.url(), database)
-        admin = server.url(database)
-        await provision(admin, passwords)
-        urls = {name: role_url(admin, name, passwords[name]) for name in ("learnings", "bus")}
-        for name, url in urls.items():
-            await migrate(url, name, directory(name))
+        urls = await make_database(server, f"bench{rows}", "learnings")
         await _fill(urls["learnings"], rows)
-        async with _service(urls) as (port, process):
+        pool = {"GUILDHALL_DATABASE_POOL_SIZE": str(CONNECTIONS)}
+        async with running("learnings", urls, next(_get({})), **pool) as (port, process):
             for what, request in (("list of 50", _get({})), ("POST", _post())):
                 await _drive(port, request, arguments.requests // 4)
                 results[what, rows] = await _cost(
@@ -144,50 +129,12 @@ async def _fill(url: str, rows: int) -> None:
         await connection.execute("VACUUM ANALYZE learnings.learning", timeout=600)
     finally:
         await connection.close()
-    _say(f"filled {rows:,} learnings in {time.monotonic() - started:.0f} s")
-
-
-@asynccontextmanager
-async def _service(urls: dict[str, str]) -> AsyncIterator[tuple[int, psutil.Process]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.learnings", "serve"),
-        env={
-            "PATH": os.environ["PATH"],
-            "GUILDHALL_DATABASE_URL": urls["learnings"],
-            "GUILDHALL_BROKER_URL": urls["bus"],
-            "GUILDHALL_ASSERTION_KEY": encode_base64url(KEY),
-            "GUILDHALL_PORT": str(port),
-            "GUILDHALL_DATABASE_POOL_SIZE": str(CONNECTIONS),
-            "GUILDHALL_LOG_LEVEL": "warning",
-        },
-    )
-    try:
-        await _until_answering(port)
-        yield port, psutil.Process(process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
-
-
-async def _until_answering(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            if (await _latency(port, _get({}), times=1)) > 0:
-                return
-        except OSError:
-            await asyncio.sleep(0.05)
-    raise SystemExit("the service does not answer")
+    say(f"filled {rows:,} learnings in {time.monotonic() - started:.0f} s")
 
 
 def _head(method: str, path: str) -> bytes:
     person = Principal(Kind.USER, "usr_bench", "org_bench", "owner", ("*",), "ses", "usr_bench")
-    assertion = sign_assertion(KEY, "learnings", person, time.time())
-    head = f"{method} {path} HTTP/1.1\r\nhost: bench\r\n{ASSERTION_HEADER}: {assertion}\r\n"
-    return head.encode()
+    return head("learnings", person, method, path)
 
 
 def _get(query: dict[str, str]) -> Iterator[bytes]:
@@ -202,7 +149,7 @@ def _get(query: dict[str, str]) -> Iterator[bytes]:
 def _post() -> Iterator[bytes]:
     number = 0
     while True:
-        head = _head("POST", "/v1/learnings")
+        start = _head("POST", "/v1/learnings")
         for _ in range(500):
             number += 1
             body = json.dumps(
@@ -216,20 +163,7 @@ def _post() -> Iterator[bytes]:
                     "metadata": {"origin_project": "git:0123456789abcdef"},
                 }
             ).encode()
-            yield (
-                head
-                + b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-                + body
-            )
-
-
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-    body = await reader.readexactly(length)
-    if not head.startswith(b"HTTP/1.1 2"):
-        raise SystemExit(f"unexpected answer: {head!r} {body!r}")
+            yield with_body(start, body)
 
 
 async def _drive(port: int, requests: Iterator[bytes], count: int) -> None:
@@ -240,7 +174,7 @@ async def _drive(port: int, requests: Iterator[bytes], count: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
         while left > 0:
             left -= 1
-            await _ask(reader, writer, next(requests))
+            await ask(reader, writer, next(requests))
         writer.close()
 
     async with asyncio.timeout(300), asyncio.TaskGroup() as lanes:
@@ -254,7 +188,7 @@ async def _latency(port: int, requests: Iterator[bytes], times: int = 15) -> flo
     taken = []
     for _ in range(times):
         started = time.perf_counter()
-        await _ask(reader, writer, next(requests))
+        await ask(reader, writer, next(requests))
         taken.append(time.perf_counter() - started)
     writer.close()
     return statistics.median(taken) * 1e3
@@ -274,7 +208,7 @@ async def _cost(
     rounds = []
     each = count // ROUNDS
     for _ in range(ROUNDS):
-        with _clock(process, server) as clock:
+        with Clock(process, server) as clock:
             await _drive(port, requests, each)
             wall = clock.wall()
             await asyncio.sleep(0.5)
@@ -284,76 +218,30 @@ async def _cost(
     return Cost(service_us, database_us, each / wall)
 
 
-class _Clock:
-    def __init__(self, process: psutil.Process, server: EmbeddedPostgres) -> None:
-        self._process = process
-        assert server.pid is not None
-        self._postmaster = psutil.Process(server.pid)
-        self._before = self._read()
-        self._started = time.perf_counter()
-        self.taken = (0.0, 0.0)
-
-    def _read(self) -> tuple[float, float]:
-        own = self._process.cpu_times()
-        database = 0.0
-        for child in self._postmaster.children(recursive=True):
-            times = child.cpu_times()
-            database += times.user + times.system
-        return own.user + own.system, database
-
-    def wall(self) -> float:
-        return time.perf_counter() - self._started
-
-    def stop(self) -> None:
-        after = self._read()
-        self.taken = (after[0] - self._before[0], after[1] - self._before[1])
-
-
-@contextmanager
-def _clock(process: psutil.Process, server: EmbeddedPostgres) -> Iterator[_Clock]:
-    clock = _Clock(process, server)
-    yield clock
-    clock.stop()
-
-
 TARGETS: Final = {"POST": 300, "list of 50": 400}
 
 
 def _print_costs(results: dict[tuple[str, int], Cost], many: int) -> None:
-    _say("")
-    _say(f"a turn of an empty loop: {_loop_ns():.0f} ns (30 to 40 on an idle machine of today)")
+    say("")
+    say(f"a turn of an empty loop: {loop_ns():.0f} ns (30 to 40 on an idle machine of today)")
     columns = ("learnings", "service us", "target", "postgres us", "req/s")
-    _say(" " * 12 + "".join(f"{name:>13}" for name in columns))
+    say(" " * 12 + "".join(f"{name:>13}" for name in columns))
     for (what, rows), cost in sorted(results.items()):
-        _say(
+        say(
             f"{what:12}{rows:>13,}{cost.service:>13.0f}{TARGETS[what]:>13}"
             f"{cost.database:>13.0f}{cost.rate:>13.0f}"
         )
     for what in TARGETS:
         ratio = results[what, many].service / results[what, FEW].service
-        _say(f"{what}: {many:,} to {FEW:,} learnings = {ratio:.2f} (target for the list: 0.8-1.2)")
-
-
-def _loop_ns() -> float:
-    """What the machine is worth at this moment: neighbours slow down what CPU clocks count."""
-    turns = 2_000_000
-    started = time.process_time()
-    for _ in range(turns):
-        pass
-    return (time.process_time() - started) / turns * 1e9
+        say(f"{what}: {many:,} to {FEW:,} learnings = {ratio:.2f} (target for the list: 0.8-1.2)")
 
 
 def _print_lists(lists: dict[int, list[float]]) -> None:
-    _say("")
-    _say("median ms of one list  " + " ".join(f"{rows:>10,}" for rows in lists))
+    say("")
+    say("median ms of one list  " + " ".join(f"{rows:>10,}" for rows in lists))
     for at, query in enumerate(LISTS):
         shown = urlencode(query) or "(all)"
-        _say(f"{shown[:60]:60} " + " ".join(f"{column[at]:>10.1f}" for column in lists.values()))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+        say(f"{shown[:60]:60} " + " ".join(f"{column[at]:>10.1f}" for column in lists.values()))
 
 
 if __name__ == "__main__":
