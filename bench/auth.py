@@ -17,6 +17,7 @@ import json
 import os
 import random
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,11 +51,11 @@ def main() -> None:
     parser.add_argument("--lookups", type=int, default=5_000, help="per measurement")
     parser.add_argument("--tries", type=int, default=200, help="of each kind for the timing")
     arguments = parser.parse_args()
-    with database_server() as server:
-        uvloop.run(_measure(server, arguments))
+    with database_server() as server, tempfile.TemporaryDirectory() as mail:
+        uvloop.run(_measure(server, mail, arguments))
 
 
-async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> None:
+async def _measure(server: EmbeddedPostgres, mail: str, arguments: argparse.Namespace) -> None:
     stored = PasswordHasher().hash(PASSWORD)
     say(f"a turn of an empty loop: {loop_ns():.0f} ns")
     figures: dict[int, dict[str, float]] = {}
@@ -65,7 +66,7 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
             "GUILDHALL_PROFILE": "development",
             "GUILDHALL_SIGNING_KEYS": encode_base64url(bytes(range(32))),
             "GUILDHALL_ENCRYPTION_KEY": encode_base64url(bytes(32)),
-            "GUILDHALL_DATA_DIR": str(os.environ.get("TMPDIR", "/tmp")) + "/guildhall-bench-mail",
+            "GUILDHALL_DATA_DIR": mail,
         }
         probe = head("auth", ANONYMOUS, "GET", "/.well-known/jwks.json") + b"\r\n"
         async with running("auth", urls, probe, **settings) as (port, process):
@@ -240,7 +241,7 @@ def _about(who: Callable[[], str], extra: dict[str, str]) -> Callable[[], dict[s
     return lambda: {"email": f"{who()}@bench.example", **extra}
 
 
-_ANSWERS_ALIKE: Final = (
+_ANSWERS_ALIKE: Final[tuple[tuple[str, dict[str, str], bytes], ...]] = (
     ("/v1/auth/token", {"password": "not the password"}, b"401"),
     ("/api/v1/auth/login", {"password": "not the password"}, b"401"),
     ("/v1/auth/register", {"password": "a Long enough 1", "name": "Somebody"}, b"201"),
