@@ -63,7 +63,8 @@ async def mailed_token(mailbox: Path, email: str) -> str:
             for path in sorted(mailbox.glob("*.eml"), reverse=True):
                 letter = message_from_bytes(path.read_bytes(), policy=policy.default)
                 assert isinstance(letter, EmailMessage)
-                match = _TOKEN.search(letter.get_content())
+                part = letter.get_body(("plain",))
+                match = _TOKEN.search(part.get_content()) if part is not None else None
                 if letter["to"] == email and match:
                     return match[1]
             await asyncio.sleep(0.05)

@@ -10,7 +10,7 @@ from services.auth.accounts import rules, store
 from services.auth.accounts.models import Account, Registered, Registration, User
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record_alone
-from services.auth.mail.operations import MailSender, enqueue
+from services.auth.mail.operations import MailSender, write
 from services.auth.organizations.operations import create_for
 from services.auth.passwords.operations import Passwords
 from services.auth.throttles.models import Counted
@@ -58,7 +58,8 @@ async def register(
         if account_id is None:
             known = await store.find_by_email(connection, key)
             recipient = known.email if known is not None else registration.email
-            await enqueue(connection, rules.known_address_letter(recipient, public_url))
+            name = known.name if known is not None else registration.name
+            await write(connection, "known_address", recipient, name=name, public_url=public_url)
         else:
             await _send_verification(connection, account_id, registration.email, public_url)
         if account_id == fresh:
@@ -182,7 +183,7 @@ async def _send_verification(
 ) -> None:
     token = rules.TOKEN_PREFIX + encode_base64url(secrets.token_bytes(32))
     await store.replace_verification(connection, account_id, rules.digest(token), VERIFICATION_LIFE)
-    await enqueue(connection, rules.verification_letter(email, public_url, token))
+    await write(connection, "verification", email, public_url=public_url, token=token)
 
 
 async def _complete(connection: Connection, account_id: str, name: str) -> None:

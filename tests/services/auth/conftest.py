@@ -152,9 +152,17 @@ def read_letter(raw: bytes) -> EmailMessage:
     return email.message_from_bytes(raw, policy=email.policy.default)
 
 
+def text_of(letter: EmailMessage, subtype: str = "plain") -> str:
+    """Give a letter's text, or its ``html``, with plain line ends."""
+    part = letter.get_body((subtype,))
+    assert part is not None, letter
+    content: str = part.get_content()
+    return content.replace("\r\n", "\n")
+
+
 def token_in(letter: EmailMessage) -> str:
-    match = _TOKEN.search(letter.get_content())
-    assert match is not None, letter.get_content()
+    match = _TOKEN.search(text_of(letter))
+    assert match is not None, text_of(letter)
     return match[1]
 
 

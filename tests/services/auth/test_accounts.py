@@ -6,7 +6,14 @@ from collections import Counter
 import pytest
 from argon2 import PasswordHasher
 
-from tests.services.auth.conftest import PUBLIC_URL, Auth, Person, new_address, token_in
+from tests.services.auth.conftest import (
+    PUBLIC_URL,
+    Auth,
+    Person,
+    new_address,
+    text_of,
+    token_in,
+)
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ async def test_registering_answers_and_writes(auth: Auth) -> None:
     token = token_in(letter)
     assert letter["Subject"] == "Verify your email address"
     assert letter["From"] == "Guildhall <no-reply@guildhall.example>"
-    text = letter.get_content()
+    text = text_of(letter)
     assert f"{PUBLIC_URL}/auth/verify-email?token={token}" in text
     assert f'-d \'{{"token":"{token}"}}\'' in text
     assert {"account_id": answer.json()["id"]}.items() <= (

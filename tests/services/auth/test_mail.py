@@ -12,12 +12,14 @@ from typing import Any
 import asyncpg
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from jinja2 import UndefinedError
 
+from services.auth.mail import rules
 from services.auth.mail.models import DueLetter, Letter
-from services.auth.mail.operations import MailSender, by_smtp, enqueue, into_folder
-from services.auth.mail.rules import message_of
+from services.auth.mail.operations import MailSender, by_smtp, enqueue, into_folder, write
+from services.auth.mail.rules import message_of, written
 from shared.db import Database
-from tests.services.auth.conftest import Auth, Sql, new_address, read_letter, running
+from tests.services.auth.conftest import Auth, Sql, new_address, read_letter, running, text_of
 from tests.support.postgres import DatabaseUrls
 
 LETTER = Letter("ada@mail.example", "Grüße", "Zoë\n\nhttps://x.example/?t=" + "y" * 90 + "\n")
@@ -240,3 +242,52 @@ async def test_mail_outlives_the_process(database_urls: DatabaseUrls, tmp_path: 
         assert isinstance(auth, Auth)
         (letter,) = await auth.letters("ada@mail.example")
     assert letter["Subject"] == "Grüße"
+
+
+async def test_a_name_can_write_no_markup_and_no_line(auth: Auth) -> None:
+    name = "<script>alert(1)</script> & \"co\" <a href='https://evil.example'>x</a>"
+    person = await auth.person(name)
+    await auth.register(person.email)
+    letter = (await auth.letters(person.email, 2))[-1]
+    html = text_of(letter, "html")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;co&#34;" in html
+    assert "<script" not in html
+    assert "<a href='https://evil" not in html
+    assert f"Hello {name},\n" in text_of(letter)
+
+
+def test_text_brings_every_value_onto_one_line() -> None:
+    letter = written(
+        "known_address", "a@b.example", name="Ada\r\n\u2028Visit\vme\x85now", public_url="https://x"
+    )
+    assert letter.body.startswith("Hello Ada Visit me now,\n")
+    assert letter.subject == "You already have an account"
+    assert letter.html is not None
+
+
+def test_a_template_misses_no_value() -> None:
+    with pytest.raises(UndefinedError):
+        written("verification", "a@b.example", public_url="https://x")
+
+
+def test_every_template_has_both_forms_and_a_subject() -> None:
+    folder = Path(rules.__file__).parent
+    texts = {path.stem for path in folder.glob("*.txt")}
+    pages = {path.stem for path in folder.glob("*.html")} - {"layout", "macros"}
+    assert texts == pages
+    for name in texts:
+        assert (folder / f"{name}.txt").read_text().startswith("Subject: "), name
+        assert '{% extends "layout.html" %}' in (folder / f"{name}.html").read_text(), name
+
+
+async def test_a_mail_server_gets_both_forms(smtp: Server, database: Database, sql: Sql) -> None:
+    await write(sql, "verification", "ada@mail.example", public_url="https://x", token="t" * 60)
+    await sender_of(database, smtp).send_due()
+    (letter,) = smtp.letters
+    assert [part.get_content_type() for part in letter.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+    assert f"\n{'t' * 60}\n" in text_of(letter)
+    assert f'href="https://x/auth/verify-email?token={"t" * 60}"' in text_of(letter, "html")
