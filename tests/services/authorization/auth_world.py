@@ -1,0 +1,51 @@
+"""What stands in auth's tables while its doors are tried; put back before each try."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.services.authorization.callers import MACHINE_TOKEN, SERVICE_ACCOUNT
+
+ROLE: Final = "00000000-0000-4000-8000-000000000002"
+BINDING: Final = "00000000-0000-4000-8000-000000000003"
+
+PARAMETERS: Final[dict[str, str]] = {
+    "org_id": "org_one",
+    "/v1/admin/organizations/{org_id}/api-keys/{key_id}:key_id": "key_one",
+    "account_id": "usr_member",
+}
+"""The path parameters of ``org_one``'s things."""
+
+BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {}
+"""Fields of bodies that cannot be guessed from the models, by method and path."""
+
+SECRETS_OF_ONE: Final = ("org_one", "usr_member", "usr_admin", "usr_owner", "key_one")
+"""What nobody outside of ``org_one`` may ever read, but for platform administrators."""
+
+RESET: Final = f"""
+TRUNCATE auth.account, auth.organization, auth.service_account, auth.throttle,
+         auth.waiting_person, auth.erasure, auth.outbox, auth.letter CASCADE;
+DELETE FROM auth.role WHERE id = '{ROLE}';
+INSERT INTO auth.organization (id, name, slug)
+VALUES ('org_zero', 'Zero', 'zero'), ('org_one', 'One', 'one'), ('org_two', 'Two', 'two');
+INSERT INTO auth.account (id, email, email_key, name, platform_admin, active_org_id, verified_at)
+SELECT 'usr_' || who, who || '@mail.example', who || '@mail.example', who, who = 'platform', org,
+       now()
+  FROM (VALUES ('member', 'org_one'), ('admin', 'org_one'), ('owner', 'org_one'),
+               ('platform', 'org_zero'), ('other', 'org_two')) AS people (who, org);
+INSERT INTO auth.membership (org_id, account_id, role)
+VALUES ('org_one', 'usr_member', 'member'), ('org_one', 'usr_admin', 'admin'),
+       ('org_one', 'usr_owner', 'owner'), ('org_zero', 'usr_platform', 'owner'),
+       ('org_two', 'usr_other', 'owner');
+INSERT INTO auth.session (org_id, id, account_id, expires_at)
+SELECT active_org_id, 'ses_' || substr(id, 5), id, now() + interval '1 day' FROM auth.account;
+INSERT INTO auth.api_key (org_id, id, account_id, name, prefix, digest, scopes)
+VALUES ('org_one', 'key_one', 'usr_admin', 'One', 'trw_live_', sha256('one'), '{{*}}');
+INSERT INTO auth.machine (token, id, account_id, machine_name)
+VALUES ('{MACHINE_TOKEN}', 'mach_one', 'usr_member', 'one');
+INSERT INTO auth.service_account (id, name, password_hash)
+VALUES ('{SERVICE_ACCOUNT}', 'robot', 'none');
+INSERT INTO auth.role (id, name, rules) VALUES ('{ROLE}', 'something', '[]');
+INSERT INTO auth.role_binding (id, role_id, principal_type, principal_name, namespace)
+VALUES ('{BINDING}', '{ROLE}', 'Subject', 'somebody', 'one');
+"""  # noqa: S608 - made of constants
