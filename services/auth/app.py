@@ -33,6 +33,7 @@ from services.auth.sessions import routes as sessions
 from services.auth.sessions.operations import Desk, sweep
 from services.auth.settings import AuthSettings
 from services.auth.setup import routes as setup
+from services.auth.siblings.operations import Siblings
 from services.auth.signing_keys import routes as signing_keys
 from services.auth.signing_keys.operations import KeyRing, open_key_ring
 from services.auth.stats import routes as stats
@@ -60,6 +61,7 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
         if settings.admin_email is not None and settings.admin_password is not None:
             password = settings.admin_password.get_secret_value()
             await ensure_administrator(database, passwords, settings.admin_email, password)
+        siblings = await stack.enter_async_context(Siblings.opened(settings.siblings()))
         keys = await open_key_ring(database, settings.seeds())
         sweeper = asyncio.create_task(_sweep(database), name="session sweep")
         stack.push_async_callback(_cancel, sweeper)
@@ -70,6 +72,7 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
             MailSender: mail,
             KeyRing: keys,
             Vault: vault,
+            Siblings: siblings,
             Desk: Desk(database, passwords, vault, keys, settings.public_url),
         }
 

@@ -9,8 +9,15 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.auth.accounts.models import Email
+from services.auth.siblings.operations import Sibling
 from shared.secret import decode_base64url, derive
-from shared.settings import KeyBytes, ServiceSettings, WebAddress, settings_config
+from shared.settings import (
+    KeyBytes,
+    ServiceSettings,
+    WebAddress,
+    assertion_purpose,
+    settings_config,
+)
 
 SEED_LENGTH: Final = 32
 MOST_SIGNING_KEYS: Final = 4
@@ -56,6 +63,17 @@ class AuthSettings(ServiceSettings):
     )
     mail_from: str | None = Field(
         None, description="The sender of mail; no-reply at the public URL's host if absent."
+    )
+
+    teams_url: WebAddress | None = Field(
+        None,
+        description="Where the teams service listens, http://host:port; without it, what needs an "
+        "answer of teams waits.",
+    )
+    teams_assertion_key: KeyBytes | None = Field(
+        None,
+        description="Under which teams believes what auth asks; derived from the root secret if "
+        "absent.",
     )
 
     @field_validator("smtp_url")
@@ -111,6 +129,17 @@ class AuthSettings(ServiceSettings):
             return self.encryption_key.get_secret_value()
         assert self.root_secret is not None  # the validator saw to it
         return derive(self.root_secret.get_secret_value(), "encryption:auth")
+
+    def siblings(self) -> dict[str, Sibling]:
+        """Give the services that auth may ask, by name."""
+        if self.teams_url is None:
+            return {}
+        if self.teams_assertion_key is not None:
+            return {"teams": Sibling(self.teams_url, self.teams_assertion_key.get_secret_value())}
+        if self.root_secret is None:
+            return {}
+        root = self.root_secret.get_secret_value()
+        return {"teams": Sibling(self.teams_url, derive(root, assertion_purpose("teams")))}
 
     def seeds(self) -> tuple[bytes, ...]:
         """Give the seeds of the signing keys, newest first."""
