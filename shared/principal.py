@@ -99,6 +99,11 @@ class Principal:
         if not self.has_scope(scope):
             raise Forbidden(f"Missing scope: {scope}")
 
+    def require_person(self) -> None:
+        """Raise ``Forbidden`` unless a person is calling, signed in themselves; keys never are."""
+        if self.kind is not Kind.USER:
+            raise Forbidden("Only a person who is signed in may do this")
+
     def require_admin(self) -> None:
         """Raise ``Forbidden`` unless a person with admin rights is calling; keys never are."""
         if self.kind is not Kind.USER or self.role not in _ADMIN_ROLES:

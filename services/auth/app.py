@@ -30,7 +30,7 @@ from services.auth.roles import routes as roles
 from services.auth.sealing.operations import Vault
 from services.auth.service_accounts import routes as service_accounts
 from services.auth.sessions import routes as sessions
-from services.auth.sessions.operations import Desk, sweep
+from services.auth.sessions.operations import Desk, SessionChecks, sweep
 from services.auth.settings import AuthSettings
 from services.auth.setup import routes as setup
 from services.auth.siblings.operations import Siblings
@@ -73,6 +73,7 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
             KeyRing: keys,
             Vault: vault,
             Siblings: siblings,
+            SessionChecks: SessionChecks({}),
             Desk: Desk(database, passwords, vault, keys, settings.public_url),
         }
 

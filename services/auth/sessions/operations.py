@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
@@ -42,6 +43,8 @@ LEARNINGS: Final = Lives(access=timedelta(hours=1), session=timedelta(hours=1))
 DAY: Final = Lives(access=timedelta(hours=24), session=timedelta(hours=24))
 """Of surfaces whose clients cannot renew a token (runs and agents contracts, sections 3)."""
 
+SESSION_PREFIX: Final = "ses_"
+
 SWEEP_BATCH: Final = 10_000
 
 
@@ -62,6 +65,16 @@ class Desk:
     vault: Vault
     keys: KeyRing
     issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChecks:
+    """Who answers for sessions that are kept elsewhere, by how their ids begin.
+
+    Each is asked with the session's id and its subject.
+    """
+
+    by_prefix: Mapping[str, Callable[[Database, str, str], Awaitable[SessionVerdict]]]
 
 
 async def prove(desk: Desk, credential: PasswordCredential, origin: Origin) -> Account:
@@ -104,7 +117,9 @@ async def open_session(
     membership = await store.find_active_membership(connection, account_id)
     if membership is None:
         raise Forbidden("This account belongs to no organization")
-    session = NewSession(membership.org_id, new_id("ses_"), account_id, kind, lives.session, origin)
+    session = NewSession(
+        membership.org_id, new_id(SESSION_PREFIX), account_id, kind, lives.session, origin
+    )
     await store.insert(connection, session)
     await record(connection, _opened(session, membership))
     return Opened(
@@ -178,22 +193,82 @@ async def sign_out(database: Database, principal: Principal, origin: Origin) -> 
     Raises:
         Forbidden: the caller has no session, because a key or machine is calling.
     """
-    if not principal.session.startswith("ses_"):
+    if not principal.session.startswith(SESSION_PREFIX):
         raise Forbidden("This credential has no session to end; revoke it instead")
-    session_id, account_id = principal.session, principal.account
     async with database.transaction() as connection:
-        if await store.end(connection, principal.org, session_id, account_id):
-            event = SessionRevoked(session_id=session_id, account_id=account_id)
-            await outbox.add(connection, event)
-            ended = AuditEvent("session.ended", origin, principal, target=session_id)
-            await record(connection, ended)
+        await end_one(
+            connection,
+            principal.account,
+            principal.session,
+            origin=origin,
+            actor=principal,
+            reason="signed_out",
+        )
 
 
-async def check(database: Database, asked: SessionCheck) -> SessionVerdict:
+async def end_one(
+    connection: Connection,
+    account_id: str,
+    session_id: str,
+    *,
+    origin: Origin,
+    actor: Principal,
+    reason: str,
+) -> bool:
+    """End a session, in the caller's transaction; its refresh token and cookie end with it.
+
+    Says session.revoked. False when the person has no such session, or it is over already.
+    """
+    if not await store.end(connection, account_id, session_id):
+        return False
+    await outbox.add(connection, SessionRevoked(session_id=session_id, account_id=account_id))
+    detail = {"reason": reason}
+    await record(
+        connection, AuditEvent("session.ended", origin, actor, target=session_id, detail=detail)
+    )
+    return True
+
+
+async def end_all(
+    connection: Connection,
+    account_id: str,
+    *,
+    except_session: str = "",
+    origin: Origin,
+    actor: Principal,
+    reason: str,
+) -> int:
+    """End a person's sessions, in the caller's transaction, and tell how many there were.
+
+    Refresh tokens and browsers' cookies end with their sessions, and so do logins that still wait
+    for a second factor. API keys go on. Says session.revoked for each.
+
+    Args:
+        connection: in whose transaction.
+        account_id: whose sessions.
+        except_session: one that goes on, such as the caller's own.
+        origin: where the request came from.
+        actor: who ends them.
+        reason: for the audit log, such as ``password_reset``.
+    """
+    ended = await store.end_all(connection, account_id, except_session)
+    await outbox.add_all(
+        connection, [SessionRevoked(session_id=one, account_id=account_id) for one in ended]
+    )
+    detail = {"reason": reason, "ended": len(ended)}
+    event = AuditEvent("account.sessions_ended", origin, actor, target=account_id, detail=detail)
+    await record(connection, event)
+    return len(ended)
+
+
+async def check(database: Database, others: SessionChecks, asked: SessionCheck) -> SessionVerdict:
     """Tell whether the session of a token still holds, and with which role and scopes.
 
     The session of a token that was bought with an API key is that key.
     """
+    for prefix, answer in others.by_prefix.items():
+        if asked.session_id.startswith(prefix):
+            return await answer(database, asked.session_id, asked.account_id)
     if asked.session_id.startswith(KEY_PREFIX):
         key = await api_keys.check_id(database, asked.org_id, asked.session_id)
         if not key.active or key.account_id != asked.account_id:

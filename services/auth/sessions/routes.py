@@ -13,7 +13,7 @@ from services.auth.sessions.models import (
     Token,
     TokenRequest,
 )
-from services.auth.sessions.operations import Desk
+from services.auth.sessions.operations import Desk, SessionChecks
 from shared.api import Call, Empty, Operation, Reply
 
 
@@ -34,7 +34,7 @@ async def sign_out(call: Call[Empty, Empty]) -> Reply:
 
 async def check(call: Call[SessionCheck, Empty]) -> SessionVerdict:
     """``POST /internal/sessions/check``."""
-    return await operations.check(call.database, call.body)
+    return await operations.check(call.database, call.resource(SessionChecks), call.body)
 
 
 def _token(path: str) -> Operation:

@@ -41,20 +41,43 @@ async def insert(connection: Connection, session: NewSession) -> None:
     )
 
 
-async def end(connection: Connection, org_id: str, session_id: str, account_id: str) -> bool:
-    """End a session; False when it is over already."""
+async def end(connection: Connection, account_id: str, session_id: str) -> bool:
+    """End a person's session; False when it is over already.
+
+    Reads all tenants: a session is its person's, whichever organization they acted in.
+    """
     ended = await connection.fetchval(
         """
-        UPDATE auth.session SET ended_at = now()
-         WHERE org_id = $1 AND id = $2 AND account_id = $3
-           AND ended_at IS NULL AND expires_at > now()
+        UPDATE auth.session SET ended_at = now(), expires_at = now()
+         WHERE account_id = $1 AND id = $2 AND ended_at IS NULL AND expires_at > now()
         RETURNING true
         """,
-        org_id,
-        session_id,
         account_id,
+        session_id,
     )
     return bool(ended)
+
+
+async def end_all(connection: Connection, account_id: str, except_session: str) -> list[str]:
+    """End every session of a person but one, and give their ids.
+
+    Locked in one order, so that two who end the same sessions never wait for each other. Reads
+    all tenants: a session is its person's, whichever organization they acted in.
+    """
+    rows = await connection.fetch(
+        """
+        UPDATE auth.session SET ended_at = now(), expires_at = now()
+         WHERE account_id = $1
+           AND id IN (SELECT id FROM auth.session
+                       WHERE account_id = $1 AND id <> $2
+                         AND ended_at IS NULL AND expires_at > now()
+                       ORDER BY id FOR NO KEY UPDATE)
+        RETURNING id
+        """,
+        account_id,
+        except_session,
+    )
+    return [row["id"] for row in rows]
 
 
 async def find_standing(

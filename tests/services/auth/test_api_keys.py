@@ -98,8 +98,13 @@ async def test_a_revoked_key_is_dead_with_its_tokens(auth: Auth, ada: Person) ->
     assert bought.claims.sub == ada.claims.sub
     assert bought.claims.org == ada.claims.org
     assert bought.claims.scopes == ("learnings:read", "backup")
-    held = {"active": True, "role": "owner", "scopes": ["learnings:read", "backup"]}
-    assert await auth.check(bought) == held
+    assert await auth.check(bought) == {
+        "active": True,
+        "kind": "api_key",
+        "role": "owner",
+        "scopes": ["learnings:read", "backup"],
+        "groups": [],
+    }
     answer = await auth.send("DELETE", path_of(ada, made["id"]), ada.principal)
     assert (answer.status_code, answer.content) == (204, b"")
     assert await check(auth, made["key"]) == INACTIVE

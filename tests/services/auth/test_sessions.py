@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
-from services.auth.sessions.operations import sweep
+from services.auth.audit_events.models import Origin
+from services.auth.sessions.operations import end_all, sweep
 from shared.db import Database
 from shared.principal import Kind, Principal
 from shared.tokens import Claims
@@ -14,6 +16,8 @@ from tests.support.postgres import DatabaseUrls
 
 __all__ = ["hashing"]
 
+INACTIVE = {"active": False, "kind": "", "role": "", "scopes": [], "groups": []}
+HELD = {"active": True, "kind": "user", "role": "owner", "scopes": ["*"], "groups": []}
 WRONG = {"detail": "Invalid email or password"}
 
 
@@ -24,6 +28,8 @@ async def test_a_token_for_a_password(auth: Auth, ada: Person, path: str) -> Non
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
     claims = await auth.claims_of(body.pop("access_token"))
+    refresh_token = body.pop("refresh_token")
+    assert refresh_token is None or len(refresh_token) > 43
     assert body == {"token_type": "bearer", "expires_in": 3600}
     assert claims == Claims(
         iss=PUBLIC_URL,
@@ -80,12 +86,11 @@ async def test_a_disabled_account_looks_like_an_unknown_one(auth: Auth) -> None:
 async def test_a_session_holds_until_it_is_signed_out(auth: Auth) -> None:
     person = await auth.person()
     other = await auth.sign_in(person.email)
-    held = {"active": True, "role": "owner", "scopes": ["*"]}
-    assert await auth.check(person) == held
+    assert await auth.check(person) == HELD
     answer = await auth.send("POST", "/v1/auth/logout", person.principal)
     assert (answer.status_code, answer.content) == (204, b"")
-    assert await auth.check(person) == {"active": False, "role": "", "scopes": []}
-    assert await auth.check(other) == held
+    assert await auth.check(person) == INACTIVE
+    assert await auth.check(other) == HELD
     said = [
         event["session_id"]
         for event in await auth.events("session.revoked.v1")
@@ -126,8 +131,7 @@ async def test_a_platform_administrator_reaches_beyond_organizations(
     auth: Auth, root: Person
 ) -> None:
     assert root.claims.role == "platform_admin"
-    assert await auth.check(root) == {
-        "active": True,
+    assert await auth.check(root) == HELD | {
         "role": "platform_admin",
         "scopes": ["*", "releases:write"],
     }
@@ -150,7 +154,7 @@ async def test_all_three_names_of_a_session_must_fit(
     answer = await auth.post(
         "/internal/sessions/check", GATEWAY, **(names | {field: others[field]})
     )
-    assert answer.json() == {"active": False, "role": "", "scopes": []}
+    assert answer.json() == INACTIVE
 
 
 @pytest.mark.parametrize("path", ["/internal/sessions/check", "/internal/api-keys/check"])
@@ -210,3 +214,41 @@ async def test_old_sessions_are_swept(database_urls: DatabaseUrls) -> None:
         assert [row["id"] for row in left] == ["live", "over"]
     finally:
         await database.close()
+
+
+async def test_all_sessions_of_a_person_end_but_one(auth: Auth) -> None:
+    person, other = await auth.person(), await auth.person()
+    sessions = [await auth.sign_in(person.email) for _ in range(3)]
+    kept = sessions[1]
+    async with auth.sql.transaction():
+        ended = await end_all(
+            auth.sql,
+            person.claims.sub,
+            except_session=kept.claims.sid,
+            origin=Origin("203.0.113.9"),
+            actor=person.principal,
+            reason="password_changed",
+        )
+    assert ended == 3
+    assert [(await auth.check(one))["active"] for one in (person, *sessions)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert (await auth.check(other))["active"]
+    said = {
+        event["session_id"]
+        for event in await auth.events("session.revoked.v1")
+        if event["account_id"] == person.claims.sub
+    }
+    assert said == {one.claims.sid for one in (person, *sessions)} - {kept.claims.sid}
+    rows = await auth.sql.fetch(
+        "SELECT actor_id, client, detail FROM auth.audit_event"
+        " WHERE action = 'account.sessions_ended' AND target = $1",
+        person.claims.sub,
+    )
+    assert [(row["actor_id"], row["client"]) for row in rows] == [
+        (person.claims.sub, "203.0.113.9")
+    ]
+    assert json.loads(rows[0]["detail"]) == {"reason": "password_changed", "ended": 3}
