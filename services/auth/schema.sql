@@ -12,6 +12,7 @@ CREATE TABLE auth.account (
     verified_at timestamp with time zone,
     disabled_at timestamp with time zone,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    vouched_by text,
     erasing_at timestamp with time zone,
     CONSTRAINT account_active_org_id_fkey FOREIGN KEY (active_org_id) REFERENCES auth.organization(id) ON DELETE SET NULL,
     CONSTRAINT account_email_key_key UNIQUE (email_key),
@@ -445,11 +446,17 @@ CREATE INDEX api_key_newest ON auth.api_key USING btree (org_id, created_at DESC
 
 CREATE INDEX api_key_personal ON auth.api_key USING btree (account_id, created_at DESC) WHERE ((kind = 'personal'::text) AND (revoked_at IS NULL));
 
-CREATE INDEX audit_event_action ON auth.audit_event USING btree (action, id DESC);
+CREATE INDEX audit_event_action ON auth.audit_event USING btree (action, occurred_at DESC, id DESC);
 
-CREATE INDEX audit_event_actor ON auth.audit_event USING btree (actor_id, id DESC);
+CREATE INDEX audit_event_actor ON auth.audit_event USING btree (actor_id, occurred_at DESC, id DESC);
 
-CREATE INDEX audit_event_org ON auth.audit_event USING btree (org_id, id DESC);
+CREATE INDEX audit_event_newest ON auth.audit_event USING btree (occurred_at DESC, id DESC);
+
+CREATE INDEX audit_event_org ON auth.audit_event USING btree (org_id, occurred_at DESC, id DESC);
+
+CREATE INDEX audit_event_org_action ON auth.audit_event USING btree (org_id, action, occurred_at DESC, id DESC);
+
+CREATE INDEX audit_event_org_actor ON auth.audit_event USING btree (org_id, actor_id, occurred_at DESC, id DESC);
 
 CREATE INDEX device_login_account ON auth.device_login USING btree (account_id);
 

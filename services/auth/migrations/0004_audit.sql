@@ -15,9 +15,14 @@ CREATE TABLE auth.audit_event (
     user_agent text NOT NULL,
     request_id text NOT NULL
 );
-CREATE INDEX audit_event_org ON auth.audit_event (org_id, id DESC);
-CREATE INDEX audit_event_actor ON auth.audit_event (actor_id, id DESC);
-CREATE INDEX audit_event_action ON auth.audit_event (action, id DESC);
+-- One organization's lists, by what they may be narrowed to; then the whole installation's.
+CREATE INDEX audit_event_org ON auth.audit_event (org_id, occurred_at DESC, id DESC);
+CREATE INDEX audit_event_org_action ON auth.audit_event (org_id, action, occurred_at DESC, id DESC);
+CREATE INDEX audit_event_org_actor
+    ON auth.audit_event (org_id, actor_id, occurred_at DESC, id DESC);
+CREATE INDEX audit_event_newest ON auth.audit_event (occurred_at DESC, id DESC);
+CREATE INDEX audit_event_action ON auth.audit_event (action, occurred_at DESC, id DESC);
+CREATE INDEX audit_event_actor ON auth.audit_event (actor_id, occurred_at DESC, id DESC);
 
 CREATE FUNCTION auth.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

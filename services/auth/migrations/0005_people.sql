@@ -2,6 +2,8 @@
 
 ALTER TABLE auth.account
     ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now(),
+    -- The organization whose admin said that the address is the person's, until a letter proves it.
+    ADD COLUMN vouched_by text,
     -- Set while an erasure runs: nobody can sign in, and nothing new is begun.
     ADD COLUMN erasing_at timestamptz;
 CREATE INDEX account_platform_admin ON auth.account (id) WHERE platform_admin;
