@@ -19,6 +19,7 @@ from gateway.credentials.signing_keys import SigningKeys
 from gateway.documentation.pages import OwnPages, rate_class
 from gateway.documentation.swagger import Documents
 from gateway.pipeline.chain import Pipeline
+from gateway.pipeline.client_address import ClientAddresses
 from gateway.pipeline.decisions import (
     Decision,
     Forward,
@@ -28,7 +29,6 @@ from gateway.pipeline.decisions import (
     Refusal,
     Request,
 )
-from gateway.pipeline.client_address import ClientAddresses
 from gateway.pipeline.metrics import Metrics, served
 from gateway.pipeline.request_head import Head
 from gateway.proxy import NOSNIFF, AnswerBroken, ClientGone, Proxy

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from jwt.algorithms import Algorithm
 from jwt.api_jws import PyJWS
@@ -172,7 +172,8 @@ def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
     _read_claims(claims)
     payload = json.dumps(claims, separators=(",", ":")).encode()
     headers = {"typ": HEADER_TYPE, "kid": key.kid}
-    token = _JWS.encode(payload, key, algorithm=ALGORITHM, headers=headers)
+    # PyJWT hands the key on to our algorithm, and types it for those that it brings itself.
+    token = _JWS.encode(payload, cast(Any, key), algorithm=ALGORITHM, headers=headers)
     if len(token) > MAX_LENGTH:
         raise ValueError(f"a token has at most {MAX_LENGTH} characters")
     return token

@@ -148,8 +148,8 @@ class Pipeline:
         except BadRequest as error:
             return self._refuse_stranger(request, row.failure_class, error, error.code)
         except signature.BadProof as proof:
-            error, reason = Unauthenticated(proof.reason), f"signature: {proof.reason}"
-            return self._refuse_stranger(request, row.failure_class, error, reason)
+            unproven, reason = Unauthenticated(proof.reason), f"signature: {proof.reason}"
+            return self._refuse_stranger(request, row.failure_class, unproven, reason)
         machine = Principal(Kind.MACHINE, token)
         credential = Credential(SIGNATURE[0], machine, math.inf, (token,))
         return self._limited(request, row, credential, body)

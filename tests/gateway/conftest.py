@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from gateway.app import Gateway, quiet_server_log
+from gateway.rate_limit import CLASSES, NEVER_REFUSED
 from gateway.settings import GatewaySettings
 from gateway.upstream.pool import Limits
 from shared.principal import ASSERTION_HEADER, Principal, verify_assertion
@@ -134,10 +135,7 @@ async def house(limits: Limits = QUICK, **changes: object) -> AsyncIterator[Hous
         yield House(gateway, port, auth, services, client)
 
 
-PLENTY = " ".join(
-    f"{name}=1000000/1"
-    for name in ("learnings", "sync", "telemetry", "auth", "runs", "teams", "agents", "pages")
-)
+PLENTY = " ".join(f"{name}=1000000/1" for name in sorted(CLASSES - NEVER_REFUSED))
 
 
 @pytest.fixture(scope="session")

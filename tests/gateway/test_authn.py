@@ -214,7 +214,6 @@ PUBLIC = [
     ("GET", "/api/v0/version", "agents"),
     ("POST", "/api/v0/auth/internal", "auth"),
     ("GET", "/api/teams/clone/x", "teams"),
-    ("GET", "/api/account", "auth"),
     ("GET", "/auth/verify", "auth"),
     ("GET", "/.well-known/jwks.json", "auth"),
 ]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rate_limit import CLASSES, Rate, RateLimiter, default_rates, parse_rates
+from gateway.rate_limit import CLASSES, FIXED_WINDOWS, Rate, RateLimiter, default_rates, parse_rates
 from tests.gateway.conftest import House, house
 
 steps = st.lists(st.floats(min_value=0, max_value=30, allow_nan=False), min_size=1, max_size=80)
@@ -108,8 +108,53 @@ def test_every_class_has_a_default() -> None:
     assert default_rates().keys() == CLASSES
     assert default_rates()["learnings"] == Rate(500, 60)
     assert default_rates()["runs"] == Rate(600, 60)
-    assert default_rates()["teams"] == Rate(60, 60)
     assert default_rates()["agents"] == Rate(1200, 60)
+
+
+def test_rates_of_the_teams_surface() -> None:
+    rates = {name: rate.limit for name, rate in default_rates().items() if name in FIXED_WINDOWS}
+    assert rates == {
+        "signed": 60,
+        "signed_address": 600,
+        "failed_signature": 120,
+        "clone": 60,
+        "device_start": 10,
+        "device_poll": 60,
+        "claim": 10,
+        "claim_address": 30,
+        "account": 60,
+    }
+    assert {default_rates()[name].window for name in FIXED_WINDOWS} == {60}
+
+
+def test_fixed_window_fills_at_once_when_it_is_over() -> None:
+    limiter = RateLimiter({"signed": Rate(60, 60.0)})
+    for number in range(60):
+        verdict = limiter.take("signed", "a", 1000.0 + number * 0.9)
+        assert (verdict.allowed, verdict.remaining) == (True, 59 - number)
+        assert verdict.reset == pytest.approx(60.0 - number * 0.9)
+    verdict = limiter.take("signed", "a", 1054.5)
+    assert (verdict.allowed, verdict.retry) == (False, 6)
+    assert not limiter.take("signed", "a", 1059.9).allowed
+    assert limiter.peek("signed", "a", 1060.0).allowed
+    verdict = limiter.take("signed", "a", 1060.5)
+    assert (verdict.allowed, verdict.remaining) == (True, 59)
+
+
+@given(limit=st.integers(1, 10), waits=steps)
+def test_retry_after_of_a_fixed_window_is_true(limit: int, waits: list[float]) -> None:
+    limiter = RateLimiter({"signed": Rate(limit, 60.0)})
+    now = 0.0
+    for wait in [*waits, *[0.0] * 12]:
+        now += wait
+        verdict = limiter.take("signed", "a", now)
+        if verdict.allowed:
+            continue
+        assert 1 <= verdict.retry <= 60
+        if verdict.retry > 1:
+            assert not limiter.take("signed", "a", now + verdict.retry - 1.001).allowed
+        now += verdict.retry
+        assert limiter.take("signed", "a", now).allowed
 
 
 def test_rates_are_read() -> None:
@@ -146,7 +191,7 @@ def test_bad_rates(text: str) -> None:
 PATHS = {
     "learnings": "/v1/learnings",
     "runs": "/api/v1/runs",
-    "teams": "/api/teams/x",
+    "teams": "/api/account/teams",
     "agents": "/api/v0/agents",
 }
 REFUSALS: dict[str, Callable[[int], dict[str, object]]] = {
@@ -172,7 +217,8 @@ REFUSALS: dict[str, Callable[[int], dict[str, object]]] = {
 
 @pytest.mark.parametrize("surface", PATHS)
 async def test_refusal_on_every_surface(surface: str) -> None:
-    async with house(rate_limits=f"{surface}=3/3600") as home:
+    rate_class = "account" if surface == "teams" else surface
+    async with house(rate_limits=f"{rate_class}=3/3600") as home:
         token = home.auth.token()
         for left in (2, 1, 0):
             answer = await home.client.get(PATHS[surface], headers=home.bearer(token))
@@ -180,11 +226,14 @@ async def test_refusal_on_every_surface(surface: str) -> None:
             assert answer.headers["x-ratelimit-limit"] == "3"
             assert answer.headers["x-ratelimit-remaining"] == str(left)
             reset = int(answer.headers["x-ratelimit-reset"]) - time.time()
-            assert (2 - left) * 1200 < reset < (3 - left) * 1200 + 2
+            if surface == "teams":
+                assert 3590 < reset < 3602
+            else:
+                assert (2 - left) * 1200 < reset < (3 - left) * 1200 + 2
         answer = await home.client.get(PATHS[surface], headers=home.bearer(token))
         assert answer.status_code == 429
         retry = int(answer.headers["retry-after"])
-        assert 1190 < retry <= 1200
+        assert (3590 < retry <= 3600) if surface == "teams" else (1190 < retry <= 1200)
         assert answer.json() == REFUSALS[surface](retry)
         assert answer.headers["x-ratelimit-remaining"] == "0"
         assert len(home.services[surface].asked) == 3

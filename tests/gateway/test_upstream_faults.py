@@ -14,7 +14,7 @@ from tests.gateway.fake_service import Asked, Behaviour, Hangup, answering, echo
 SURFACES = {
     "learnings": "/v1/learnings",
     "runs": "/api/v1/runs",
-    "teams": "/api/teams/x",
+    "teams": "/api/account/teams",
     "agents": "/api/v0/agents",
 }
 SHAPES: dict[str, Callable[[Any], bool]] = {
