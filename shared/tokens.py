@@ -208,7 +208,7 @@ def verify(token: str, keys: Mapping[str, VerifyKey], issuer: str, now: float) -
     if not _EDDSA.verify(signed.encode("ascii"), key, signature):
         raise InvalidToken("bad signature")
     try:
-        document = json.loads(payload)
+        document = json.loads(payload, object_pairs_hook=_unique)
         claims = _read_claims(document)
     except (ValueError, RecursionError):
         raise InvalidToken("bad claims") from None
@@ -225,7 +225,7 @@ def verify(token: str, keys: Mapping[str, VerifyKey], issuer: str, now: float) -
 @lru_cache(maxsize=64)
 def _read_header(segment: str) -> str:
     try:
-        header = json.loads(decode_base64url(segment))
+        header = json.loads(decode_base64url(segment), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise InvalidToken("malformed") from None
     # A field that we do not write (crit, jwk, jku, x5c, b64, …) could only ask us to trust it.
@@ -236,6 +236,14 @@ def _read_header(segment: str) -> str:
     if not isinstance(header["kid"], str):
         raise InvalidToken("unknown key")
     return header["kid"]
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object; one that names a field twice could be read in two ways (RFC 7519, 4)."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field stands twice")
+    return fields
 
 
 def _read_claims(document: Mapping[str, Any]) -> Claims:

@@ -6,7 +6,6 @@ import pytest
 
 from shared.principal import Kind
 from tests.gateway.conftest import House, house
-from tests.gateway.forgeries import ATTACKS
 
 PATHS = {
     "/api/account": "auth",
@@ -45,16 +44,6 @@ async def test_bad_bearer_is_refused(home: House, path: str, bearer: str) -> Non
     assert answer.status_code == 401
     assert answer.json() == REFUSED
     assert not any(service.asked for service in home.services.values() if service != home.auth)
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-async def test_forged_bearer_is_refused_without_a_question(home: House, attack: str) -> None:
-    token = ATTACKS[attack](home.auth)
-    home.auth.asked.clear()
-    answer = await home.client.get("/api/account", headers=home.bearer(token))
-    assert answer.status_code == 401
-    assert answer.json() == REFUSED
-    assert home.auth.asked == []
 
 
 async def test_two_credentials_are_none(home: House) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -80,7 +80,7 @@ def test_optional_claims() -> None:
 def test_another_reader_agrees() -> None:
     jws = PyJWS(algorithms=[])
     jws.register_algorithm("EdDSA", tokens._EDDSA)
-    decoded = jws.decode_complete(sign(CLAIMS, KEY), KEY.verify_key, ["EdDSA"])
+    decoded = jws.decode_complete(sign(CLAIMS, KEY), cast(Any, KEY.verify_key), ["EdDSA"])
     assert decoded["header"] == head()
     assert json.loads(decoded["payload"]) == CLAIMS
 
@@ -125,7 +125,8 @@ def test_expiry_has_little_leeway() -> None:
 
 
 @pytest.mark.parametrize(
-    "algorithm", ["none", "None", "NONE", "nOnE", "HS256", "eddsa", "", 1, None]
+    "algorithm",
+    ["none", "None", "NONE", "nOnE", "HS256", "RS256", "ES256", "Ed25519", "eddsa", "", 1, None],
 )
 def test_no_other_algorithm(algorithm: object) -> None:
     token = raw(head(alg=algorithm), CLAIMS)
@@ -157,6 +158,15 @@ def test_public_key_is_no_hmac_secret(secret: bytes) -> None:
         head(b64=False, crit=["b64"]),
         head(jwk=OTHER_KEY.verify_key.to_jwk()),
         head(jku="http://evil.test/keys"),
+        head(x5u="http://evil.test/certificate"),
+        head(x5c=["AA=="]),
+        head(b64=True),
+        head(cty="JWT"),
+        head(zip="DEF"),
+        head(kid="../../../../dev/null"),
+        head(kid="' OR 1=1 --"),
+        json.dumps(head())[:-1].encode() + b', "alg": "EdDSA"}',
+        b'{"alg": "none", ' + json.dumps(head())[1:].encode(),
         [],
         "EdDSA",
         b"",
@@ -172,6 +182,17 @@ def test_strange_headers(header: object) -> None:
 @pytest.mark.parametrize("payload", [[], "text", 1, None, b"", b"{", b"\xff\xfe", b"[" * 2000])
 def test_strange_payloads(payload: object) -> None:
     assert refused(raw(head(), b"null" if payload is None else payload)) == "bad claims"
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims_stand_once(name: str) -> None:
+    text = json.dumps(CLAIMS)
+    for changed in (f"{text[:-1]}, {json.dumps(name)}: {json.dumps(CLAIMS[name])}}}", text):
+        token = raw(head(), changed.encode())
+        if changed is text:
+            verify(token, KEYS, ISSUER, NOW)
+        else:
+            assert refused(token) == "bad claims"
 
 
 def test_key_of_another_does_not_sign() -> None:
