@@ -11,14 +11,10 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from services.auth.passwords.models import LONGEST, SHORTEST_ON_LEARNINGS
 from shared.api import Answer, Body, Query
 
-SHORTEST_PASSWORD: Final = 12
-"""Characters, on the learnings surface (section 3)."""
-
-LONGEST_PASSWORD: Final = 1024
-"""Characters; more would only make hashing a way to keep the service busy."""
-
+LONGEST_PASSWORD: Final = LONGEST
 LONGEST_TOKEN: Final = 128
 
 # The library's own way to accept names of networks that are not the Internet: an installation may
@@ -43,11 +39,11 @@ def _not_an_address() -> PydanticCustomError:
 
 
 def _is_long_enough(value: str) -> str:
-    if len(unicodedata.normalize("NFKC", value)) < SHORTEST_PASSWORD:
+    if len(unicodedata.normalize("NFKC", value)) < SHORTEST_ON_LEARNINGS:
         raise PydanticCustomError(
             "string_too_short",
             "a password needs at least {length} characters",
-            {"length": SHORTEST_PASSWORD},
+            {"length": SHORTEST_ON_LEARNINGS},
         )
     return value
 

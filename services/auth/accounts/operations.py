@@ -12,7 +12,8 @@ from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record_alone
 from services.auth.mail.operations import MailSender, write
 from services.auth.organizations.operations import create_for
-from services.auth.passwords.operations import Passwords
+from services.auth.passwords.models import SHORTEST_ON_LEARNINGS
+from services.auth.passwords.operations import Passwords, check_new
 from services.auth.throttles.models import Counted
 from services.auth.throttles.operations import (
     LOGIN_BY_ACCOUNT,
@@ -47,7 +48,16 @@ async def register(
     """Register a person, or write to the one who has the address already.
 
     Both answer alike: one hash, one transaction, one letter, a fresh id. Says account.registered.
+
+    Raises:
+        Invalid: the password is too weak.
     """
+    check_new(
+        registration.password,
+        shortest=SHORTEST_ON_LEARNINGS,
+        field="password",
+        email=registration.email,
+    )
     password_hash = await passwords.hash(registration.password)
     key = rules.email_key(registration.email)
     fresh = new_id("usr_")
@@ -127,9 +137,22 @@ async def authenticate(
     async with database.transaction() as connection:
         await require(connection, *counters)
         await forgive(connection, counters[0])
+    await _renew_hash(database, passwords, account, password)
     if not account.verified:
         raise Forbidden("Email not verified")
     return account
+
+
+async def _renew_hash(
+    database: Database, passwords: Passwords, account: Account, password: str
+) -> None:
+    """Hash a password again that was just right, if its hash was made at other costs."""
+    stored = account.password_hash.text
+    if stored is None or not passwords.is_outdated(stored):
+        return
+    fresh = await passwords.hash(password)
+    async with database.statement() as connection:
+        await store.replace_password_hash(connection, account.id, stored, fresh)
 
 
 async def read_user(database: Database, principal: Principal) -> User:

@@ -95,6 +95,18 @@ async def set_platform_admin(connection: Connection, account_id: str) -> None:
     )
 
 
+async def replace_password_hash(
+    connection: Connection, account_id: str, old: str, fresh: str
+) -> None:
+    """Store another hash of the same password, unless the password was changed meanwhile."""
+    await connection.execute(
+        "UPDATE auth.account SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+        account_id,
+        old,
+        fresh,
+    )
+
+
 async def find_by_email(connection: Connection, key: str) -> Account | None:
     """Find an account by its normal form of address."""
     return _account(await connection.fetchrow(_ACCOUNT + " WHERE a.email_key = $1", key))

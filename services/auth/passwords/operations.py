@@ -1,4 +1,4 @@
-"""Hashing and checking passwords with argon2id (RFC 9106).
+"""What a new password must be, and hashing and checking with argon2id (RFC 9106).
 
 One hash takes a tenth of a second and 64 MiB, so hashing runs in threads of its own, few at once,
 and with a bounded queue: a flood of logins meets 503 instead of taking the process's memory.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import unicodedata
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
 
-from shared.errors import Unavailable
+from services.auth.passwords import rules
+from services.auth.passwords.models import LONGEST, SHORTEST_ON_RUNS
+from shared.errors import BadRequest, Invalid, Unavailable
 
 AT_ONCE: Final = 2
 """Hashes computed at the same time."""
@@ -28,6 +29,34 @@ MOST_WAITING: Final = 64
 """Callers that may wait for their turn; one more is refused."""
 
 T = TypeVar("T")
+
+
+def check_new(password: str, *, shortest: int, field: str, email: str = "") -> None:
+    """Check that a password may be set: its length, and that nobody would guess it first.
+
+    Args:
+        password: as typed.
+        shortest: characters, by the surface.
+        field: of the body that it stands in.
+        email: of the account.
+
+    Raises:
+        Invalid: naming the field.
+    """
+    found = rules.weakness(password, shortest, LONGEST, email)
+    if found is not None:
+        raise Invalid.field("body", field, msg=found.sentence, type=found.type)
+
+
+def check_new_on_runs(password: str, *, field: str, email: str = "") -> None:
+    """Check the same for the runs surface, which answers 400 (contract, section 3.2).
+
+    Raises:
+        BadRequest: naming the field.
+    """
+    found = rules.weakness(password, SHORTEST_ON_RUNS, LONGEST, email)
+    if found is not None:
+        raise BadRequest(f"{field}: {found.sentence}", code=found.type)
 
 
 class Passwords:
@@ -60,7 +89,7 @@ class Passwords:
         Raises:
             Unavailable: too many wait already.
         """
-        text = _normal(password)
+        text = rules.normal(password)
         return await self._run(lambda: self._hasher.hash(text))
 
     async def matches(self, stored: str | None, password: str) -> bool:
@@ -69,9 +98,13 @@ class Passwords:
         Raises:
             Unavailable: too many wait already.
         """
-        text = _normal(password)
+        text = rules.normal(password)
         held = await self._run(lambda: self._verify(stored or self._nobodys, text))
         return held and stored is not None
+
+    def is_outdated(self, stored: str) -> bool:
+        """Tell whether a hash was made at other costs than today's."""
+        return self._hasher.check_needs_rehash(stored)
 
     def _verify(self, stored: str, text: str) -> bool:
         try:
@@ -101,8 +134,3 @@ def _unmatchable(hasher: PasswordHasher) -> str:
     )
     costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     return f"$argon2{hasher.type.name.lower()}$v={ARGON2_VERSION}${costs}${salt}${digest}"
-
-
-def _normal(password: str) -> str:
-    """Let the same password match however a keyboard composes it (RFC 8265 section 4.2.2)."""
-    return unicodedata.normalize("NFKC", password)

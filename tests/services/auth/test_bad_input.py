@@ -76,7 +76,7 @@ async def test_a_bad_password_is_named_and_not_repeated(auth: Auth, password: st
 
 
 async def test_twelve_and_1024_characters_are_good(auth: Auth) -> None:
-    for password in ("twelve chars", "x" * 1024):
+    for password in ("twelve chars", "long enough " * 85 + "abcd"):
         assert (await auth.register(new_address(), password=password)).status_code == 201
 
 
