@@ -8,6 +8,7 @@ the settings of all processes and still give each its own database, key and port
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -60,13 +61,24 @@ KeyBytes = Annotated[SecretBytes, BeforeValidator(_key_bytes), AfterValidator(_a
 """A secret key, written as base64url of at least 32 bytes."""
 
 
-def settings_config(service: str = "") -> SettingsConfigDict:
-    """Say how a settings class reads the environment; ``service`` names whose variables win."""
+def settings_config(
+    service: str = "", foreign: Mapping[str, tuple[str, ...]] | None = None
+) -> SettingsConfigDict:
+    """Say how a settings class reads the environment.
+
+    Args:
+        service: whose own variables win, where one is named.
+        foreign: by field, further variables that count where ours are absent: the names by which
+            users of the systems whose wire we speak know the same setting.
+    """
     prefixes = (f"{PREFIX}{service.upper()}_", PREFIX) if service else (PREFIX,)
+
+    def names(field: str) -> AliasChoices:
+        ours = (prefix + field.upper() for prefix in prefixes)
+        return AliasChoices(*ours, *(foreign or {}).get(field, ()))
+
     return SettingsConfigDict(
-        alias_generator=AliasGenerator(
-            validation_alias=lambda field: AliasChoices(*(p + field.upper() for p in prefixes))
-        ),
+        alias_generator=AliasGenerator(validation_alias=names),
         case_sensitive=True,
         env_ignore_empty=True,
         extra="ignore",

@@ -8,6 +8,9 @@ ALTER TABLE auth.account
     ADD COLUMN erasing_at timestamptz;
 CREATE INDEX account_platform_admin ON auth.account (id) WHERE platform_admin;
 
+CREATE INDEX membership_newest ON auth.membership (org_id, created_at DESC, account_id DESC);
+CREATE INDEX membership_admin ON auth.membership (org_id, account_id) WHERE role <> 'member';
+
 -- One row an account, so that a newer mail kills the older one.
 CREATE TABLE auth.password_reset (
     account_id text PRIMARY KEY REFERENCES auth.account ON DELETE CASCADE,

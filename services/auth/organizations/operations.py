@@ -1,4 +1,4 @@
-"""Use cases of organizations: making one for a person, and the admin lists."""
+"""Use cases of organizations: making one, who belongs to it, and the admin lists."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from services.auth.organizations import rules, store
 from services.auth.organizations.models import Organization, OrganizationItem, UserItem
 from shared.bus import outbox
 from shared.contracts.auth import MembershipChanged, OrganizationCreated
-from shared.db import Connection, Database, Record
-from shared.errors import NotFound
+from shared.db import Connection, Database, Record, UniqueViolation
+from shared.errors import Conflict, Forbidden, NotFound
 from shared.ids import new_id
 from shared.pagination import TOTAL_CAP, Page, PageQuery, page_of
 from shared.principal import Principal, Role
@@ -33,6 +33,74 @@ async def create_for(connection: Connection, account_id: str, name: str) -> Orga
     return organization
 
 
+async def lock(connection: Connection, org_id: str) -> None:
+    """Take an organization for this transaction, so that changes of its members come in a row."""
+    await store.lock(connection, org_id)
+
+
+async def join(connection: Connection, org_id: str, account_id: str, role: str) -> None:
+    """Make somebody a member, in the caller's transaction. Says membership.changed.
+
+    Raises:
+        Conflict: they are one already.
+    """
+    try:
+        version = await store.insert_membership(connection, org_id, account_id, role)
+    except UniqueViolation:
+        raise Conflict("This person is a member already") from None
+    await _say(connection, org_id, account_id, role, version)
+
+
+async def change_role(connection: Connection, org_id: str, account_id: str, role: str) -> None:
+    """Give a member another role, in the caller's transaction. Says membership.changed.
+
+    Raises:
+        NotFound: there is no such member.
+    """
+    version = await store.update_role(connection, org_id, account_id, role)
+    if version is None:
+        raise NotFound
+    await _say(connection, org_id, account_id, role, version)
+
+
+async def leave(connection: Connection, org_id: str, account_id: str) -> None:
+    """End a membership, in the caller's transaction. Says membership.changed without a role.
+
+    Raises:
+        NotFound: there is no such member.
+    """
+    version = await store.delete_membership(connection, org_id, account_id)
+    if version is None:
+        raise NotFound
+    await _say(connection, org_id, account_id, "", version)
+
+
+async def _say(
+    connection: Connection, org_id: str, account_id: str, role: str, version: int
+) -> None:
+    changed = MembershipChanged(org_id=org_id, account_id=account_id, role=role, version=version)
+    await outbox.add(connection, changed)
+
+
+async def lock_platform_admins(connection: Connection) -> list[str]:
+    """Give the ids of the platform administrators who can act, and keep them so meanwhile.
+
+    Whoever is about to remove, disable or demote one asks here first, in the transaction that does
+    it: of two at once the second sees what the first has done.
+    """
+    return await store.lock_platform_admins(connection)
+
+
+def require_platform_admin(principal: Principal) -> None:
+    """Check that the caller acts for the whole installation.
+
+    Raises:
+        Forbidden: they do not, though they may be an organization's own admin.
+    """
+    if not principal.is_platform_admin:
+        raise Forbidden("Platform administrator required")
+
+
 async def require_visible(connection: Connection, principal: Principal, org_id: str) -> None:
     """Check that an admin may work on an organization.
 
@@ -50,29 +118,28 @@ async def require_visible(connection: Connection, principal: Principal, org_id: 
 async def list_organizations(
     database: Database, principal: Principal, query: PageQuery
 ) -> Page[OrganizationItem]:
-    """List the organizations that an admin sees: their own, or all for a platform admin."""
+    """List all organizations, newest first.
+
+    Raises:
+        Forbidden: the caller is no platform administrator.
+    """
+    require_platform_admin(principal)
     async with database.connection() as connection:
-        if principal.is_platform_admin:
-            items = await store.list_all(connection, query.page_size, query.offset)
-            total = await store.count_all(connection, TOTAL_CAP)
-        else:
-            items = await store.list_one(connection, principal.org)
-            total = len(items)
-            items = items if query.page == 1 else []
+        items = await store.list_all(connection, query.page_size, query.offset)
+        total = await store.count_all(connection, TOTAL_CAP)
     return page_of(items, total, query)
 
 
 async def list_users(database: Database, principal: Principal, query: PageQuery) -> Page[UserItem]:
-    """List the people that an admin sees: their organization's, or all for a platform admin."""
+    """List all people, newest first, each with the organization acted in.
+
+    Raises:
+        Forbidden: the caller is no platform administrator.
+    """
+    require_platform_admin(principal)
     async with database.connection() as connection:
-        if principal.is_platform_admin:
-            rows = await store.list_accounts(connection, query.page_size, query.offset)
-            total = await store.count_accounts(connection, TOTAL_CAP)
-        else:
-            rows = await store.list_members(
-                connection, principal.org, query.page_size, query.offset
-            )
-            total = await store.count_members(connection, principal.org, TOTAL_CAP)
+        rows = await store.list_accounts(connection, query.page_size, query.offset)
+        total = await store.count_accounts(connection, TOTAL_CAP)
     return page_of([_item(row) for row in rows], total, query)
 
 

@@ -45,16 +45,67 @@ async def insert_membership(connection: Connection, org_id: str, account_id: str
     return version
 
 
+async def lock(connection: Connection, org_id: str) -> None:
+    """Take an organization for this transaction, so that changes of its members come in a row.
+
+    Whoever only refers to it, as a new key does, is not kept waiting.
+    """
+    await connection.execute(
+        "SELECT FROM auth.organization WHERE id = $1 FOR NO KEY UPDATE", org_id
+    )
+
+
+async def update_role(
+    connection: Connection, org_id: str, account_id: str, role: str
+) -> int | None:
+    """Give a member another role; the membership's version, or None when there is no such member."""
+    version: int | None = await connection.fetchval(
+        """
+        UPDATE auth.membership SET role = $3, version = nextval('auth.membership_version')
+         WHERE org_id = $1 AND account_id = $2 RETURNING version
+        """,
+        org_id,
+        account_id,
+        role,
+    )
+    return version
+
+
+async def delete_membership(connection: Connection, org_id: str, account_id: str) -> int | None:
+    """End a membership; the version of its end, or None when there is no such member."""
+    version: int | None = await connection.fetchval(
+        """
+        DELETE FROM auth.membership WHERE org_id = $1 AND account_id = $2
+        RETURNING nextval('auth.membership_version')
+        """,
+        org_id,
+        account_id,
+    )
+    return version
+
+
+async def lock_platform_admins(connection: Connection) -> list[str]:
+    """Let one transaction after the other change who administers the installation; give who does.
+
+    Reads all tenants: platform administrators belong to none of them.
+    """
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('auth.platform_admin', 0))"
+    )
+    rows = await connection.fetch(
+        """
+        SELECT a.id FROM auth.account a
+         WHERE a.platform_admin AND a.disabled_at IS NULL AND a.erasing_at IS NULL
+           AND EXISTS (SELECT FROM auth.membership m WHERE m.account_id = a.id)
+        """
+    )
+    return [row["id"] for row in rows]
+
+
 async def exists(connection: Connection, org_id: str) -> bool:
     """Tell whether there is such an organization."""
     found = await connection.fetchval("SELECT true FROM auth.organization WHERE id = $1", org_id)
     return bool(found)
-
-
-async def list_one(connection: Connection, org_id: str) -> list[OrganizationItem]:
-    """Give the list that an organization's own admin sees."""
-    rows = await connection.fetch(_ITEM + " WHERE o.id = $1", org_id)
-    return [OrganizationItem(**row) for row in rows]
 
 
 async def list_all(connection: Connection, limit: int, offset: int) -> list[OrganizationItem]:
@@ -72,33 +123,6 @@ async def count_all(connection: Connection, cap: int) -> int:
     """Count all organizations, up to a cap."""
     total: int = await connection.fetchval(
         "SELECT count(*) FROM (SELECT FROM auth.organization LIMIT $1) AS capped", cap
-    )
-    return total
-
-
-async def list_members(
-    connection: Connection, org_id: str, limit: int, offset: int
-) -> list[Record]:
-    """Give a page of an organization's members, newest first."""
-    return await connection.fetch(
-        _USER
-        + """
-          FROM auth.membership m JOIN auth.account a ON a.id = m.account_id
-         WHERE m.org_id = $1
-         ORDER BY a.created_at DESC, a.id DESC LIMIT $2 OFFSET $3
-        """,
-        org_id,
-        limit,
-        offset,
-    )
-
-
-async def count_members(connection: Connection, org_id: str, cap: int) -> int:
-    """Count an organization's members, up to a cap."""
-    total: int = await connection.fetchval(
-        "SELECT count(*) FROM (SELECT FROM auth.membership WHERE org_id = $1 LIMIT $2) AS capped",
-        org_id,
-        cap,
     )
     return total
 
