@@ -66,7 +66,7 @@ async def fetch(
     *,
     timeout: float,  # noqa: ASYNC109 - the one place where it becomes a limit
 ) -> Fetched:
-    """Ask a service and read the whole answer.
+    """Ask a service and read the whole answer. A question changes nothing, so it may go out twice.
 
     Raises:
         ServiceError: BadGateway, Unavailable or GatewayTimeout, when there is no answer.
@@ -77,7 +77,7 @@ async def fetch(
         lines.append(b"content-length: %d" % len(body))
     collector = _Collector(pool.loop.create_future())
     request = b"\r\n".join(lines) + b"\r\n\r\n" + body
-    exchange = collector.exchange = pool.start(method, request, collector)
+    exchange = collector.exchange = pool.start(method, request, collector, repeatable=True)
     try:
         async with asyncio.timeout(timeout):
             return await collector._done

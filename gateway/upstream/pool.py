@@ -70,6 +70,7 @@ class Exchange:
         "is_done",
         "is_head",
         "is_paused",
+        "is_repeatable",
         "is_sent",
         "is_watched",
         "method",
@@ -77,7 +78,14 @@ class Exchange:
     )
 
     def __init__(
-        self, pool: Pool, method: str, head: bytes, sink: Sink, is_sent: bool, is_chunked: bool
+        self,
+        pool: Pool,
+        method: str,
+        head: bytes,
+        sink: Sink,
+        is_sent: bool,
+        is_chunked: bool,
+        is_repeatable: bool,
     ) -> None:
         self._pool = pool
         self._head = head
@@ -88,6 +96,7 @@ class Exchange:
         self.is_head = method == "HEAD"
         self.is_sent = is_sent
         self.is_chunked = is_chunked
+        self.is_repeatable = is_repeatable
         self.is_answering = False
         self.is_done = False
         self.is_paused = False
@@ -174,11 +183,11 @@ class Exchange:
     def broken(self, connection: Connection) -> None:
         """The connection broke. A kept one may have been stale: then a repeatable request goes on.
 
-        Only before any byte of the answer, only once, and only without a body, so that the service
-        cannot have acted twice on it in a way that matters.
+        Only before any byte of the answer, only once, and only without a body unless its sender
+        knows better, so that the service cannot have acted twice on it in a way that matters.
         """
         stale = connection.is_reused and not self.is_answering and not self._retried
-        if stale and self.is_sent and self.method in _REPEATABLE and self._is_bodyless():
+        if stale and self.is_sent and (self.is_repeatable or self._repeats_by_method()):
             self._retried = True
             self._connection = None
             self._pool.again(self)
@@ -192,8 +201,8 @@ class Exchange:
         else:
             self.failed(GatewayTimeout())
 
-    def _is_bodyless(self) -> bool:
-        return self._head.find(b"\r\n\r\n") == len(self._head) - 4
+    def _repeats_by_method(self) -> bool:
+        return self.method in _REPEATABLE and self._head.find(b"\r\n\r\n") == len(self._head) - 4
 
     def _leave(self) -> None:
         self.is_done = True
@@ -265,7 +274,14 @@ class Pool:
         self._idle.clear()
 
     def start(
-        self, method: str, head: bytes, sink: Sink, *, sent: bool = True, chunked: bool = False
+        self,
+        method: str,
+        head: bytes,
+        sink: Sink,
+        *,
+        sent: bool = True,
+        chunked: bool = False,
+        repeatable: bool = False,
     ) -> Exchange:
         """Start an exchange. Errors come to the sink, perhaps before this returns.
 
@@ -275,8 +291,9 @@ class Pool:
             sink: who wants the answer.
             sent: whether ``head`` is the whole request.
             chunked: whether what follows is to be framed in chunks.
+            repeatable: whether the request may be sent twice whatever its method and body.
         """
-        exchange = Exchange(self, method, head, sink, sent, chunked)
+        exchange = Exchange(self, method, head, sink, sent, chunked, repeatable)
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:

@@ -213,6 +213,25 @@ async def test_what_may_have_acted_is_not_repeated(
     assert len(stale.learnings.asked) == 1
 
 
+async def test_stale_connection_costs_no_question_to_auth(home: House) -> None:
+    await home.client.get("/v1/learnings", headers=home.bearer(home.auth.token("ses_before")))
+    first, answer = set(home.auth.writers), home.auth.behave
+
+    async def behave(
+        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if writer in first:
+            raise Hangup
+        await answer(asked, reader, writer)
+
+    home.auth.behave = behave
+    try:
+        headers = home.bearer(home.auth.token("ses_after"))
+        assert (await home.client.get("/v1/learnings", headers=headers)).status_code == 200
+    finally:
+        home.auth.behave = answer
+
+
 async def test_fresh_connection_that_closes_is_not_tried_again(home: House) -> None:
     home.learnings.hang_up()
     await until(lambda: not home.learnings.writers)
