@@ -41,6 +41,7 @@ from services.auth.throttles import operations as throttles
 from services.auth.two_factor import routes as two_factor
 from services.auth.users import routes as users
 from services.auth.waitlist import routes as waitlist
+from services.auth.web_sessions import routes as web_sessions
 from shared import service
 from shared.db import Database
 from shared.errors import Unavailable
@@ -126,6 +127,7 @@ SERVICE: Final = Service(
         *stats.OPERATIONS,
         *device_logins.OPERATIONS,
         *machines.OPERATIONS,
+        *web_sessions.OPERATIONS,
         *pages.OPERATIONS,
         *service_accounts.OPERATIONS,
         *roles.OPERATIONS,

@@ -212,6 +212,7 @@ CREATE TABLE auth.machine (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     last_seen_at timestamp with time zone,
     revoked_at timestamp with time zone,
+    barred boolean DEFAULT false NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT machine_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
     CONSTRAINT machine_id_key UNIQUE (id),
@@ -429,6 +430,7 @@ CREATE TABLE auth.web_session (
     session_id text NOT NULL,
     remembered boolean NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    replaced_at timestamp with time zone,
     CONSTRAINT web_session_account_id_session_id_fkey FOREIGN KEY (account_id, session_id) REFERENCES auth.session(account_id, id) ON DELETE CASCADE,
     CONSTRAINT web_session_pkey PRIMARY KEY (digest),
     CONSTRAINT web_session_digest_check CHECK ((octet_length(digest) = 32))
@@ -460,7 +462,7 @@ CREATE INDEX audit_event_org_actor ON auth.audit_event USING btree (org_id, acto
 
 CREATE INDEX device_login_account ON auth.device_login USING btree (account_id);
 
-CREATE INDEX device_login_expires ON auth.device_login USING btree (expires_at);
+CREATE INDEX device_login_expires ON auth.device_login USING btree (kind, expires_at);
 
 CREATE INDEX device_login_machine ON auth.device_login USING btree (machine_token);
 

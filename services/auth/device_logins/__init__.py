@@ -1,3 +1,3 @@
-"""Logins that a person approves in a browser for a device that has none (RFC 8628)."""
+"""Logins of devices without a browser: begun there, approved elsewhere (RFC 8628)."""
 
 from __future__ import annotations

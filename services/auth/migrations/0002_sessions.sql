@@ -6,6 +6,8 @@ ALTER TABLE auth.session
     ADD COLUMN client text NOT NULL DEFAULT '',
     ADD COLUMN user_agent text NOT NULL DEFAULT '',
     ADD COLUMN last_used_at timestamptz NOT NULL DEFAULT now();
+CREATE INDEX session_newest ON auth.session (account_id, created_at DESC, id DESC)
+    WHERE ended_at IS NULL;
 
 -- One row a refresh token; a used one stays until the session is swept, so that using it again is
 -- noticed. The session is the family.
@@ -19,6 +21,7 @@ CREATE TABLE auth.refresh_token (
     FOREIGN KEY (account_id, session_id) REFERENCES auth.session (account_id, id) ON DELETE CASCADE
 );
 CREATE INDEX refresh_token_session ON auth.refresh_token (account_id, session_id);
+CREATE INDEX refresh_token_expires ON auth.refresh_token (expires_at);
 
 -- The cookie of a browser, and the session it carries.
 CREATE TABLE auth.web_session (
@@ -28,6 +31,8 @@ CREATE TABLE auth.web_session (
     -- Whether the cookie outlives the browser.
     remembered boolean NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
+    -- When a newer cookie took its place; holds a moment longer, for requests under way.
+    replaced_at timestamptz,
     FOREIGN KEY (account_id, session_id) REFERENCES auth.session (account_id, id) ON DELETE CASCADE
 );
 CREATE INDEX web_session_session ON auth.web_session (account_id, session_id);

@@ -9,6 +9,8 @@ CREATE TABLE auth.machine (
     created_at timestamptz NOT NULL DEFAULT now(),
     last_seen_at timestamptz,
     revoked_at timestamptz,
+    -- Whether its owner took it away; one that revoked itself may come back to teams.
+    barred boolean NOT NULL DEFAULT false,
     -- Rises with each change, so that a consumer can tell a late event from a new one.
     version bigint NOT NULL DEFAULT 1
 );
@@ -37,6 +39,6 @@ CREATE TABLE auth.device_login (
     CHECK ((kind = 'machine') = (machine_token IS NOT NULL))
 );
 CREATE INDEX device_login_machine ON auth.device_login (machine_token);
-CREATE INDEX device_login_expires ON auth.device_login (expires_at);
+CREATE INDEX device_login_expires ON auth.device_login (kind, expires_at);
 CREATE INDEX device_login_account ON auth.device_login (account_id);
 CREATE INDEX device_login_org ON auth.device_login (org_id);

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
+from pydantic import Field
+
+from shared.api import Answer, Body
 from shared.principal import Principal
 
 
@@ -38,3 +42,21 @@ class NewCookie:
 
     value: str
     max_age: int | None
+
+
+class CookieQuestion(Body):
+    """``POST /internal/web-sessions/check``: a browser's whole ``Cookie`` header."""
+
+    cookie: Annotated[str, Field(max_length=16_384, repr=False)]
+
+
+class CookieVerdict(Answer):
+    """Who is signed in; all but ``active`` is empty when nobody is."""
+
+    active: bool
+    account_id: str = ""
+    session_id: str = ""
+    org_id: str = ""
+    role: str = ""
+    email: str = ""
+    name: str = ""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from services.auth.audit_events.models import Origin
 from services.auth.sessions.models import Lives
 from services.auth.sessions.operations import Desk, open_session
 from services.auth.web_sessions import rules, store
-from services.auth.web_sessions.models import NewCookie, WebSession
+from services.auth.web_sessions.models import CookieVerdict, NewCookie, WebSession
 from services.auth.web_sessions.rules import (
     check_origin,
     clear_cookie,
     set_cookie,
 )
+from shared.api import Call, Endpoint, Reply
 from shared.db import Connection, Database
-from shared.errors import Unauthenticated
+from shared.errors import ServiceError, Unauthenticated
 from shared.principal import Kind, Principal, Role
 from shared.secret import encode_base64url
 
@@ -26,6 +28,9 @@ REMEMBERED: Final = timedelta(days=14)
 UNREMEMBERED: Final = timedelta(hours=24)
 REISSUED_AFTER: Final = timedelta(days=7)
 """Teams contract, section 8."""
+
+LONGEST_SESSION: Final = timedelta(days=180)
+PERSONAL: Final = {"x-pii-access": "true"}
 
 __all__ = ["check_origin", "clear_cookie", "set_cookie"]
 
@@ -56,8 +61,10 @@ async def find(
         return None
     async with database.connection() as connection:
         row = await store.find(connection, rules.digest(value))
-    if row is None:
-        return None
+        if row is None:
+            return None
+        if row["use_unnoted"]:
+            await store.note_use(connection, row["org_id"], row["account_id"], row["session_id"])
     role = Role.PLATFORM_ADMIN if row["platform_admin"] else row["role"]
     account = row["account_id"]
     principal = Principal(
@@ -83,16 +90,72 @@ async def person_of(
     raise Unauthenticated("authentication required")
 
 
+async def changer_of(
+    database: Database, principal: Principal, headers: Mapping[str, str], public_url: str
+) -> Principal:
+    """Give the person who changes something over an account route; see ``person_of``.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        Forbidden: a browser sent its cookie along with a request of another site.
+    """
+    person = await person_of(database, principal, headers, public_url)
+    if principal.is_anonymous:
+        check_origin(headers, public_url)
+    return person
+
+
 async def renewed(
     connection: Connection, session: WebSession, headers: Mapping[str, str], public_url: str
 ) -> NewCookie | None:
-    """Give a browser a new cookie for the same session once its old one is a week old."""
+    """Give a browser a new cookie for the same session once its old one is a week old.
+
+    The session lives on with it, half a year at most. The old cookie holds for a minute more,
+    because other requests of the browser may be under way with it.
+    """
     if datetime.now(UTC) - session.created_at < REISSUED_AFTER:
         return None
     value = rules.value_in(headers, public_url)
-    fresh = encode_base64url(secrets.token_bytes(32))
-    if value is None or not await store.replace(
-        connection, rules.digest(value), rules.digest(fresh)
-    ):
+    if value is None or not await store.replace(connection, rules.digest(value)):
         return None
-    return NewCookie(fresh, int(REMEMBERED.total_seconds()) if session.remembered else None)
+    person, life = session.principal, REMEMBERED if session.remembered else UNREMEMBERED
+    fresh = encode_base64url(secrets.token_bytes(32))
+    await store.insert(
+        connection, rules.digest(fresh), person.account, person.session, session.remembered
+    )
+    await store.prolong(
+        connection, person.org, person.account, person.session, life, LONGEST_SESSION
+    )
+    return NewCookie(fresh, int(life.total_seconds()) if session.remembered else None)
+
+
+async def check(database: Database, cookies: str, public_url: str) -> CookieVerdict:
+    """Tell a sibling service who is signed in by a browser's ``Cookie`` header."""
+    session = await find(database, {"cookie": cookies}, public_url)
+    if session is None:
+        return CookieVerdict(active=False)
+    person = session.principal
+    return CookieVerdict(
+        active=True,
+        account_id=person.account,
+        session_id=person.session,
+        org_id=person.org,
+        role=person.role,
+        email=session.email,
+        name=session.name,
+    )
+
+
+def account_route(endpoint: Endpoint) -> Endpoint:
+    """Mark every answer of an account route, refusals too (teams contract, section 8)."""
+
+    async def marked(call: Call[Any, Any]) -> Reply:
+        try:
+            result = await endpoint(call)
+        except ServiceError as error:
+            error.headers.update(PERSONAL)
+            raise
+        reply = result if isinstance(result, Reply) else Reply(result)
+        return replace(reply, headers={**PERSONAL, **reply.headers})
+
+    return marked

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from services.auth.web_sessions.models import NewCookie
 from shared.errors import Forbidden
 
 NAME: Final = "guildhall_session"
-LONGEST: Final = 4096
+LONGEST: Final = 16_384
 """Characters of a Cookie header that are looked at."""
 
 
@@ -22,14 +21,19 @@ def cookie_name(public_url: str) -> str:
 
 def value_in(headers: Mapping[str, str], public_url: str) -> str | None:
     """Find the session cookie's value in a request's headers."""
+    return value_of(cookie_name(public_url), headers)
+
+
+def value_of(name: str, headers: Mapping[str, str]) -> str | None:
+    """Find a cookie's value; whatever else stands in the header, other sites' cookies too."""
     header = headers.get("cookie", "")
-    if not header or len(header) > LONGEST:
+    if len(header) > LONGEST:
         return None
-    try:
-        morsel = SimpleCookie(header).get(cookie_name(public_url))
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None else None
+    for pair in header.split(";"):
+        found, _, value = pair.strip().partition("=")
+        if found == name:
+            return value
+    return None
 
 
 def set_cookie(cookie: NewCookie, public_url: str) -> str:
