@@ -16,7 +16,7 @@ from shared.tokens import SigningKey, sign
 from tests.gateway.conftest import KEYS, House
 from tests.gateway.machines import Machine
 
-ADA = Machine()
+ADA = Machine(bytes(range(32)))
 PROTECTED = [row for row in TABLE if not row.is_public]
 # One door of every class of rows is enough where nothing may open at all.
 DOORS = tuple({(row.surface, row.upstream, row.rate_class): row for row in PROTECTED}.values())

@@ -14,7 +14,7 @@ from shared.principal import Kind
 from tests.gateway.conftest import House, house
 from tests.gateway.machines import Machine
 
-ADA = Machine()
+ADA = Machine(bytes(range(32)))
 OLD = {
     "error": "upgrade_required",
     "message": "Your teamrc CLI is outdated. Please update: npm install -g teamrc",
