@@ -8,6 +8,9 @@ from guildhall.provision import SCHEMAS
 from shared.secret import encode_base64url
 from shared.settings import SERVICES
 
+ASKED = ("auth", "teams")
+"""Services whose answers siblings need at once."""
+
 _HEAD = """\
 # Made by `guildhall secrets`. Keep it out of version control and readable by you alone.
 # What else may stand here: .env.example.
@@ -24,6 +27,7 @@ def env_file() -> str:
         **{f"GUILDHALL_{schema.upper()}_DB_PASSWORD": _word() for schema in SCHEMAS},
         "RABBITMQ_PASSWORD": _word(),
         **{f"GUILDHALL_{service.upper()}_ASSERTION_KEY": _word() for service in SERVICES},
+        **{f"GUILDHALL_{service.upper()}_SIBLING_KEY": _word() for service in ASKED},
         "GUILDHALL_AUTH_ENCRYPTION_KEY": _word(),
         "GUILDHALL_SIGNING_KEYS": _word(),
     }

@@ -20,7 +20,15 @@ from pydantic import SecretBytes
 from guildhall.secret_files import Secrets
 from guildhall.settings import CommandSettings
 from shared.secret import derive, encode_base64url
-from shared.settings import PREFIX, SERVICES, KeyBytes, Settings, assertion_purpose, variable_names
+from shared.settings import (
+    PREFIX,
+    SERVICES,
+    KeyBytes,
+    Settings,
+    assertion_purpose,
+    sibling_purpose,
+    variable_names,
+)
 
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
@@ -117,6 +125,8 @@ class Plan:
             given = self._environment.get(f"{PREFIX}{service.upper()}_ASSERTION_KEY")
             key = given or self._key(assertion_purpose(service))
             siblings[f"{service}_assertion_key"] = key
+            asked = self._environment.get(f"{PREFIX}{service.upper()}_SIBLING_KEY")
+            siblings[f"{service}_sibling_key"] = asked or self._key(sibling_purpose(service))
         return {
             **siblings,
             "profile": settings.profile,

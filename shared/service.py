@@ -173,7 +173,9 @@ def create_app(service: Service, settings: ServiceSettings) -> ASGIApp:
         default=unknown_path,
         lifespan=lifespan,
     )
-    guard = AssertionGuard(router, service.name, settings.key_for_assertions())
+    guard = AssertionGuard(
+        router, service.name, settings.key_for_assertions(), settings.key_for_siblings()
+    )
     return RequestContext(ErrorBoundary(guard))
 
 

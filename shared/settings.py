@@ -130,6 +130,11 @@ class ServiceSettings(Settings):
     assertion_key: KeyBytes | None = Field(
         None, description="Shared with the gateway only; derived from the root secret if absent."
     )
+    sibling_key: KeyBytes | None = Field(
+        None,
+        description="Shared with sibling services, opens only what they may ask; derived from the "
+        "root secret if absent.",
+    )
     serve_background: bool = Field(
         True, description="Whether serve also relays and consumes events; off where work does."
     )
@@ -146,6 +151,19 @@ class ServiceSettings(Settings):
             return self.assertion_key.get_secret_value()
         assert self.root_secret is not None  # the validator saw to it
         return derive(self.root_secret.get_secret_value(), assertion_purpose(self.service))
+
+    def key_for_siblings(self) -> bytes | None:
+        """Give the key under which sibling services ask this one; None where none can."""
+        if self.sibling_key is not None:
+            return self.sibling_key.get_secret_value()
+        if self.root_secret is None:
+            return None
+        return derive(self.root_secret.get_secret_value(), sibling_purpose(self.service))
+
+
+def sibling_purpose(service: str) -> str:
+    """Name the purpose under which the key is derived by which siblings ask a service."""
+    return f"sibling:{service}"
 
 
 def assertion_purpose(service: str) -> str:

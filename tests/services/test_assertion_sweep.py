@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from shared.errors import Unauthenticated
 from shared.middleware import AssertionGuard
-from shared.principal import ANONYMOUS, ASSERTION_HEADER, sign_assertion
+from shared.principal import ANONYMOUS, ASSERTION_HEADER, Kind, Principal, sign_assertion
 from shared.secret import encode_base64url
 from shared.service import Service
 from shared.settings import SERVICES
@@ -137,7 +137,7 @@ async def test_an_assertion_seen_before_still_expires() -> None:
     async def nothing(*_: object) -> Any:
         raise AssertionError("nobody asks")
 
-    guard = AssertionGuard(app, "learnings", ASSERTION_KEY, lambda: now)
+    guard = AssertionGuard(app, "learnings", ASSERTION_KEY, clock=lambda: now)
     first = sign_assertion(ASSERTION_KEY, "learnings", person(account="usr_1"), now)
     second = sign_assertion(ASSERTION_KEY, "learnings", person(account="usr_2"), now)
     for assertion in (first, second, first):
@@ -149,3 +149,27 @@ async def test_an_assertion_seen_before_still_expires() -> None:
         with pytest.raises(Unauthenticated):
             await ask(assertion)
     assert seen == ["usr_1", "usr_2", "usr_1", "usr_1"]
+
+
+async def test_the_siblings_key_vouches_for_services_and_for_nobody_else() -> None:
+    sibling_key, seen = bytes(range(32, 64)), []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["principal"].subject)
+
+    async def ask(guard: AssertionGuard, principal: Principal) -> None:
+        assertion = sign_assertion(sibling_key, "teams", principal, time.time())
+        headers = [(ASSERTION_HEADER.encode(), assertion.encode())]
+        await guard({"type": "http", "path": "/internal/x", "headers": headers}, nothing, nothing)
+
+    async def nothing(*_: object) -> Any:
+        raise AssertionError("nobody asks")
+
+    guard = AssertionGuard(app, "teams", ASSERTION_KEY, sibling_key)
+    await ask(guard, Principal(Kind.SERVICE, "auth"))
+    assert seen == ["auth"]
+    for kind in set(Kind) - {Kind.SERVICE}:
+        with pytest.raises(Unauthenticated):
+            await ask(guard, Principal(kind, "usr_one", "org_one", "owner", ("*",)))
+    with pytest.raises(Unauthenticated):
+        await ask(AssertionGuard(app, "teams", ASSERTION_KEY), Principal(Kind.SERVICE, "auth"))
