@@ -8,6 +8,7 @@ from typing import Final
 
 from services.auth.accounts import rules, store
 from services.auth.accounts.models import Account, Registered, Registration, User
+from services.auth.accounts.rules import email_key as email_key
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record_alone
 from services.auth.mail.operations import MailSender, write
@@ -169,6 +170,30 @@ async def read_user(database: Database, principal: Principal) -> User:
     if row is None:
         raise Unauthenticated
     return User(**{**row, "role": rules.shown_role(row["role"], row["platform_admin"])})
+
+
+async def find_proved(connection: Connection, email: str) -> Account | None:
+    """Find the account whose owner has proved by a letter that this address is theirs."""
+    return await store.find_proved(connection, rules.email_key(email))
+
+
+async def admit(connection: Connection, email: str, name: str) -> str | None:
+    """Make an account for a person whose address somebody else proved, in the caller's transaction.
+
+    It has no password. One that waits to be verified is taken over, and its password goes: whoever
+    chose that one has proved nothing.
+
+    Returns:
+        The account's id, or None when the address is a verified account's already.
+    """
+    fresh = new_id("usr_")
+    key = rules.email_key(email)
+    account_id = await store.upsert_unverified(connection, fresh, email, key, name, None)
+    if account_id == fresh:
+        await outbox.add(connection, AccountRegistered(account_id=fresh))
+    if account_id is not None:
+        await _complete(connection, account_id, name)
+    return account_id
 
 
 async def ensure_administrator(

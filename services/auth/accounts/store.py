@@ -9,7 +9,12 @@ from shared.db import Connection, Record
 
 
 async def upsert_unverified(
-    connection: Connection, account_id: str, email: str, key: str, name: str, password_hash: str
+    connection: Connection,
+    account_id: str,
+    email: str,
+    key: str,
+    name: str,
+    password_hash: str | None,
 ) -> str | None:
     """Add an account, or take an unverified one over; None when the address is verified.
 
@@ -110,6 +115,12 @@ async def replace_password_hash(
 async def find_by_email(connection: Connection, key: str) -> Account | None:
     """Find an account by its normal form of address."""
     return _account(await connection.fetchrow(_ACCOUNT + " WHERE a.email_key = $1", key))
+
+
+async def find_proved(connection: Connection, key: str) -> Account | None:
+    """Find an account by an address that its owner has proved, and nobody else for them."""
+    where = " WHERE a.email_key = $1 AND a.verified_at IS NOT NULL AND a.vouched_by IS NULL"
+    return _account(await connection.fetchrow(_ACCOUNT + where, key))
 
 
 async def find_user(connection: Connection, account_id: str, org_id: str) -> Record | None:
