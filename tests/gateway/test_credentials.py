@@ -17,7 +17,7 @@ from gateway.credentials.memory import (
 )
 from shared.errors import Unavailable
 from shared.principal import Kind, Principal, verify_assertion
-from tests.gateway.conftest import House, house, until
+from tests.gateway.conftest import QUICK, House, house, until
 
 PERSON = Principal(Kind.USER, "usr_1")
 
@@ -169,9 +169,14 @@ async def _with_clock(home: House) -> Clock:
     return clock
 
 
+AWAY = "postgres://nobody:x@127.0.0.1:1/none"
+
+
+@pytest.mark.parametrize("broker", [{}, {"broker_url": AWAY}])
 @pytest.mark.parametrize("kind", ["jwt", "key"])
-async def test_revocation_holds_without_any_event(kind: str) -> None:
-    async with house() as home:
+async def test_revocation_holds_without_any_event(kind: str, broker: dict[str, object]) -> None:
+    assert LIFE <= 30
+    async with house(QUICK, **broker) as home:
         clock = await _with_clock(home)
         token = home.auth.token() if kind == "jwt" else home.auth.api_key()
         headers = home.bearer(token)
