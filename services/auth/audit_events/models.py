@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
 
-from shared.api import Answer, Call
+from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic_core import PydanticCustomError
+
+from shared.api import Answer, Call, Query
+from shared.pagination import OffsetQuery, PageQuery
 from shared.principal import ANONYMOUS, Principal
 
 LONGEST_USER_AGENT: Final = 300
@@ -77,3 +81,31 @@ class AuditItem(Answer):
     client: str
     user_agent: str
     request_id: str
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("value_error", "is too far away") from None
+
+
+class AuditFilter(Query):
+    """What an audit list may be narrowed to.
+
+    ``since`` is a time with its zone: that moment and later.
+    """
+
+    action: Annotated[str | None, Field(max_length=100)] = None
+    actor: Annotated[str | None, Field(max_length=300)] = None
+    since: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
+
+
+class AuditQuery(AuditFilter, OffsetQuery):
+    """The query of ``GET /api/v1/auth/audit``."""
+
+
+class AuditPageQuery(AuditFilter, PageQuery):
+    """The query of ``GET /v1/admin/audit-events``; ``org_id`` narrows it to one organization."""
+
+    org_id: Annotated[str | None, Field(max_length=100)] = None

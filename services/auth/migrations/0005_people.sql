@@ -7,6 +7,7 @@ ALTER TABLE auth.account
     -- Set while an erasure runs: nobody can sign in, and nothing new is begun.
     ADD COLUMN erasing_at timestamptz;
 CREATE INDEX account_platform_admin ON auth.account (id) WHERE platform_admin;
+CREATE INDEX account_unverified ON auth.account (created_at) WHERE verified_at IS NULL;
 
 CREATE INDEX membership_newest ON auth.membership (org_id, created_at DESC, account_id DESC);
 CREATE INDEX membership_admin ON auth.membership (org_id, account_id) WHERE role <> 'member';
@@ -14,6 +15,15 @@ CREATE INDEX membership_admin ON auth.membership (org_id, account_id) WHERE role
 -- One row an account, so that a newer mail kills the older one.
 CREATE TABLE auth.password_reset (
     account_id text PRIMARY KEY REFERENCES auth.account ON DELETE CASCADE,
+    digest bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
+    expires_at timestamptz NOT NULL
+);
+
+-- Where an account is to move to, once a letter there has come back.
+CREATE TABLE auth.email_change (
+    account_id text PRIMARY KEY REFERENCES auth.account ON DELETE CASCADE,
+    email text NOT NULL,
+    email_key text NOT NULL,
     digest bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
     expires_at timestamptz NOT NULL
 );
@@ -32,7 +42,9 @@ CREATE TABLE auth.invitation (
     revoked_at timestamptz,
     PRIMARY KEY (org_id, id)
 );
-CREATE INDEX invitation_newest ON auth.invitation (org_id, created_at DESC, id DESC);
+CREATE INDEX invitation_newest ON auth.invitation (org_id, created_at DESC, id DESC)
+    WHERE accepted_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX invitation_expires ON auth.invitation (expires_at);
 CREATE INDEX invitation_invited_by ON auth.invitation (invited_by);
 CREATE UNIQUE INDEX invitation_open ON auth.invitation (org_id, email_key)
     WHERE accepted_at IS NULL AND revoked_at IS NULL;

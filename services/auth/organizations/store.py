@@ -58,7 +58,7 @@ async def lock(connection: Connection, org_id: str) -> None:
 async def update_role(
     connection: Connection, org_id: str, account_id: str, role: str
 ) -> int | None:
-    """Give a member another role; the membership's version, or None when there is no such member."""
+    """Give a member another role; the membership's version, or None when there is no member."""
     version: int | None = await connection.fetchval(
         """
         UPDATE auth.membership SET role = $3, version = nextval('auth.membership_version')
@@ -72,7 +72,7 @@ async def update_role(
 
 
 async def delete_membership(connection: Connection, org_id: str, account_id: str) -> int | None:
-    """End a membership; the version of its end, or None when there is no such member."""
+    """End a membership; the version of its end, or None when there is no member."""
     version: int | None = await connection.fetchval(
         """
         DELETE FROM auth.membership WHERE org_id = $1 AND account_id = $2
