@@ -201,6 +201,7 @@ OPERATIONS_WITHOUT_CREDENTIAL: Final[tuple[tuple[str, str], ...]] = (
     # Learnings contract, sections 3 and 4.
     ("POST", "/v1/auth/token"),
     ("POST", "/v1/auth/login"),
+    ("POST", "/v1/auth/refresh"),
     ("POST", "/v1/auth/register"),
     ("POST", "/v1/auth/verify-email"),
     ("POST", "/v1/auth/resend-verification"),

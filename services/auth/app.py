@@ -25,6 +25,7 @@ from services.auth.organizations import routes as organizations
 from services.auth.pages import routes as pages
 from services.auth.password_resets import routes as password_resets
 from services.auth.passwords.operations import Passwords
+from services.auth.refresh_tokens import operations as refresh_tokens
 from services.auth.role_bindings import routes as role_bindings
 from services.auth.roles import routes as roles
 from services.auth.sealing.operations import Vault
@@ -38,6 +39,7 @@ from services.auth.signing_keys import routes as signing_keys
 from services.auth.signing_keys.operations import KeyRing, open_key_ring
 from services.auth.stats import routes as stats
 from services.auth.throttles import operations as throttles
+from services.auth.two_factor import operations as second_factors
 from services.auth.two_factor import routes as two_factor
 from services.auth.users import routes as users
 from services.auth.waitlist import routes as waitlist
@@ -95,6 +97,8 @@ async def _sweep(database: Database) -> None:
     while True:
         try:
             await sweep(database)
+            await refresh_tokens.sweep(database)
+            await second_factors.sweep(database)
             await throttles.sweep(database)
         except Unavailable:
             log.info("sweep postponed", reason="database unavailable")

@@ -498,6 +498,8 @@ CREATE INDEX principal_session_account ON auth.principal_session USING btree (se
 
 CREATE INDEX principal_session_expires ON auth.principal_session USING btree (expires_at);
 
+CREATE INDEX refresh_token_expires ON auth.refresh_token USING btree (expires_at);
+
 CREATE INDEX refresh_token_session ON auth.refresh_token USING btree (account_id, session_id);
 
 CREATE INDEX role_binding_name ON auth.role_binding USING btree (principal_name, principal_type);
@@ -509,6 +511,8 @@ CREATE INDEX role_binding_principal ON auth.role_binding USING btree (principal_
 CREATE INDEX service_account_newest ON auth.service_account USING btree (created_at DESC, id DESC);
 
 CREATE INDEX session_expires ON auth.session USING btree (expires_at);
+
+CREATE INDEX session_newest ON auth.session USING btree (account_id, created_at DESC, id DESC) WHERE (ended_at IS NULL);
 
 CREATE INDEX session_org ON auth.session USING btree (org_id);
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
+
+from shared.secret import derive
 
 
 class Vault:
@@ -15,6 +20,7 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._box = SecretBox(key)
+        self._fingerprint_key = derive(key, "fingerprint")
 
     def seal(self, secret: bytes) -> bytes:
         """Encrypt; the nonce stands in front of the result."""
@@ -30,3 +36,10 @@ class Vault:
             return self._box.decrypt(sealed)
         except CryptoError:
             raise ValueError("sealed under another key, or changed") from None
+
+    def fingerprint(self, secret: str) -> bytes:
+        """Give what is stored of a secret that is short enough to be found by trying all.
+
+        A keyed hash (HMAC-SHA256): the table alone is not enough to try.
+        """
+        return hmac.digest(self._fingerprint_key, secret.encode(), hashlib.sha256)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from services.auth.accounts.models import LONGEST_PASSWORD
+from services.auth.accounts.models import LONGEST_PASSWORD, LONGEST_TOKEN
 from services.auth.audit_events.models import Origin
 from shared.api import Answer, Body
 from shared.errors import Fault, Invalid
+
+SESSION_PREFIX: Final = "ses_"
 
 Identifier = Annotated[str, Field(max_length=300)]
 
@@ -68,6 +70,52 @@ class Token(Answer):
     refresh_token: str | None = None
 
 
+class RefreshRequest(Body):
+    """``POST /v1/auth/refresh``."""
+
+    refresh_token: Annotated[str, Field(max_length=LONGEST_TOKEN, repr=False)]
+
+
+class CodeRequest(Body):
+    """``POST /v1/auth/2fa/verify``: with a challenge to sign in, without to complete a setup."""
+
+    code: Annotated[Code, Field(min_length=1, repr=False)]
+    challenge_token: Annotated[str | None, Field(max_length=LONGEST_TOKEN, repr=False)] = None
+
+
+class Verified(Answer):
+    """The code was right: the recovery codes of a completed setup, or the token of a login."""
+
+    verified: bool = True
+    recovery_codes: list[str] | None = None
+    access_token: str | None = None
+    token_type: Literal["bearer"] | None = None
+    expires_in: int | None = None
+    refresh_token: str | None = None
+
+
+class SessionItem(Answer):
+    """One of a person's sessions.
+
+    ``kind`` is ``web`` for a browser; ``client`` and ``user_agent`` are what it was opened from.
+    """
+
+    id: str
+    kind: Literal["api", "web"]
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    client: str
+    user_agent: str
+    current: bool
+
+
+class EndedSessions(Answer):
+    """How many sessions ended."""
+
+    ended: int
+
+
 class SessionCheck(Body):
     """``POST /internal/sessions/check``: the ``sid``, ``sub`` and ``org`` of a token."""
 
@@ -101,6 +149,11 @@ class Lives:
     access: timedelta
     session: timedelta
 
+    @property
+    def is_renewable(self) -> bool:
+        """Whether a session outlives its first access token, so that there is use in renewing."""
+        return self.session > self.access
+
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
@@ -123,6 +176,7 @@ class Opened:
     org_id: str
     access_token: str
     expires_in: int
+    refresh_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.auth.sessions.models import Membership, NewSession
+from datetime import datetime, timedelta
+
+from services.auth.sessions.models import Membership, NewSession, SessionItem
 from shared.db import Connection, Record
 
 
@@ -24,12 +26,12 @@ async def find_active_membership(connection: Connection, account_id: str) -> Mem
     return None if row is None else Membership(**row)
 
 
-async def insert(connection: Connection, session: NewSession) -> None:
-    """Add a session; its org_id is the organization that the person acts in."""
-    await connection.execute(
+async def insert(connection: Connection, session: NewSession) -> datetime:
+    """Add a session, and give when it expires; its org_id is where the person acts."""
+    expires_at: datetime = await connection.fetchval(
         """
         INSERT INTO auth.session (org_id, id, account_id, kind, expires_at, client, user_agent)
-        VALUES ($1, $2, $3, $4, now() + $5, $6, $7)
+        VALUES ($1, $2, $3, $4, now() + $5, $6, $7) RETURNING expires_at
         """,
         session.org_id,
         session.id,
@@ -39,6 +41,52 @@ async def insert(connection: Connection, session: NewSession) -> None:
         session.origin.client,
         session.origin.user_agent,
     )
+    return expires_at
+
+
+async def lock_renewable(
+    connection: Connection, account_id: str, session_id: str
+) -> Membership | None:
+    """Lock a session that holds, and give where its person acts, and as what.
+
+    The session is what tells the organization, so org_id comes out and not in.
+    """
+    row = await connection.fetchrow(
+        """
+        SELECT m.org_id, m.role, a.platform_admin
+          FROM auth.session s
+          JOIN auth.account a ON a.id = s.account_id
+          JOIN auth.membership m ON m.org_id = s.org_id AND m.account_id = s.account_id
+         WHERE s.account_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > now()
+           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL AND a.erasing_at IS NULL
+           FOR NO KEY UPDATE OF s
+        """,
+        account_id,
+        session_id,
+    )
+    return None if row is None else Membership(**row)
+
+
+async def prolong(
+    connection: Connection, account_id: str, session_id: str, life: timedelta, longest: timedelta
+) -> datetime:
+    """Let a session begin its life anew, within the longest it may have; give when it expires.
+
+    Reads all tenants: a session is its person's, whichever organization they acted in.
+    """
+    expires_at: datetime = await connection.fetchval(
+        """
+        UPDATE auth.session
+           SET expires_at = least(now() + $3::interval, created_at + $4::interval),
+               last_used_at = now()
+         WHERE account_id = $1 AND id = $2 RETURNING expires_at
+        """,
+        account_id,
+        session_id,
+        life,
+        longest,
+    )
+    return expires_at
 
 
 async def end(connection: Connection, account_id: str, session_id: str) -> bool:
@@ -83,21 +131,79 @@ async def end_all(connection: Connection, account_id: str, except_session: str) 
 async def find_standing(
     connection: Connection, org_id: str, session_id: str, account_id: str
 ) -> Record | None:
-    """Find ``role`` and ``platform_admin`` of a session that holds, with account and membership."""
+    """Find ``role`` and ``platform_admin`` of a session that holds, with account and membership.
+
+    ``is_use_noted`` is whether its use was written down within the last minute.
+    """
     return await connection.fetchrow(
         """
-        SELECT m.role, a.platform_admin
+        SELECT m.role, a.platform_admin,
+               s.last_used_at > now() - interval '1 minute' AS is_use_noted
           FROM auth.session s
           JOIN auth.account a ON a.id = s.account_id
           JOIN auth.membership m ON m.org_id = s.org_id AND m.account_id = s.account_id
          WHERE s.org_id = $1 AND s.id = $2 AND s.account_id = $3
            AND s.ended_at IS NULL AND s.expires_at > now()
-           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL
+           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL AND a.erasing_at IS NULL
         """,
         org_id,
         session_id,
         account_id,
     )
+
+
+async def note_use(connection: Connection, org_id: str, session_id: str, account_id: str) -> None:
+    """Note that a session was used, unless another process just did."""
+    await connection.execute(
+        """
+        UPDATE auth.session SET last_used_at = now()
+         WHERE org_id = $1 AND id = $2 AND account_id = $3
+           AND last_used_at <= now() - interval '1 minute'
+        """,
+        org_id,
+        session_id,
+        account_id,
+    )
+
+
+async def list_live(
+    connection: Connection, account_id: str, current: str, limit: int, offset: int
+) -> list[SessionItem]:
+    """Give a page of a person's sessions that hold, newest first.
+
+    Reads all tenants: a session is its person's, whichever organization they acted in.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT id, kind, created_at, last_used_at, expires_at, client, user_agent,
+               id = $2 AS current
+          FROM auth.session
+         WHERE account_id = $1 AND ended_at IS NULL AND expires_at > now()
+         ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4
+        """,
+        account_id,
+        current,
+        limit,
+        offset,
+    )
+    return [SessionItem(**row) for row in rows]
+
+
+async def count_live(connection: Connection, account_id: str, cap: int) -> int:
+    """Count a person's sessions that hold, up to a cap.
+
+    Reads all tenants: a session is its person's, whichever organization they acted in.
+    """
+    total: int = await connection.fetchval(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM auth.session
+             WHERE account_id = $1 AND ended_at IS NULL AND expires_at > now() LIMIT $2) AS capped
+        """,
+        account_id,
+        cap,
+    )
+    return total
 
 
 async def delete_expired(connection: Connection, limit: int) -> int:

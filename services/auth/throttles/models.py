@@ -14,11 +14,17 @@ class Limit:
         bucket: what is counted, such as ``login.account``.
         most: failures after which nothing more is tried.
         window: how long they count.
+        block: how long nothing more is tried once there are that many; the rest of the window if
+            absent.
+        is_network: whether what counts are network addresses. Of IPv6 the first 64 bits count,
+            because a single household has all the others.
     """
 
     bucket: str
     most: int
     window: timedelta
+    block: timedelta | None = None
+    is_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)

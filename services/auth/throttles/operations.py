@@ -18,22 +18,28 @@ from shared.errors import RateLimited
 LOGIN_BY_ACCOUNT: Final = Limit("login.account", 10, timedelta(minutes=5))
 """Wrong passwords for an address of mail, whether or not it has an account."""
 
-LOGIN_BY_ADDRESS: Final = Limit("login.client", 10, timedelta(minutes=5))
-"""Wrong passwords from a network address (runs contract, section 3.2)."""
+LOGIN_BY_ADDRESS: Final = Limit("login.client", 10, timedelta(minutes=5), is_network=True)
+"""Wrong passwords from a network address (runs contract, section 3.2).
+
+Only failures count, and no success forgives them: many people may sign in from one address, and
+whoever guesses from there cannot wipe the count away by signing in as themselves.
+"""
 
 SERVICE_LOGIN_BY_ACCOUNT: Final = Limit("service_login.account", 10, timedelta(minutes=15))
 """Wrong passwords for a service account (agents contract, section 2.3)."""
 
-SERVICE_LOGIN_BY_ADDRESS: Final = Limit("service_login.client", 30, timedelta(minutes=15))
+SERVICE_LOGIN_BY_ADDRESS: Final = Limit(
+    "service_login.client", 30, timedelta(minutes=15), is_network=True
+)
 
-SECOND_FACTOR: Final = Limit("second_factor", 5, timedelta(minutes=15))
+SECOND_FACTOR: Final = Limit("second_factor", 5, timedelta(minutes=15), block=timedelta(minutes=15))
 """Wrong codes of an account (learnings contract, section 3)."""
 
 USER_CODE_BY_ACCOUNT: Final = Limit("user_code.account", 5, timedelta(minutes=15))
 """Wrong codes of devices that a person typed (learnings contract, section 3.1)."""
 
 USER_CODE_BY_SESSION: Final = Limit("user_code.session", 5, timedelta(minutes=10))
-USER_CODE_BY_ADDRESS: Final = Limit("user_code.client", 30, timedelta(minutes=10))
+USER_CODE_BY_ADDRESS: Final = Limit("user_code.client", 30, timedelta(minutes=10), is_network=True)
 
 SWEEP_BATCH: Final = 10_000
 
@@ -54,9 +60,9 @@ async def fail(database: Database, *counted: Counted) -> None:
     Raises:
         RateLimited: this one was over a limit already; it is answered so and not as a failure.
     """
-    windows = [one.limit.window for one in counted]
+    limits = [one.limit for one in counted]
     async with database.connection() as connection:
-        found = await store.add(connection, *_columns(counted), windows)
+        found = await store.add(connection, *_columns(counted), limits)
     _refuse_after(rules.seconds_to_wait(rules.paired(counted, found), over=True))
 
 

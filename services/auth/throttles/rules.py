@@ -5,13 +5,28 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address, ip_address
 
 from services.auth.throttles.models import Count, Counted
 
 
 def digest(counted: Counted) -> bytes:
     """Give what is stored of a key: its SHA-256."""
-    return hashlib.sha256(counted.key.encode()).digest()
+    key = network(counted.key) if counted.limit.is_network else counted.key
+    return hashlib.sha256(key.encode()).digest()
+
+
+def network(address: str) -> str:
+    """Give the part of a network address that belongs to one subscriber."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return address
 
 
 def seconds_to_wait(counts: Iterable[tuple[Counted, Count]], *, over: bool = False) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
-from services.auth.throttles.models import Count
+from services.auth.throttles.models import Count, Limit
 from shared.db import Connection, Record
 
 
@@ -30,11 +29,12 @@ async def add(
     connection: Connection,
     buckets: Sequence[str],
     keys: Sequence[bytes],
-    windows: Sequence[timedelta],
+    limits: Sequence[Limit],
 ) -> dict[tuple[str, bytes], Count]:
     """Count one failure on each, beginning a new window where the last one is over.
 
-    In one order for all callers, so that two that count the same never wait for each other.
+    The failure that reaches a limit with a block of its own begins that block. In one order for
+    all callers, so that two that count the same never wait for each other.
     """
     rows = await connection.fetch(
         """
@@ -44,12 +44,21 @@ async def add(
          ORDER BY bucket, key
         ON CONFLICT (bucket, key) DO UPDATE
            SET failures = CASE WHEN t.ends_at > now() THEN t.failures + 1 ELSE 1 END,
-               ends_at = CASE WHEN t.ends_at > now() THEN t.ends_at ELSE excluded.ends_at END
+               ends_at = CASE WHEN t.ends_at <= now() THEN excluded.ends_at
+                              ELSE coalesce((SELECT now() + block
+                                               FROM unnest($1::text[], $4::integer[],
+                                                           $5::interval[])
+                                                    AS limited (bucket, most, block)
+                                              WHERE limited.bucket = t.bucket
+                                                AND limited.most = t.failures + 1
+                                              LIMIT 1), t.ends_at) END
         RETURNING bucket, key, failures, ends_at, now() AS now
         """,
         buckets,
         keys,
-        windows,
+        [limit.window for limit in limits],
+        [limit.most for limit in limits],
+        [limit.block for limit in limits],
     )
     return _counts(rows)
 

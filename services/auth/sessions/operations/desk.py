@@ -1,9 +1,8 @@
-"""Use cases of sessions: signing in, signing out, and whether a session still holds."""
+"""Signing in: by a password, by a challenge after one, by an API key."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
@@ -11,41 +10,35 @@ from typing import Final, Literal
 from services.auth.accounts.models import Account
 from services.auth.accounts.operations import authenticate
 from services.auth.api_keys import operations as api_keys
-from services.auth.api_keys.models import ID_PREFIX as KEY_PREFIX
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
 from services.auth.passwords.operations import Passwords
+from services.auth.refresh_tokens.models import Family
+from services.auth.refresh_tokens.operations import issue
 from services.auth.sealing.operations import Vault
 from services.auth.sessions import rules, store
 from services.auth.sessions.models import (
+    SESSION_PREFIX,
     KeyCredential,
     Lives,
     Membership,
     NewSession,
     Opened,
     PasswordCredential,
-    SessionCheck,
-    SessionVerdict,
     Token,
 )
 from services.auth.signing_keys.operations import KeyRing
-from services.auth.two_factor.operations import require_code
-from shared.bus import outbox
-from shared.contracts.auth import SessionRevoked
+from services.auth.two_factor.operations import redeem, require_code
 from shared.db import Connection, Database
 from shared.errors import Forbidden, Unauthenticated
 from shared.ids import new_id
 from shared.principal import Kind, Principal
 
-LEARNINGS: Final = Lives(access=timedelta(hours=1), session=timedelta(hours=1))
-"""Of the learnings surface (section 3)."""
+LEARNINGS: Final = Lives(access=timedelta(hours=1), session=timedelta(days=30))
+"""Of the learnings surface (section 3); each renewal begins the 30 days anew."""
 
 DAY: Final = Lives(access=timedelta(hours=24), session=timedelta(hours=24))
 """Of surfaces whose clients cannot renew a token (runs and agents contracts, sections 3)."""
-
-SESSION_PREFIX: Final = "ses_"
-
-SWEEP_BATCH: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +58,6 @@ class Desk:
     vault: Vault
     keys: KeyRing
     issuer: str
-
-
-@dataclass(frozen=True, slots=True)
-class SessionChecks:
-    """Who answers for sessions that are kept elsewhere, by how their ids begin.
-
-    Each is asked with the session's id and its subject.
-    """
-
-    by_prefix: Mapping[str, Callable[[Database, str, str], Awaitable[SessionVerdict]]]
 
 
 async def prove(desk: Desk, credential: PasswordCredential, origin: Origin) -> Account:
@@ -101,6 +84,21 @@ async def sign_in(
         return await open_session(connection, desk, account.id, origin, lives)
 
 
+async def sign_in_by_challenge(
+    desk: Desk, token: str, code: str, origin: Origin, lives: Lives
+) -> Opened:
+    """Open a session for the challenge that followed a right password, and the code it asks for.
+
+    Raises:
+        RateLimited: too many codes were wrong.
+        Unauthenticated: the challenge does not hold, or the code is wrong.
+        Forbidden: the person belongs nowhere, or may not act any more.
+    """
+    account_id = await redeem(desk.database, desk.vault, token, code, origin)
+    async with desk.database.transaction() as connection:
+        return await open_session(connection, desk, account_id, origin, lives)
+
+
 async def open_session(
     connection: Connection,
     desk: Desk,
@@ -111,6 +109,8 @@ async def open_session(
 ) -> Opened:
     """Open a session for somebody who has proved who they are, in the caller's transaction.
 
+    It comes with a refresh token where it outlives its first access token.
+
     Raises:
         Forbidden: the person belongs nowhere, or may not act any more.
     """
@@ -120,14 +120,18 @@ async def open_session(
     session = NewSession(
         membership.org_id, new_id(SESSION_PREFIX), account_id, kind, lives.session, origin
     )
-    await store.insert(connection, session)
+    expires_at = await store.insert(connection, session)
     await record(connection, _opened(session, membership))
+    refresh_token = None
+    if lives.is_renewable:
+        refresh_token = await issue(connection, Family(account_id, session.id), expires_at)
     return Opened(
         session_id=session.id,
         account_id=account_id,
         org_id=membership.org_id,
-        access_token=_access_token(desk, session.id, account_id, membership, lives.access),
+        access_token=access_token(desk, session.id, account_id, membership, lives.access),
         expires_in=int(lives.access.total_seconds()),
+        refresh_token=refresh_token,
     )
 
 
@@ -140,9 +144,10 @@ def _opened(session: NewSession, membership: Membership) -> AuditEvent:
     )
 
 
-def _access_token(
+def access_token(
     desk: Desk, session_id: str, account_id: str, membership: Membership, life: timedelta
 ) -> str:
+    """Sign an access token of a person's session."""
     now = int(time.time())
     return desk.keys.sign(
         rules.claims(
@@ -193,111 +198,3 @@ async def exchange_key(desk: Desk, credential: KeyCredential) -> Token:
         verdict.scopes,
     )
     return Token(access_token=desk.keys.sign(claims), expires_in=life)
-
-
-async def sign_out(database: Database, principal: Principal, origin: Origin) -> None:
-    """End the caller's session on every surface. Says session.revoked.
-
-    Raises:
-        Forbidden: the caller has no session, because a key or machine is calling.
-    """
-    if not principal.session.startswith(SESSION_PREFIX):
-        raise Forbidden("This credential has no session to end; revoke it instead")
-    async with database.transaction() as connection:
-        await end_one(
-            connection,
-            principal.account,
-            principal.session,
-            origin=origin,
-            actor=principal,
-            reason="signed_out",
-        )
-
-
-async def end_one(
-    connection: Connection,
-    account_id: str,
-    session_id: str,
-    *,
-    origin: Origin,
-    actor: Principal,
-    reason: str,
-) -> bool:
-    """End a session, in the caller's transaction; its refresh token and cookie end with it.
-
-    Says session.revoked. False when the person has no such session, or it is over already.
-    """
-    if not await store.end(connection, account_id, session_id):
-        return False
-    await outbox.add(connection, SessionRevoked(session_id=session_id, account_id=account_id))
-    detail = {"reason": reason}
-    await record(
-        connection, AuditEvent("session.ended", origin, actor, target=session_id, detail=detail)
-    )
-    return True
-
-
-async def end_all(
-    connection: Connection,
-    account_id: str,
-    *,
-    except_session: str = "",
-    origin: Origin,
-    actor: Principal,
-    reason: str,
-) -> int:
-    """End a person's sessions, in the caller's transaction, and tell how many there were.
-
-    Refresh tokens and browsers' cookies end with their sessions, and so do logins that still wait
-    for a second factor. API keys go on. Says session.revoked for each.
-
-    Args:
-        connection: in whose transaction.
-        account_id: whose sessions.
-        except_session: one that goes on, such as the caller's own.
-        origin: where the request came from.
-        actor: who ends them.
-        reason: for the audit log, such as ``password_reset``.
-    """
-    ended = await store.end_all(connection, account_id, except_session)
-    await outbox.add_all(
-        connection, [SessionRevoked(session_id=one, account_id=account_id) for one in ended]
-    )
-    detail = {"reason": reason, "ended": len(ended)}
-    event = AuditEvent("account.sessions_ended", origin, actor, target=account_id, detail=detail)
-    await record(connection, event)
-    return len(ended)
-
-
-async def check(database: Database, others: SessionChecks, asked: SessionCheck) -> SessionVerdict:
-    """Tell whether the session of a token still holds, and with which role and scopes.
-
-    The session of a token that was bought with an API key is that key.
-    """
-    for prefix, answer in others.by_prefix.items():
-        if asked.session_id.startswith(prefix):
-            return await answer(database, asked.session_id, asked.account_id)
-    if asked.session_id.startswith(KEY_PREFIX):
-        key = await api_keys.check_id(database, asked.org_id, asked.session_id)
-        if not key.active or key.account_id != asked.account_id:
-            return SessionVerdict(active=False)
-        return SessionVerdict(active=True, kind=Kind.API_KEY, role=key.role, scopes=key.scopes)
-    async with database.connection() as connection:
-        standing = await store.find_standing(
-            connection, asked.org_id, asked.session_id, asked.account_id
-        )
-    if standing is None:
-        return SessionVerdict(active=False)
-    return SessionVerdict(
-        active=True,
-        kind=Kind.USER,
-        role=rules.role_of(standing["role"], standing["platform_admin"]),
-        scopes=rules.scopes_of(standing["platform_admin"]),
-    )
-
-
-async def sweep(database: Database) -> None:
-    """Drop sessions that expired long ago."""
-    async with database.connection() as connection:
-        while await store.delete_expired(connection, SWEEP_BATCH) == SWEEP_BATCH:
-            pass

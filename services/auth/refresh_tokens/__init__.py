@@ -1,0 +1,3 @@
+"""Refresh tokens: what renews a session, each good once, and how a stolen one is noticed."""
+
+from __future__ import annotations
