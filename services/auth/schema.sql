@@ -96,6 +96,18 @@ CREATE TABLE auth.device_login (
     CONSTRAINT device_login_user_code_check CHECK ((user_code ~ '^[A-Z0-9]{4}-[A-Z0-9]{4}$'::text))
 );
 
+CREATE TABLE auth.email_change (
+    account_id text NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    digest bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT email_change_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
+    CONSTRAINT email_change_digest_key UNIQUE (digest),
+    CONSTRAINT email_change_pkey PRIMARY KEY (account_id),
+    CONSTRAINT email_change_digest_check CHECK ((octet_length(digest) = 32))
+);
+
 CREATE TABLE auth.email_verification (
     account_id text NOT NULL,
     digest bytea NOT NULL,
@@ -442,6 +454,8 @@ CREATE INDEX account_newest ON auth.account USING btree (created_at DESC, id DES
 
 CREATE INDEX account_platform_admin ON auth.account USING btree (id) WHERE platform_admin;
 
+CREATE INDEX account_unverified ON auth.account USING btree (created_at) WHERE (verified_at IS NULL);
+
 CREATE INDEX api_key_account ON auth.api_key USING btree (account_id);
 
 CREATE INDEX api_key_newest ON auth.api_key USING btree (org_id, created_at DESC, id DESC) WHERE (revoked_at IS NULL);
@@ -476,9 +490,11 @@ CREATE INDEX idempotency_key_age ON auth.idempotency_key USING btree (created_at
 
 CREATE INDEX inbox_handled_at ON auth.inbox USING brin (handled_at);
 
+CREATE INDEX invitation_expires ON auth.invitation USING btree (expires_at);
+
 CREATE INDEX invitation_invited_by ON auth.invitation USING btree (invited_by);
 
-CREATE INDEX invitation_newest ON auth.invitation USING btree (org_id, created_at DESC, id DESC);
+CREATE INDEX invitation_newest ON auth.invitation USING btree (org_id, created_at DESC, id DESC) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
 CREATE UNIQUE INDEX invitation_open ON auth.invitation USING btree (org_id, email_key) WHERE ((accepted_at IS NULL) AND (revoked_at IS NULL));
 
@@ -491,6 +507,10 @@ CREATE INDEX login_challenge_expires ON auth.login_challenge USING btree (expire
 CREATE INDEX machine_account ON auth.machine USING btree (account_id, created_at DESC);
 
 CREATE INDEX membership_account ON auth.membership USING btree (account_id);
+
+CREATE INDEX membership_admin ON auth.membership USING btree (org_id, account_id) WHERE (role <> 'member'::text);
+
+CREATE INDEX membership_newest ON auth.membership USING btree (org_id, created_at DESC, account_id DESC);
 
 CREATE INDEX organization_newest ON auth.organization USING btree (created_at DESC, id DESC);
 

@@ -133,6 +133,37 @@ class User(Answer):
     verified: bool
 
 
+class ProfileChange(Body):
+    """``PATCH /v1/auth/me``; what is absent stays."""
+
+    name: Name | None = None
+    active_org_id: Annotated[str, Field(max_length=100)] | None = None
+
+
+class MembershipItem(Answer):
+    """One row of ``GET /v1/auth/organizations``; ``active`` is where new sessions act."""
+
+    id: str
+    name: str
+    slug: str
+    role: str
+    active: bool
+    joined_at: datetime
+
+
+class EmailChange(Body):
+    """``POST /v1/auth/email``."""
+
+    new_email: Email
+    password: Annotated[str, Field(max_length=LONGEST_PASSWORD, repr=False)]
+
+
+class EmailConfirmed(Answer):
+    """The account has the new address now."""
+
+    confirmed: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A row of ``auth.account``; ``password_hash`` stays out of every ``repr``."""

@@ -11,6 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.auth.accounts import operations
 from services.auth.accounts.models import (
+    EmailChange,
+    EmailConfirmed,
+    MembershipItem,
+    ProfileChange,
     Registered,
     Registration,
     Resend,
@@ -20,11 +24,13 @@ from services.auth.accounts.models import (
     VerificationLink,
     Verified,
 )
+from services.auth.audit_events.models import Origin
 from services.auth.mail.operations import MailSender
 from services.auth.passwords.operations import Passwords
 from services.auth.settings import AuthSettings
 from shared.api import Call, Empty, Operation, Reply
 from shared.errors import BadRequest
+from shared.pagination import Page, PageQuery
 
 
 async def register(call: Call[Registration, Empty]) -> Registered:
@@ -35,12 +41,13 @@ async def register(call: Call[Registration, Empty]) -> Registered:
         call.resource(MailSender),
         call.resource(AuthSettings).public_url,
         call.body,
+        Origin.of(call),
     )
 
 
 async def verify_email(call: Call[Verification, Empty]) -> Verified:
     """``POST /v1/auth/verify-email``."""
-    await operations.verify_email(call.database, call.body.token)
+    await operations.verify_email(call.database, call.body.token, Origin.of(call))
     return Verified()
 
 
@@ -52,7 +59,7 @@ async def show_verify_page(call: Call[Empty, VerificationLink]) -> Reply:
 async def submit_verify_page(call: Call[Verification, Empty]) -> Reply:
     """``POST /auth/verify-email``: what the page's button does."""
     try:
-        await operations.verify_email(call.database, call.body.token)
+        await operations.verify_email(call.database, call.body.token, Origin.of(call))
     except BadRequest:
         return _page("", "refused", 400)
     return _page("", "done")
@@ -73,6 +80,42 @@ async def resend_verification(call: Call[Resend, Empty]) -> Sent:
 async def read_me(call: Call[Empty, Empty]) -> User:
     """``GET /v1/auth/me`` and ``GET /api/v1/auth/me``."""
     return await operations.read_user(call.database, call.principal)
+
+
+async def update_me(call: Call[ProfileChange, Empty]) -> User:
+    """``PATCH /v1/auth/me``."""
+    return await operations.update_user(call.database, call.principal, call.body, Origin.of(call))
+
+
+async def list_memberships(call: Call[Empty, PageQuery]) -> Page[MembershipItem]:
+    """``GET /v1/auth/organizations``."""
+    return await operations.list_memberships(call.database, call.principal, call.query)
+
+
+async def request_email(call: Call[EmailChange, Empty]) -> Sent:
+    """``POST /v1/auth/email``."""
+    await operations.request_email(
+        call.database,
+        call.resource(Passwords),
+        call.resource(MailSender),
+        call.resource(AuthSettings).public_url,
+        call.principal,
+        call.body,
+        Origin.of(call),
+    )
+    return Sent()
+
+
+async def confirm_email(call: Call[Verification, Empty]) -> EmailConfirmed:
+    """``POST /v1/auth/email/confirm``."""
+    await operations.confirm_email(
+        call.database,
+        call.resource(MailSender),
+        call.principal,
+        call.body.token,
+        Origin.of(call),
+    )
+    return EmailConfirmed()
 
 
 def _me(path: str) -> Operation:
@@ -153,6 +196,50 @@ OPERATIONS: Final = (
         body=Resend,
         answer=Sent,
         public=True,
+        tag="Auth",
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/auth/me",
+        endpoint=update_me,
+        summary="Change one's name, or the organization that new sessions act in",
+        body=ProfileChange,
+        answer=User,
+        authenticated=True,
+        errors=(403, 404),
+        tag="Auth",
+    ),
+    Operation(
+        method="GET",
+        path="/v1/auth/organizations",
+        endpoint=list_memberships,
+        summary="The organizations that one belongs to, with one's role in each",
+        query=PageQuery,
+        answer=Page[MembershipItem],
+        authenticated=True,
+        errors=(403,),
+        tag="Auth",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/auth/email",
+        endpoint=request_email,
+        summary="Ask to move one's account to another address; sends a letter there",
+        body=EmailChange,
+        answer=Sent,
+        authenticated=True,
+        errors=(401, 403),
+        tag="Auth",
+    ),
+    Operation(
+        method="POST",
+        path="/v1/auth/email/confirm",
+        endpoint=confirm_email,
+        summary="Move one's account to the address that the token was mailed to",
+        body=Verification,
+        answer=EmailConfirmed,
+        authenticated=True,
+        errors=(400, 403),
         tag="Auth",
     ),
     _me("/v1/auth/me"),

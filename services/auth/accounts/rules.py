@@ -17,6 +17,7 @@ def email_key(email: str) -> str:
 
 
 TOKEN_PREFIX: Final = "verify_"  # noqa: S105 - a prefix, not a secret
+EMAIL_PREFIX: Final = "email_"
 
 
 def digest(token: str) -> bytes:

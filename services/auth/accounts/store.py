@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.auth.accounts.models import Account, PasswordHash
+from services.auth.accounts.models import Account, MembershipItem, PasswordHash
+from shared.bus import outbox
+from shared.contracts.auth import AccountRegistered
 from shared.db import Connection, Record
 
 
 async def upsert_unverified(
     connection: Connection,
-    account_id: str,
+    event: AccountRegistered,
     email: str,
     key: str,
     name: str,
@@ -19,22 +21,31 @@ async def upsert_unverified(
     """Add an account, or take an unverified one over; None when the address is verified.
 
     Until an address is verified, whoever registered it last decides the password: otherwise a
-    stranger who registers it first would share the account once its owner verifies it.
+    stranger who registers it first would share the account once its owner verifies it. The event,
+    which has the new account's id, is said by the same statement if the account is new.
     """
+    said, event_values = outbox.part(event, 6, "added")
     found: str | None = await connection.fetchval(
-        """
-        INSERT INTO auth.account AS a (id, email, email_key, name, password_hash)
-        VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (email_key) DO UPDATE
-           SET email = excluded.email, name = excluded.name, password_hash = excluded.password_hash
-         WHERE a.verified_at IS NULL AND a.disabled_at IS NULL
-        RETURNING id
-        """,
-        account_id,
+        f"""
+        WITH made AS (
+            INSERT INTO auth.account AS a (id, email, email_key, name, password_hash)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (email_key) DO UPDATE
+               SET email = excluded.email, name = excluded.name,
+                   password_hash = excluded.password_hash, updated_at = now()
+             WHERE a.verified_at IS NULL AND a.disabled_at IS NULL
+            RETURNING a.id
+        ), added AS (
+            SELECT FROM made WHERE id = $1
+        ), said AS ({said})
+        SELECT id FROM made
+        """,  # noqa: S608 - made of constants
+        event.account_id,
         email,
         key,
         name,
         password_hash,
+        *event_values,
     )
     return found
 
@@ -42,11 +53,11 @@ async def upsert_unverified(
 async def replace_verification(
     connection: Connection, account_id: str, digest: bytes, life: timedelta
 ) -> None:
-    """Give an account a new verification token; the one before dies."""
+    """Give an account a new verification token, if there is one to verify; the one before dies."""
     await connection.execute(
         """
         INSERT INTO auth.email_verification (account_id, digest, expires_at)
-        VALUES ($1, $2, now() + $3)
+        SELECT id, $2, now() + $3 FROM auth.account WHERE id = $1 AND verified_at IS NULL
         ON CONFLICT (account_id) DO UPDATE
            SET digest = excluded.digest, expires_at = excluded.expires_at
         """,
@@ -87,7 +98,10 @@ async def delete_verification(connection: Connection, account_id: str, digest: b
 async def set_verified(connection: Connection, account_id: str, active_org_id: str) -> None:
     """Note that the address holds, and where the person acts from now on."""
     await connection.execute(
-        "UPDATE auth.account SET verified_at = now(), active_org_id = $2 WHERE id = $1",
+        """
+        UPDATE auth.account SET verified_at = now(), active_org_id = $2, updated_at = now()
+         WHERE id = $1
+        """,
         account_id,
         active_org_id,
     )
@@ -110,6 +124,181 @@ async def replace_password_hash(
         old,
         fresh,
     )
+
+
+async def set_password(
+    connection: Connection, account_id: str, password_hash: str, instead_of: str | None
+) -> bool:
+    """Store the hash of a new password; False if the one it comes instead of is there no more."""
+    changed = await connection.fetchval(
+        """
+        UPDATE auth.account SET password_hash = $2, updated_at = now()
+         WHERE id = $1 AND ($3::text IS NULL OR password_hash = $3) RETURNING true
+        """,
+        account_id,
+        password_hash,
+        instead_of,
+    )
+    return bool(changed)
+
+
+async def set_proved(connection: Connection, account_id: str) -> None:
+    """Note that a letter has proved the address, whoever vouched for it before."""
+    await connection.execute(
+        "UPDATE auth.account SET vouched_by = NULL WHERE id = $1 AND vouched_by IS NOT NULL",
+        account_id,
+    )
+
+
+async def set_name(connection: Connection, account_id: str, name: str) -> None:
+    """Change what a person is called."""
+    await connection.execute(
+        "UPDATE auth.account SET name = $2, updated_at = now() WHERE id = $1", account_id, name
+    )
+
+
+async def set_active_organization(connection: Connection, account_id: str, org_id: str) -> bool:
+    """Note where a person acts from now on; False when they do not belong there."""
+    changed = await connection.fetchval(
+        """
+        UPDATE auth.account a SET active_org_id = $2, updated_at = now()
+          FROM auth.membership m
+         WHERE a.id = $1 AND m.org_id = $2 AND m.account_id = a.id RETURNING true
+        """,
+        account_id,
+        org_id,
+    )
+    return bool(changed)
+
+
+async def disable(connection: Connection, account_id: str) -> bool:
+    """Bar an account; False when it is, or there is none."""
+    changed = await connection.fetchval(
+        """
+        UPDATE auth.account SET disabled_at = now(), updated_at = now()
+         WHERE id = $1 AND disabled_at IS NULL RETURNING true
+        """,
+        account_id,
+    )
+    return bool(changed)
+
+
+async def enable(connection: Connection, account_id: str) -> bool:
+    """Let an account act again; False when nothing barred it."""
+    changed = await connection.fetchval(
+        """
+        UPDATE auth.account SET disabled_at = NULL, updated_at = now()
+         WHERE id = $1 AND disabled_at IS NOT NULL RETURNING true
+        """,
+        account_id,
+    )
+    return bool(changed)
+
+
+async def delete(connection: Connection, account_id: str) -> bool:
+    """Delete an account, and by foreign keys what is its person's alone."""
+    gone = await connection.fetchval(
+        "DELETE FROM auth.account WHERE id = $1 RETURNING true", account_id
+    )
+    return bool(gone)
+
+
+async def delete_unverified(connection: Connection, life: timedelta, limit: int) -> list[str]:
+    """Delete accounts that nobody verified for so long, and give their ids.
+
+    One that somebody registered again lately has a token that still works, and stays.
+    """
+    rows = await connection.fetch(
+        """
+        DELETE FROM auth.account WHERE id IN (
+            SELECT a.id FROM auth.account a
+             WHERE a.verified_at IS NULL AND a.created_at < now() - $1::interval
+               AND NOT EXISTS (SELECT FROM auth.email_verification v
+                                WHERE v.account_id = a.id AND v.expires_at > now())
+             ORDER BY a.created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        RETURNING id
+        """,
+        life,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def delete_unverified_holder(connection: Connection, key: str, account_id: str) -> str | None:
+    """Delete an unverified account that holds an address which somebody else has proved."""
+    gone: str | None = await connection.fetchval(
+        """
+        DELETE FROM auth.account WHERE email_key = $1 AND id <> $2 AND verified_at IS NULL
+        RETURNING id
+        """,
+        key,
+        account_id,
+    )
+    return gone
+
+
+async def replace_email_change(
+    connection: Connection, account_id: str, email: str, key: str, digest: bytes, life: timedelta
+) -> None:
+    """Note which address an account is to move to; a wish before this one dies."""
+    await connection.execute(
+        """
+        INSERT INTO auth.email_change (account_id, email, email_key, digest, expires_at)
+        VALUES ($1, $2, $3, $4, now() + $5)
+        ON CONFLICT (account_id) DO UPDATE
+           SET email = excluded.email, email_key = excluded.email_key,
+               digest = excluded.digest, expires_at = excluded.expires_at
+        """,
+        account_id,
+        email,
+        key,
+        digest,
+        life,
+    )
+
+
+async def take_email_change(
+    connection: Connection, account_id: str, digest: bytes
+) -> Record | None:
+    """Use a token up, and give ``email`` and ``email_key`` that it was mailed to."""
+    return await connection.fetchrow(
+        """
+        DELETE FROM auth.email_change
+         WHERE account_id = $1 AND digest = $2 AND expires_at > now()
+        RETURNING email, email_key
+        """,
+        account_id,
+        digest,
+    )
+
+
+async def set_email(connection: Connection, account_id: str, email: str, key: str) -> None:
+    """Move an account to an address that its person has proved.
+
+    What was mailed to the old one opens nothing any more.
+    """
+    await connection.execute(
+        """
+        WITH reset AS (DELETE FROM auth.password_reset WHERE account_id = $1)
+        UPDATE auth.account
+           SET email = $2, email_key = $3, vouched_by = NULL, updated_at = now()
+         WHERE id = $1
+        """,
+        account_id,
+        email,
+        key,
+    )
+
+
+async def find(connection: Connection, account_id: str) -> Account | None:
+    """Find an account by its id."""
+    return _account(await connection.fetchrow(_ACCOUNT + " WHERE a.id = $1", account_id))
+
+
+async def lock(connection: Connection, account_id: str) -> Account | None:
+    """Find an account by its id and take it for this transaction."""
+    where = " WHERE a.id = $1 FOR NO KEY UPDATE OF a"
+    return _account(await connection.fetchrow(_ACCOUNT + where, account_id))
 
 
 async def find_by_email(connection: Connection, key: str) -> Account | None:
@@ -137,6 +326,40 @@ async def find_user(connection: Connection, account_id: str, org_id: str) -> Rec
         account_id,
         org_id,
     )
+
+
+async def list_memberships(
+    connection: Connection, account_id: str, limit: int, offset: int
+) -> list[MembershipItem]:
+    """Give a page of the organizations that a person belongs to, the last joined first.
+
+    Which org_id they are is what is asked.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT o.id, o.name, o.slug, m.role, m.created_at AS joined_at,
+               coalesce(o.id = a.active_org_id, false) AS active
+          FROM auth.membership m
+          JOIN auth.organization o ON o.id = m.org_id
+          JOIN auth.account a ON a.id = m.account_id
+         WHERE m.account_id = $1
+         ORDER BY m.created_at DESC, m.org_id DESC LIMIT $2 OFFSET $3
+        """,
+        account_id,
+        limit,
+        offset,
+    )
+    return [MembershipItem(**row) for row in rows]
+
+
+async def count_memberships(connection: Connection, account_id: str, cap: int) -> int:
+    """Count the organizations that a person belongs to, up to a cap; no single org_id is meant."""
+    total: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM auth.membership WHERE account_id = $1 LIMIT $2) AS c",
+        account_id,
+        cap,
+    )
+    return total
 
 
 _ACCOUNT = """

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+NOBODY: Final = ""
+"""The recipient of a letter that is queued and dropped.
+
+Where an answer must not tell whether an address is known, it must not take longer for one that is:
+the letter to nobody is written like any other.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from services.auth.mail import rules, store
-from services.auth.mail.models import DueLetter, Letter
+from services.auth.mail.models import NOBODY, DueLetter, Letter
 from shared.db import Connection, Database
 from shared.errors import Unavailable
 from shared.log import get_logger
@@ -54,7 +54,10 @@ async def enqueue(connection: Connection, letter: Letter) -> None:
 
 
 async def write(connection: Connection, template: str, recipient: str, **values: Any) -> None:
-    """Queue the letter of a template (``mail/<template>.txt`` and ``.html``); see ``enqueue``."""
+    """Queue the letter of a template (``mail/<template>.txt`` and ``.html``); see ``enqueue``.
+
+    One to ``NOBODY`` costs the caller as much and is dropped.
+    """
     await enqueue(connection, rules.written(template, recipient, **values))
 
 
@@ -121,9 +124,10 @@ class MailSender:
 
     async def _send(self, due: DueLetter) -> None:
         try:
-            message = rules.message_of(due, self._sender, self._host)
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await self._transmit(message)
+            if due.letter.recipient != NOBODY:
+                message = rules.message_of(due, self._sender, self._host)
+                async with asyncio.timeout(SEND_TIMEOUT):
+                    await self._transmit(message)
         except (Undeliverable, ValueError) as error:
             log.warning("mail refused", letter=due.id, reason=type(error).__name__)
         except (aiosmtplib.SMTPException, OSError) as error:

@@ -1,0 +1,53 @@
+"""Use cases of accounts, by topic."""
+
+from __future__ import annotations
+
+from services.auth.accounts.operations.addresses import confirm_email, request_email
+from services.auth.accounts.operations.login import authenticate, prove_password
+from services.auth.accounts.operations.profile import (
+    list_memberships,
+    read_user,
+    update_user,
+)
+from services.auth.accounts.operations.registration import (
+    admit,
+    ensure_administrator,
+    register,
+    resend_verification,
+    sweep,
+    verify_email,
+)
+from services.auth.accounts.operations.standing import (
+    delete,
+    disable,
+    enable,
+    find,
+    find_by_email,
+    find_proved,
+    set_password,
+)
+from services.auth.accounts.rules import email_key
+
+__all__ = [
+    "admit",
+    "authenticate",
+    "confirm_email",
+    "delete",
+    "disable",
+    "email_key",
+    "enable",
+    "ensure_administrator",
+    "find",
+    "find_by_email",
+    "find_proved",
+    "list_memberships",
+    "prove_password",
+    "read_user",
+    "register",
+    "request_email",
+    "resend_verification",
+    "set_password",
+    "sweep",
+    "update_user",
+    "verify_email",
+]
