@@ -1,17 +1,25 @@
 -- Access of the agents surface: service accounts, roles, and who holds them where.
 
--- One sequence for all: whoever keeps a copy takes a change only if it is newer than what they have.
-CREATE SEQUENCE auth.access_version;
+-- One row. Whoever changes access holds it until commit: changes come one after the other, and each
+-- takes the next number, so that numbers rise without gaps in the order of commits. A copy made at
+-- number n lacks exactly the changes after n.
+CREATE TABLE auth.access_clock (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    version bigint NOT NULL DEFAULT 0
+);
+INSERT INTO auth.access_clock DEFAULT VALUES;
 
 CREATE TABLE auth.service_account (
     id uuid PRIMARY KEY,
     name text NOT NULL UNIQUE CHECK (name ~ '^[a-zA-Z0-9_.-]{1,255}$'),
     password_hash text NOT NULL,
+    -- The password is one that everybody knows; only ever true in development.
+    must_change_password boolean NOT NULL DEFAULT false,
     description text,
     active boolean NOT NULL DEFAULT true,
     -- Rises on password change and deactivation; sessions of an older one are void.
     token_version integer NOT NULL DEFAULT 1,
-    version bigint NOT NULL DEFAULT nextval('auth.access_version'),
+    version bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     last_login_at timestamptz
@@ -23,9 +31,10 @@ CREATE TABLE auth.role (
     name text NOT NULL UNIQUE CHECK (name ~ '^[a-zA-Z0-9_.-]{1,255}$'),
     rules jsonb NOT NULL CHECK (jsonb_typeof(rules) = 'array'),
     description text,
-    version bigint NOT NULL DEFAULT nextval('auth.access_version'),
+    version bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX role_newest ON auth.role (created_at DESC, id DESC);
 
 CREATE TABLE auth.role_binding (
     id uuid PRIMARY KEY,
@@ -36,15 +45,20 @@ CREATE TABLE auth.role_binding (
     principal_name text NOT NULL,
     -- The account that the name meant when it was bound; null while there is none.
     principal_id text,
+    -- The normal form of a name that may be a person's address.
+    email_key text,
     -- Null: everywhere.
-    namespace text,
-    version bigint NOT NULL DEFAULT nextval('auth.access_version'),
+    namespace text CHECK (namespace ~ '^[a-zA-Z0-9_.-]{1,255}$'),
+    version bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE NULLS NOT DISTINCT (role_id, principal_name, principal_type, namespace)
 );
+CREATE INDEX role_binding_newest ON auth.role_binding (created_at DESC, id DESC);
 CREATE INDEX role_binding_name ON auth.role_binding (principal_name, principal_type);
 CREATE INDEX role_binding_principal ON auth.role_binding (principal_id);
-CREATE INDEX role_binding_namespace ON auth.role_binding (namespace);
+CREATE INDEX role_binding_namespace ON auth.role_binding (namespace, created_at DESC, id DESC);
+-- Names that wait for a person to verify the address.
+CREATE INDEX role_binding_awaited ON auth.role_binding (email_key) WHERE principal_id IS NULL;
 
 -- Sessions of service accounts and external subjects.
 CREATE TABLE auth.principal_session (
