@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.auth.accounts.models import Email
+from services.auth.api_keys.models import LONGEST_OVERLAP
 from services.auth.siblings.operations import Sibling
 from shared.secret import decode_base64url, derive
 from shared.settings import (
@@ -50,6 +51,12 @@ class AuthSettings(ServiceSettings):
         65_536, ge=32, le=1_048_576, description="Memory of one argon2id hash, in KiB."
     )
     password_passes: int = Field(3, ge=1, le=20, description="Passes of one argon2id hash.")
+    key_rotation_overlap: int = Field(
+        86_400,
+        ge=0,
+        le=LONGEST_OVERLAP,
+        description="Seconds for which a rotated API key goes on beside the new one; 0 for none.",
+    )
     admin_email: Email | None = Field(
         None, description="The first platform administrator, made at start."
     )

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, RootModel
 from pydantic_core import PydanticCustomError
 
 from services.auth.accounts.models import Name
 from shared.api import Answer, Body
+from shared.pagination import MOST_ITEMS, OffsetQuery
 
 ID_PREFIX: Final = "key_"
 """Of key ids, by which the ``sid`` of a token bought with a key is told from a session's."""
 
 RELEASES_WRITE: Final = "releases:write"
 """Not in ``*``: releases belong to the installation, so only a platform admin may grant it."""
+
+KeyKind = Literal["organization", "device", "personal"]
+"""Made by an administrator, by a device login, or by a person for themselves. All hold alike."""
+
+PREFIXES: Final[Mapping[KeyKind, str]] = {
+    "organization": "trw_live_",
+    "device": "trw_dk_",
+    "personal": "tw_",
+}
+"""How keys begin (learnings contract, section 2; runs contract, section 3.2)."""
+
+LONGEST_OVERLAP: Final = 30 * 86_400
+"""Seconds for which a rotated key may go on."""
+
+LONGEST_LIFE: Final = 3_650
+"""Days of a personal token that is to expire."""
 
 ScopeName = Literal[
     "*",
@@ -30,7 +48,12 @@ ScopeName = Literal[
     "releases:read",
     "releases:write",
     "proprietary:install",
+    "runs:read",
+    "runs:write",
 ]
+"""One list for all keys, because a key works on every surface."""
+
+Scopes = Annotated[tuple[ScopeName, ...], Field(min_length=1, max_length=50)]
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -44,7 +67,7 @@ class NewApiKey(Body):
     """``POST /v1/admin/organizations/{org_id}/api-keys``."""
 
     name: Name
-    scopes: Annotated[tuple[ScopeName, ...], Field(min_length=1, max_length=50)] = ("*",)
+    scopes: Scopes = ("*",)
     expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
 
 
@@ -60,16 +83,79 @@ class CreatedApiKey(Answer):
     expires_at: datetime | None
 
 
-class ApiKeyItem(Answer):
-    """A key in a list: recognizable by its prefix, useless to whoever reads it."""
+class Rotation(Body):
+    """``POST /v1/admin/organizations/{org_id}/api-keys/{id}/rotate``.
+
+    For so many seconds both keys hold; what the settings say if absent.
+    """
+
+    overlap_seconds: Annotated[int | None, Field(ge=0, le=LONGEST_OVERLAP, strict=True)] = None
+
+
+class NewPersonalToken(Body):
+    """``POST /api/v1/auth/tokens``."""
+
+    name: Name = "API token"
+    expires_in_days: Annotated[int | None, Field(ge=1, le=LONGEST_LIFE, strict=True)] = None
+    scopes: Scopes = ("*",)
+
+
+class CreatedPersonalToken(Answer):
+    """A personal token as shown once (runs contract, section 3.2)."""
 
     id: str
+    name: str
+    token: str
+    created_at: datetime
+    expires_at: datetime | None
+    scopes: list[str]
+
+
+class PersonalTokenItem(Answer):
+    """A personal token in its owner's list."""
+
+    id: str
+    name: str
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    scopes: list[str]
+
+
+class TokenQuery(OffsetQuery):
+    """The query of a person's own tokens: a bare list, so all of them unless asked otherwise."""
+
+    limit: Annotated[int, Field(ge=0), AfterValidator(lambda value: min(value, MOST_ITEMS))] = (
+        MOST_ITEMS
+    )
+
+
+class PersonalTokens(RootModel[list[PersonalTokenItem]]):
+    """The caller's personal tokens, newest first."""
+
+
+class Revoked(Answer):
+    """The token is void."""
+
+    ok: bool = True
+
+
+class ApiKeyItem(Answer):
+    """A key in a list: recognizable by its prefix, useless to whoever reads it.
+
+    ``replaced_by`` names the key that took its place and is set while both hold.
+    """
+
+    id: str
+    kind: KeyKind
     name: str
     prefix: str
     scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    replaced_by: str | None
 
 
 class KeyCheck(Body):
@@ -88,6 +174,48 @@ class KeyVerdict(Answer):
     role: str = ""
     scopes: list[str] = Field(default_factory=list)
     expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key to be made.
+
+    Attributes:
+        kind: how it begins.
+        account_id: for whom it acts.
+        org_id: where.
+        name: for people.
+        scopes: what it narrows them to.
+        life: how long it holds; forever if absent.
+        expires_at: when it ends, in place of ``life``.
+    """
+
+    kind: KeyKind
+    account_id: str
+    org_id: str
+    name: str
+    scopes: Sequence[str]
+    life: timedelta | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Written:
+    """What is stored of a key's text."""
+
+    prefix: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rotatable:
+    """A key that is about to be replaced; ``life`` is what it was given, None for ever."""
+
+    kind: KeyKind
+    name: str
+    scopes: list[str]
+    life: timedelta | None
+    replaced_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from services.auth.api_keys.models import RELEASES_WRITE, KeyStanding, KeyVerdict
-from shared.errors import Forbidden, Invalid
+from services.auth.api_keys.models import (
+    PREFIXES,
+    RELEASES_WRITE,
+    KeyKind,
+    KeyStanding,
+    KeyVerdict,
+    Rotatable,
+    Written,
+)
+from shared.errors import Conflict, Forbidden, Invalid
 from shared.principal import Role
 from shared.secret import encode_base64url
 
-PREFIX: Final = "trw_live_"
 SHOWN: Final = 6
 """Characters of the random part that a list shows."""
 
 
-def key_of(random: bytes) -> str:
-    """Write 32 random bytes as a key (learnings contract, section 2)."""
-    return PREFIX + encode_base64url(random)
+def key_of(kind: KeyKind, random: bytes) -> str:
+    """Write 32 random bytes as a key."""
+    return PREFIXES[kind] + encode_base64url(random)
 
 
-def prefix_of(key: str) -> str:
-    """Give the part by which a person recognizes a key."""
-    return key[: len(PREFIX) + SHOWN]
+def written(kind: KeyKind, key: str) -> Written:
+    """Give what is stored of a key: the part by which a person recognizes it, and its SHA-256."""
+    return Written(key[: len(PREFIXES[kind]) + SHOWN], digest_of(key))
 
 
 def digest_of(key: str) -> bytes:
@@ -51,6 +58,18 @@ def check_expiry(expires_at: datetime | None, now: datetime) -> None:
     """
     if expires_at is not None and expires_at <= now:
         raise Invalid.field("body", "expires_at", msg="must be in the future")
+
+
+def check_rotatable(key: Rotatable) -> None:
+    """Check that a key is one that can be replaced.
+
+    Raises:
+        Conflict: it is somebody's own, or was replaced before.
+    """
+    if key.kind != "organization":
+        raise Conflict("Only an organization's own keys are rotated; make a new one instead")
+    if key.replaced_by is not None:
+        raise Conflict(f"This key was replaced by {key.replaced_by} already")
 
 
 def verdict(standing: KeyStanding | None) -> KeyVerdict:

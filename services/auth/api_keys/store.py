@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 
-from services.auth.api_keys.models import ApiKeyItem, KeyStanding
+from services.auth.api_keys.models import (
+    ApiKeyItem,
+    KeyStanding,
+    NewKey,
+    PersonalTokenItem,
+    Rotatable,
+    Written,
+)
 from shared.db import Connection, Record
 
 
-async def insert(
-    connection: Connection,
-    org_id: str,
-    key_id: str,
-    account_id: str,
-    name: str,
-    prefix: str,
-    digest: bytes,
-    scopes: Sequence[str],
-    expires_at: datetime | None,
-) -> datetime:
-    """Add a key and give when it was made."""
-    created_at: datetime = await connection.fetchval(
+async def insert(connection: Connection, key_id: str, new: NewKey, written: Written) -> Record:
+    """Add a key, and give ``created_at`` and ``expires_at``."""
+    row = await connection.fetchrow(
         """
         INSERT INTO auth.api_key
-               (org_id, id, account_id, name, prefix, digest, scopes, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING created_at
+               (org_id, id, account_id, kind, name, prefix, digest, scopes, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, now() + $10::interval))
+        RETURNING created_at, expires_at
         """,
-        org_id,
+        new.org_id,
         key_id,
-        account_id,
-        name,
-        prefix,
-        digest,
-        scopes,
-        expires_at,
+        new.account_id,
+        new.kind,
+        new.name,
+        written.prefix,
+        written.digest,
+        new.scopes,
+        new.expires_at,
+        new.life,
     )
-    return created_at
+    assert row is not None  # what was inserted comes back
+    return row
 
 
 async def list_live(
@@ -45,7 +45,7 @@ async def list_live(
     """Give a page of an organization's keys that are not revoked, newest first."""
     rows = await connection.fetch(
         """
-        SELECT id, name, prefix, scopes, created_at, expires_at, last_used_at
+        SELECT id, kind, name, prefix, scopes, created_at, expires_at, last_used_at, replaced_by
           FROM auth.api_key WHERE org_id = $1 AND revoked_at IS NULL
          ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
         """,
@@ -82,6 +82,76 @@ async def revoke(connection: Connection, org_id: str, key_id: str) -> bool:
     return bool(revoked)
 
 
+async def lock_rotatable(connection: Connection, org_id: str, key_id: str) -> Rotatable | None:
+    """Lock a key that is not revoked."""
+    row = await connection.fetchrow(
+        """
+        SELECT kind, name, scopes, expires_at - created_at AS life, replaced_by
+          FROM auth.api_key WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL
+           FOR NO KEY UPDATE
+        """,
+        org_id,
+        key_id,
+    )
+    return None if row is None else Rotatable(**row)
+
+
+async def replace(
+    connection: Connection, org_id: str, key_id: str, successor: str, overlap: timedelta
+) -> None:
+    """Note a key's successor, and let the key hold no longer than the overlap."""
+    await connection.execute(
+        """
+        UPDATE auth.api_key
+           SET replaced_by = $3, expires_at = least(expires_at, now() + $4::interval),
+               revoked_at = CASE WHEN $4::interval = interval '0' THEN now() END
+         WHERE org_id = $1 AND id = $2
+        """,
+        org_id,
+        key_id,
+        successor,
+        overlap,
+    )
+
+
+async def list_personal(
+    connection: Connection, account_id: str, limit: int, offset: int
+) -> list[PersonalTokenItem]:
+    """Give a page of a person's tokens that are not revoked, newest first.
+
+    Reads all tenants: the tokens are the person's own, whichever organization they are for.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT id, name, prefix, created_at, last_used_at, expires_at, scopes
+          FROM auth.api_key
+         WHERE account_id = $1 AND kind = 'personal' AND revoked_at IS NULL
+         ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
+        """,
+        account_id,
+        limit,
+        offset,
+    )
+    return [PersonalTokenItem(**row) for row in rows]
+
+
+async def revoke_personal(connection: Connection, account_id: str, key_id: str) -> str | None:
+    """Revoke a person's own token, and give its organization; None when there is no such one.
+
+    The token is what tells which organization is meant, so org_id comes out and not in.
+    """
+    org_id: str | None = await connection.fetchval(
+        """
+        UPDATE auth.api_key SET revoked_at = now()
+         WHERE account_id = $1 AND id = $2 AND kind = 'personal' AND revoked_at IS NULL
+        RETURNING org_id
+        """,
+        account_id,
+        key_id,
+    )
+    return org_id
+
+
 async def find_by_digest(connection: Connection, digest: bytes) -> KeyStanding | None:
     """Find a key by its digest, with the standing of its maker.
 
@@ -113,7 +183,7 @@ async def note_use(connection: Connection, org_id: str, key_id: str) -> None:
 
 _STANDING = """
     SELECT k.id, k.account_id, k.org_id, k.scopes, k.expires_at, m.role, a.platform_admin,
-           k.revoked_at IS NULL AND a.disabled_at IS NULL
+           k.revoked_at IS NULL AND a.disabled_at IS NULL AND a.erasing_at IS NULL
                AND (k.expires_at IS NULL OR k.expires_at > now()) AS holds,
            coalesce(k.last_used_at > now() - interval '1 minute', false) AS is_use_noted
       FROM auth.api_key k

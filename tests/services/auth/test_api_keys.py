@@ -80,12 +80,14 @@ async def test_the_list_is_paged_newest_first(auth: Auth) -> None:
     first = (await auth.send("GET", path_of(person), person.principal)).json()["items"][0]
     assert first.keys() == {
         "id",
+        "kind",
         "name",
         "prefix",
         "scopes",
         "created_at",
         "expires_at",
         "last_used_at",
+        "replaced_by",
     }
     assert first["last_used_at"] is None
 
