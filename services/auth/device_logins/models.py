@@ -110,7 +110,7 @@ class PendingLogin(Answer):
 class MachineRequest(Body):
     """``POST /api/auth/device``."""
 
-    token: MachineToken | None = None
+    token: Annotated[MachineToken | None, Field(repr=False)] = None
 
 
 class MachineCode(Answer):

@@ -11,7 +11,7 @@ from pydantic import Field
 from services.auth.accounts.models import Name
 from shared.api import Answer, Body
 
-MachineToken = Annotated[str, Field(max_length=64, repr=False)]
+MachineToken = Annotated[str, Field(max_length=64)]
 """``trc_ak_`` and the public key (teams contract, section 2)."""
 
 MachineName = Annotated[Name, Field(max_length=64)]
@@ -61,7 +61,7 @@ class Owner:
 class TokenQuestion(Body):
     """``POST /internal/machines/check`` and ``/internal/machines/revoke``."""
 
-    token: MachineToken
+    token: Annotated[MachineToken, Field(repr=False)]
 
 
 class MachineCheck(Answer):
@@ -81,7 +81,7 @@ class MachineCheck(Answer):
 class TokensQuestion(Body):
     """``POST /internal/machines/owners``."""
 
-    tokens: Annotated[list[MachineToken], Field(max_length=1000)]
+    tokens: Annotated[list[MachineToken], Field(max_length=1000, repr=False)]
 
 
 class MachineOwner(Answer):

@@ -37,6 +37,14 @@ CREATE TABLE auth.web_session (
 );
 CREATE INDEX web_session_session ON auth.web_session (account_id, session_id);
 
+-- One row an account, so that a newer letter kills the older one.
+CREATE TABLE auth.sign_in_link (
+    account_id text PRIMARY KEY REFERENCES auth.account ON DELETE CASCADE,
+    digest bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);
+
 -- Failed tries by what they were made against: an account, an address, a code. Kept in a table, so
 -- that a restart forgives nobody.
 CREATE TABLE auth.throttle (

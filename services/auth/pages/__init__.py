@@ -1,3 +1,3 @@
-"""The pages for people: signing in, allowing a device, and looking after an account."""
+"""Pages for people: signing in, settings, approving devices. No script, no foreign asset."""
 
 from __future__ import annotations

@@ -14,8 +14,12 @@ from services.auth.sessions.operations import Desk, open_session
 from services.auth.web_sessions import rules, store
 from services.auth.web_sessions.models import CookieVerdict, NewCookie, WebSession
 from services.auth.web_sessions.rules import (
+    HOME,
+    challenge_in,
     check_origin,
     clear_cookie,
+    local_path,
+    set_challenge,
     set_cookie,
 )
 from shared.api import Call, Endpoint, Reply
@@ -32,7 +36,15 @@ REISSUED_AFTER: Final = timedelta(days=7)
 LONGEST_SESSION: Final = timedelta(days=180)
 PERSONAL: Final = {"x-pii-access": "true"}
 
-__all__ = ["check_origin", "clear_cookie", "set_cookie"]
+__all__ = [
+    "HOME",
+    "challenge_in",
+    "check_origin",
+    "clear_cookie",
+    "local_path",
+    "set_challenge",
+    "set_cookie",
+]
 
 
 async def open_for(
@@ -57,8 +69,11 @@ async def find(
 ) -> WebSession | None:
     """Find who a browser is signed in as, or None."""
     value = rules.value_in(headers, public_url)
-    if value is None:
-        return None
+    return None if value is None else await find_by_value(database, value)
+
+
+async def find_by_value(database: Database, value: str) -> WebSession | None:
+    """Find who the value of a session cookie signs in, or None."""
     async with database.connection() as connection:
         row = await store.find(connection, rules.digest(value))
         if row is None:

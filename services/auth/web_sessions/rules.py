@@ -14,9 +14,28 @@ LONGEST: Final = 16_384
 """Characters of a Cookie header that are looked at."""
 
 
-def cookie_name(public_url: str) -> str:
+CHALLENGE: Final = "guildhall_challenge"
+CHALLENGE_AGE: Final = 300
+"""Seconds between a right password and its code."""
+
+HOME: Final = "/dashboard"
+LONGEST_PATH: Final = 1000
+
+
+def cookie_name(public_url: str, name: str = NAME) -> str:
     """Name the cookie; over https so that no other host or path can set it (RFC 6265bis)."""
-    return f"__Host-{NAME}" if public_url.startswith("https://") else NAME
+    return f"__Host-{name}" if public_url.startswith("https://") else name
+
+
+def local_path(wanted: str) -> str:
+    """Give the path to go on to, or the home page when what is wanted is no path of ours.
+
+    Browsers read a backslash as a slash and drop tabs and line breaks, so that ``/\\evil.example``
+    and ``/<tab>/evil.example`` would leave.
+    """
+    plain = wanted.isascii() and wanted.isprintable() and not set(wanted) & set(" \\")
+    is_path = wanted.startswith("/") and not wanted.startswith("//")
+    return wanted if plain and is_path and len(wanted) <= LONGEST_PATH else HOME
 
 
 def value_in(headers: Mapping[str, str], public_url: str) -> str | None:
@@ -46,6 +65,16 @@ def clear_cookie(public_url: str) -> str:
     return _written("", 0, public_url)
 
 
+def set_challenge(token: str, public_url: str) -> str:
+    """Write the ``Set-Cookie`` header that carries a login to its second step."""
+    return _written(token, CHALLENGE_AGE, public_url, CHALLENGE)
+
+
+def challenge_in(headers: Mapping[str, str], public_url: str) -> str | None:
+    """Find the challenge of a login that waits for its second step."""
+    return value_of(cookie_name(public_url, CHALLENGE), headers)
+
+
 def digest(value: str) -> bytes:
     """Give what is stored of a cookie: its SHA-256."""
     return hashlib.sha256(value.encode()).digest()
@@ -64,8 +93,8 @@ def check_origin(headers: Mapping[str, str], public_url: str) -> None:
         raise Forbidden("origin_mismatch", code="origin_mismatch")
 
 
-def _written(value: str, max_age: int | None, public_url: str) -> str:
-    parts = [f"{cookie_name(public_url)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+def _written(value: str, max_age: int | None, public_url: str, name: str = NAME) -> str:
+    parts = [f"{cookie_name(public_url, name)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
     if public_url.startswith("https://"):
         parts.append("Secure")
     if max_age is not None:

@@ -1,0 +1,15 @@
+"""HTTP door of the pages (learnings contract, section 3.1; teams contract, sections 7 and 8)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.auth.pages.routes import devices, home, passwords, registering, signing_in
+
+OPERATIONS: Final = (
+    *signing_in.OPERATIONS,
+    *registering.OPERATIONS,
+    *passwords.OPERATIONS,
+    *devices.OPERATIONS,
+    *home.OPERATIONS,
+)
