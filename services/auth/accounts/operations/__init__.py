@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from services.auth.accounts.operations.addresses import confirm_email, request_email
-from services.auth.accounts.operations.login import authenticate, prove_password
+from services.auth.accounts.operations.login import (
+    WRONG_PASSWORD,
+    authenticate,
+    prove_password,
+)
 from services.auth.accounts.operations.profile import (
     list_memberships,
     read_user,
@@ -24,11 +28,14 @@ from services.auth.accounts.operations.standing import (
     find,
     find_by_email,
     find_proved,
+    lock,
+    note_proved,
     set_password,
 )
 from services.auth.accounts.rules import email_key
 
 __all__ = [
+    "WRONG_PASSWORD",
     "admit",
     "authenticate",
     "confirm_email",
@@ -41,6 +48,8 @@ __all__ = [
     "find_by_email",
     "find_proved",
     "list_memberships",
+    "lock",
+    "note_proved",
     "prove_password",
     "read_user",
     "register",

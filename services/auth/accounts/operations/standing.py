@@ -40,6 +40,16 @@ async def set_password(
     return await store.set_password(connection, account_id, password_hash, instead_of)
 
 
+async def lock(connection: Connection, account_id: str) -> Account | None:
+    """Find an account and take it for this transaction, before anything that hangs on it."""
+    return await store.lock(connection, account_id)
+
+
+async def note_proved(connection: Connection, account_id: str) -> None:
+    """Note that a letter has proved the account's address, whoever vouched for it before."""
+    await store.set_proved(connection, account_id)
+
+
 async def disable(connection: Connection, account_id: str) -> bool:
     """Bar an account from acting; False when it was already. Says account.disabled.
 
