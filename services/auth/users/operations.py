@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from services.auth.accounts.operations import email_key, read_user
+from services.auth.accounts.operations import disable, email_key, enable, read_user
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
 from services.auth.organizations import operations as organizations
@@ -30,7 +30,6 @@ from services.auth.users.models import (
 from services.auth.users.rules import name_in as name_in
 from shared.bus import outbox
 from shared.contracts.auth import (
-    AccountDisabled,
     AccountRegistered,
     AccountVerified,
     ApiKeyRevoked,
@@ -292,9 +291,9 @@ async def _check(
 async def _set_disabled(
     connection: Connection, principal: Principal, account_id: str, disabled: bool, origin: Origin
 ) -> None:
-    await store.set_disabled(connection, account_id, disabled)
-    if disabled:
-        await outbox.add(connection, AccountDisabled(account_id=account_id))
+    if not disabled:
+        await enable(connection, account_id)
+    elif await disable(connection, account_id):
         await sessions.end_all(
             connection, account_id, origin=origin, actor=principal, reason="account_disabled"
         )

@@ -156,20 +156,6 @@ async def leave_home(connection: Connection, account_id: str, org_id: str) -> No
     )
 
 
-async def set_disabled(connection: Connection, account_id: str, disabled: bool) -> bool:
-    """Let a person act no longer, or again; False when that is so already."""
-    changed = await connection.fetchval(
-        """
-        UPDATE auth.account
-           SET disabled_at = CASE WHEN $2 THEN now() END, updated_at = now()
-         WHERE id = $1 AND (disabled_at IS NOT NULL) <> $2 RETURNING true
-        """,
-        account_id,
-        disabled,
-    )
-    return bool(changed)
-
-
 async def rename(connection: Connection, account_id: str, name: str) -> None:
     """Give a person another name."""
     await connection.execute(
