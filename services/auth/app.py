@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher
+from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from services.auth.accounts import routes as accounts
@@ -17,6 +18,7 @@ from services.auth.api_keys import routes as api_keys
 from services.auth.audit_events import routes as audit_events
 from services.auth.device_logins import routes as device_logins
 from services.auth.erasures import routes as erasures
+from services.auth.external_logins import operations as external
 from services.auth.external_logins import routes as external_logins
 from services.auth.invitations import routes as invitations
 from services.auth.machines import routes as machines
@@ -28,7 +30,9 @@ from services.auth.passwords.operations import Passwords
 from services.auth.refresh_tokens import operations as refresh_tokens
 from services.auth.role_bindings import routes as role_bindings
 from services.auth.roles import routes as roles
+from services.auth.roles.operations import Access
 from services.auth.sealing.operations import Vault
+from services.auth.service_accounts import operations as principals
 from services.auth.service_accounts import routes as service_accounts
 from services.auth.sessions import routes as sessions
 from services.auth.sessions.operations import Desk, SessionChecks, sweep
@@ -64,6 +68,13 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
         if settings.admin_email is not None and settings.admin_password is not None:
             password = settings.admin_password.get_secret_value()
             await ensure_administrator(database, passwords, settings.admin_email, password)
+        await principals.ensure_bootstrap(
+            database,
+            passwords,
+            _shown(settings.service_admin_password),
+            is_development=settings.is_development,
+        )
+        issuers = await stack.enter_async_context(external.open_issuers(settings))
         siblings = await stack.enter_async_context(Siblings.opened(settings.siblings()))
         keys = await open_key_ring(database, settings.seeds())
         sweeper = asyncio.create_task(_sweep(database), name="session sweep")
@@ -76,13 +87,19 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
             KeyRing: keys,
             Vault: vault,
             Siblings: siblings,
-            SessionChecks: SessionChecks({}),
+            external.Issuers: issuers,
+            SessionChecks: SessionChecks({principals.SESSION_PREFIX: principals.check_session}),
+            Access: Access(database),
             Desk: Desk(database, passwords, vault, keys, settings.public_url),
         }
 
 
 def _hasher(settings: AuthSettings) -> PasswordHasher:
     return PasswordHasher(time_cost=settings.password_passes, memory_cost=settings.password_memory)
+
+
+def _shown(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _transmit(settings: AuthSettings) -> Transmit:
@@ -100,6 +117,8 @@ async def _sweep(database: Database) -> None:
             await refresh_tokens.sweep(database)
             await second_factors.sweep(database)
             await throttles.sweep(database)
+            await external.sweep(database)
+            await principals.sweep(database)
         except Unavailable:
             log.info("sweep postponed", reason="database unavailable")
         await asyncio.sleep(SWEEP_INTERVAL)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.auth.accounts.models import Email
 from services.auth.api_keys.models import LONGEST_OVERLAP
+from services.auth.external_logins.models import TrustedIssuer, read_issuers
+from services.auth.external_logins.rules.targets import TargetPolicy, read_targets
+from services.auth.service_accounts.models import KNOWN_PASSWORDS, SHORTEST_PASSWORD
 from services.auth.siblings.operations import Sibling
 from shared.secret import decode_base64url, derive
 from shared.settings import (
     KeyBytes,
     ServiceSettings,
     WebAddress,
-    assertion_purpose,
     settings_config,
+    sibling_purpose,
 )
 
 SEED_LENGTH: Final = 32
@@ -29,10 +32,22 @@ LEAST_MEMORY: Final = 19_456
 LEAST_PASSES: Final = 2
 
 
+_FOREIGN: Final = {
+    field: (f"TRIPWIRE_{name}", f"UPLIFTR_{name}")
+    for field, name in {
+        "admin_email": "ADMIN_EMAIL",
+        "admin_password": "ADMIN_PASSWORD",
+        "deployment_mode": "DEPLOYMENT_MODE",
+        "web_url": "BASE_URL",
+    }.items()
+}
+"""Runs contract, section 14."""
+
+
 class AuthSettings(ServiceSettings):
     """What the auth service reads from the environment."""
 
-    model_config = settings_config("auth")
+    model_config = settings_config("auth", _FOREIGN)
     service: ClassVar[str] = "auth"
 
     public_url: WebAddress = Field(
@@ -63,6 +78,25 @@ class AuthSettings(ServiceSettings):
     admin_password: SecretStr | None = Field(
         None, description="The first platform administrator's password, at least 8 characters."
     )
+    setup_open: bool = Field(
+        False,
+        description="In production, whether whoever comes first may make the first platform "
+        "administrator; in development they always may.",
+    )
+    deployment_mode: Literal["selfhosted", "cloud"] = Field(
+        "selfhosted",
+        description="Whether people come by invitation, or may sign up and found organizations.",
+    )
+    web_url: WebAddress | None = Field(
+        None,
+        description="Where a web client is that has pages of its own, such as /accept-invite; "
+        "the public URL if absent.",
+    )
+    service_admin_password: SecretStr | None = Field(
+        None,
+        description="Password of the agents surface's service account admin, made at start where "
+        "there is none yet.",
+    )
     smtp_url: SecretStr | None = Field(
         None,
         description="The mail server, smtp:// (STARTTLS where offered) or smtps://; without it, "
@@ -77,11 +111,41 @@ class AuthSettings(ServiceSettings):
         description="Where the teams service listens, http://host:port; without it, what needs an "
         "answer of teams waits.",
     )
-    teams_assertion_key: KeyBytes | None = Field(
+    teams_sibling_key: KeyBytes | None = Field(
         None,
-        description="Under which teams believes what auth asks; derived from the root secret if "
+        description="Under which auth asks the teams service; derived from the root secret if "
         "absent.",
     )
+
+    issuers: SecretStr | None = Field(
+        None,
+        description="OpenID Connect issuers that are trusted, a JSON list of objects; see "
+        "docs/external-login.md.",
+    )
+    allow_private_targets: bool | None = Field(
+        None,
+        description="Whether loopback and private addresses may be reached on somebody's behalf; "
+        "1 in development, else 0. Link-local and metadata addresses never are.",
+    )
+    url_allow: str = Field(
+        "",
+        description="Hosts, networks (CIDR), or either with :port, that may be reached although "
+        "they are private; separated by commas.",
+    )
+    url_deny: str = Field("", description="Written likewise: what may never be reached.")
+
+    @field_validator("issuers")
+    @classmethod
+    def _are_issuers(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_issuers(value.get_secret_value())
+        return value
+
+    @field_validator("url_allow", "url_deny")
+    @classmethod
+    def _are_targets(cls, value: str) -> str:
+        read_targets(value)
+        return value
 
     @field_validator("smtp_url")
     @classmethod
@@ -115,6 +179,24 @@ class AuthSettings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def _issuers_are_safe(self) -> Self:
+        bare = [issuer for issuer in self.trusted_issuers() if not issuer.is_https]
+        if any(not (self.is_development and issuer.is_local) for issuer in bare):
+            raise ValueError("issuers must be https://, or on this machine in development")
+        return self
+
+    @model_validator(mode="after")
+    def _service_administrator_is_safe(self) -> Self:
+        if self.service_admin_password is not None and not self.is_development:
+            password = self.service_admin_password.get_secret_value()
+            if len(password) < SHORTEST_PASSWORD or password.casefold() in KNOWN_PASSWORDS:
+                raise ValueError(
+                    f"service_admin_password needs {SHORTEST_PASSWORD} characters or more in"
+                    " production, and none that everybody knows"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _can_encrypt(self) -> Self:
         if self.encryption_key is None and self.root_secret is None:
             raise ValueError("encryption_key or root_secret must be given")
@@ -141,16 +223,39 @@ class AuthSettings(ServiceSettings):
         """Give the services that auth may ask, by name."""
         if self.teams_url is None:
             return {}
-        if self.teams_assertion_key is not None:
-            return {"teams": Sibling(self.teams_url, self.teams_assertion_key.get_secret_value())}
+        if self.teams_sibling_key is not None:
+            return {"teams": Sibling(self.teams_url, self.teams_sibling_key.get_secret_value())}
         if self.root_secret is None:
             return {}
         root = self.root_secret.get_secret_value()
-        return {"teams": Sibling(self.teams_url, derive(root, assertion_purpose("teams")))}
+        return {"teams": Sibling(self.teams_url, derive(root, sibling_purpose("teams")))}
+
+    def trusted_issuers(self) -> tuple[TrustedIssuer, ...]:
+        """Give the issuers whose word about people and programs is taken."""
+        return () if self.issuers is None else read_issuers(self.issuers.get_secret_value())
+
+    def targets(self) -> TargetPolicy:
+        """Give the addresses that may be reached on somebody's behalf."""
+        private = self.allow_private_targets
+        return TargetPolicy(
+            self.is_development if private is None else private,
+            read_targets(self.url_allow),
+            read_targets(self.url_deny),
+        )
 
     def seeds(self) -> tuple[bytes, ...]:
         """Give the seeds of the signing keys, newest first."""
         return _seeds(self.signing_keys.get_secret_value())
+
+    @property
+    def is_setup_open(self) -> bool:
+        """Whether the first-run setup of the runs surface may be used."""
+        return self.is_development or self.setup_open
+
+    @property
+    def link_base(self) -> str:
+        """Where links of letters lead whose pages a web client may have."""
+        return self.web_url or self.public_url
 
     @property
     def host_name(self) -> str:

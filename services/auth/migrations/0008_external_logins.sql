@@ -21,6 +21,9 @@ CREATE TABLE auth.external_login (
     -- The PKCE verifier (RFC 7636), encrypted under the service's key.
     sealed_verifier bytea NOT NULL,
     return_to text NOT NULL,
+    -- Whom the identity is to be linked to; null for signing in.
+    account_id text REFERENCES auth.account ON DELETE CASCADE,
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX external_login_expires ON auth.external_login (expires_at);
+CREATE INDEX external_login_account ON auth.external_login (account_id);

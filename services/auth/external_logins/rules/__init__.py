@@ -1,0 +1,3 @@
+"""Pure decisions of external logins: addresses, ID tokens, and the steps of a sign-in."""
+
+from __future__ import annotations

@@ -1,0 +1,220 @@
+"""Issuers of OpenID Connect that say what a test tells them to, and browsers that come back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import time
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.api_jws import PyJWS
+
+from shared.principal import ANONYMOUS, Principal
+from shared.secret import encode_base64url
+from tests.gateway.fake_service import Asked, FakeService, plain, running
+from tests.services.auth.conftest import GATEWAY, PUBLIC_URL, Auth
+
+CLIENT = "guildhall"
+SECRET = "a secret: with %, & and +"
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+_JWS = PyJWS()
+_READERS: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A private key, its algorithm and its name."""
+
+    kid: str | None
+    algorithm: str
+    private: Any
+
+    def jwk(self, **fields: Any) -> dict[str, Any]:
+        public = _READERS[self.algorithm].to_jwk(self.private.public_key(), as_dict=True)
+        named = {"kid": self.kid} if self.kid is not None else {}
+        return {**public, "use": "sig", "alg": self.algorithm, **named, **fields}
+
+    def sign(self, claims: dict[str, Any], **headers: Any) -> str:
+        named = {"kid": self.kid} if self.kid is not None else {}
+        payload = json.dumps(claims).encode()
+        return _JWS.encode(payload, self.private, self.algorithm, headers={**named, **headers})
+
+
+def rsa_signer(kid: str | None = "rs", bits: int = 2048) -> Signer:
+    return Signer(kid, "RS256", rsa.generate_private_key(65537, bits))
+
+
+def ec_signer(kid: str | None = "es") -> Signer:
+    return Signer(kid, "ES256", ec.generate_private_key(ec.SECP256R1()))
+
+
+def ed_signer(kid: str | None = "ed") -> Signer:
+    return Signer(kid, "EdDSA", ed25519.Ed25519PrivateKey.generate())
+
+
+def unsigned(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b"") -> str:
+    """Write a token by hand, so that it may say anything."""
+    parts = [json.dumps(header).encode(), json.dumps(claims).encode(), signature]
+    return ".".join(encode_base64url(part) for part in parts)
+
+
+Answer = tuple[int, Any]
+Handler = Callable[[Asked], Answer]
+
+
+class FakeIssuer:
+    """An issuer on a port of its own.
+
+    ``answers`` maps a path to a status and a document (bytes go as they are), or to a function of
+    what was asked. ``claims`` go into the ID token that the token endpoint gives.
+    """
+
+    def __init__(self, service: FakeService) -> None:
+        self.service = service
+        self.signer = ec_signer()
+        self.claims: dict[str, Any] = {}
+        self.answers: dict[str, Answer | Handler] = {
+            WELL_KNOWN: lambda asked: (200, self.document()),
+            "/keys": lambda asked: (200, {"keys": [self.signer.jwk()]}),
+            "/token": lambda asked: (200, self.tokens()),
+        }
+        service.behave = self._behave
+
+    @property
+    def url(self) -> str:
+        return self.service.url
+
+    def document(self, **fields: Any) -> dict[str, Any]:
+        return {
+            "issuer": self.url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+            "jwks_uri": f"{self.url}/keys",
+            "authorization_response_iss_parameter_supported": True,
+            **fields,
+        }
+
+    def standard(self, **fields: Any) -> dict[str, Any]:
+        """The claims of a good token, with some changed; None takes one away."""
+        now = int(time.time())
+        claims = {
+            "iss": self.url,
+            "aud": CLIENT,
+            "sub": "ada",
+            "iat": now,
+            "exp": now + 300,
+            **self.claims,
+            **fields,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def id_token(self, **fields: Any) -> str:
+        return self.signer.sign(self.standard(**fields))
+
+    def tokens(self) -> dict[str, Any]:
+        digest = hashlib.sha256(b"access").digest()
+        return {
+            "access_token": "access",
+            "token_type": "Bearer",
+            "id_token": self.id_token(at_hash=encode_base64url(digest[:16])),
+        }
+
+    def asked(self, path: str) -> list[Asked]:
+        return [asked for asked in self.service.asked if asked.target.partition("?")[0] == path]
+
+    def settings(self, name: str = "corp", **fields: Any) -> dict[str, Any]:
+        return {"name": name, "issuer": self.url, "client_id": CLIENT, **fields}
+
+    async def _behave(
+        self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        answer = self.answers.get(asked.target.partition("?")[0], (404, {}))
+        status, document = answer(asked) if callable(answer) else answer
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        writer.write(plain(status, body, "content-type: application/json"))
+        await writer.drain()
+
+
+@asynccontextmanager
+async def fake_issuer() -> AsyncIterator[FakeIssuer]:
+    async with running(FakeService()) as service:
+        yield FakeIssuer(service)
+
+
+def basic(name: str, secret: str) -> str:
+    return "Basic " + b64encode(f"{name}:{secret}".encode()).decode()
+
+
+@dataclass
+class Left:
+    """A browser that was sent to an issuer."""
+
+    address: str
+    query: dict[str, str]
+
+    @property
+    def state(self) -> str:
+        return self.query["state"]
+
+
+@dataclass
+class Browser:
+    """Keeps cookies, follows nothing by itself."""
+
+    auth: Auth
+    cookies: dict[str, str] = field(default_factory=dict)
+    public_url: str = PUBLIC_URL
+
+    async def send(
+        self, method: str, path: str, principal: Principal = ANONYMOUS, **options: Any
+    ) -> httpx.Response:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"cookie": cookie} | options.pop("headers", {}) if cookie else {}
+        answer = await self.auth.send(method, path, principal, headers=headers, **options)
+        for text in answer.headers.get_list("set-cookie"):
+            name, _, value = text.partition(";")[0].partition("=")
+            self.cookies.pop(name, None)
+            if value:
+                self.cookies[name] = value
+        return answer
+
+    async def leave(self, provider: str = "corp", redirect_to: str = "/device?code=X") -> Left:
+        answer = await self.send("GET", f"/auth/{provider}", params={"redirect_to": redirect_to})
+        assert answer.status_code == 303, answer.text
+        return left_by(answer.headers["location"])
+
+    async def return_with(self, provider: str = "corp", **query: str) -> httpx.Response:
+        return await self.send("GET", f"/auth/{provider}/callback", params=query)
+
+    async def sign_in(
+        self, issuer: FakeIssuer, provider: str = "corp", **claims: Any
+    ) -> httpx.Response:
+        """Leave, be let in by the issuer with these claims, and come back."""
+        left = await self.leave(provider)
+        issuer.claims = {"nonce": left.query["nonce"], **claims}
+        return await self.return_with(provider, state=left.state, code="good", iss=issuer.url)
+
+    async def account(self) -> str | None:
+        """Tell whose browser it is, by what the teams service would be told."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = await self.auth.post("/internal/web-sessions/check", GATEWAY, cookie=cookie)
+        return answer.json()["account_id"] or None
+
+
+def left_by(address: str) -> Left:
+    return Left(address, dict(parse_qsl(urlsplit(address).query)))
+
+
+def text_of_page(answer: httpx.Response) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text))
