@@ -38,13 +38,14 @@ class KeyRing:
         self._clock = clock
 
     def current(self) -> SigningKey:
-        """Give the key that signs: the newest that has been published long enough, else the newest.
+        """Give the key that signs: the newest that has been published long enough.
 
-        When none has, as on the first start, no token of an older key is in anyone's hands.
+        When none has, as soon after the first start, the one that was published first: it is the
+        one that gateways are most likely to know.
         """
         enough = self._clock() - PUBLISHED_FIRST
         ripe = (key for key in self._keys if self._seen_at[key.kid] <= enough)
-        return next(ripe, self._keys[0])
+        return next(ripe, min(self._keys, key=lambda key: self._seen_at[key.kid]))
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Sign the claims of an access token with the current key."""

@@ -47,8 +47,14 @@ def test_the_newest_that_is_old_enough_signs() -> None:
 
 def test_on_the_first_start_the_newest_signs() -> None:
     clock = Clock()
-    seen = {NEW.kid: clock.now, OLD.kid: clock.now - 5}
+    seen = {NEW.kid: clock.now, OLD.kid: clock.now}
     assert KeyRing([NEW, OLD], seen, clock).current() is NEW
+
+
+def test_a_key_that_came_right_after_the_first_start_waits_too() -> None:
+    clock = Clock()
+    seen = {NEW.kid: clock.now, OLD.kid: clock.now - 5}
+    assert KeyRing([NEW, OLD], seen, clock).current() is OLD
 
 
 def test_all_keys_are_published_and_none_is_private() -> None:
@@ -69,10 +75,8 @@ async def test_a_key_is_first_seen_once(database_urls: DatabaseUrls) -> None:
             )
         seeds = [bytes([2]) * 32, bytes([1]) * 32]
         ring = await open_key_ring(database, seeds, clock)
-        assert ring.current().kid == NEW.kid  # neither is old enough: as on a first start
-        clock.now += 15
-        assert ring.current().kid == OLD.kid
-        clock.now += 20
+        assert ring.current().kid == OLD.kid  # neither is old enough: the one known longest
+        clock.now += 35
         assert ring.current().kid == NEW.kid
     finally:
         await database.close()
