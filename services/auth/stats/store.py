@@ -36,7 +36,7 @@ async def count(connection: Connection, name: str) -> Count:
     row = await connection.fetchrow(
         f"""
         SELECT count(*) AS seen, count(*) FILTER (WHERE {condition}) AS counted
-          FROM (SELECT * FROM {table} LIMIT $1) AS some
+          FROM (SELECT * FROM {table} LIMIT $1) AS first
         """,  # noqa: S608 - our own constants
         CAP + 1,
     )
@@ -45,8 +45,6 @@ async def count(connection: Connection, name: str) -> Count:
         return Count(row["counted"], False)
     # What the planner expects from the statistics of the last ANALYZE, without reading the table.
     plan = json.loads(
-        await connection.fetchval(
-            f"EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {condition}"
-        )
+        await connection.fetchval(f"EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {condition}")
     )
     return Count(max(round(plan[0]["Plan"]["Plan Rows"]), row["counted"]), True)

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Final
 
 from services.auth.accounts.operations import email_key
+from services.auth.api_keys.operations import create_key
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
 from services.auth.mail.operations import MailSender, write
 from services.auth.organizations.operations import require_platform_admin
+from services.auth.password_resets.operations import issue, link
 from services.auth.users import operations as users
 from services.auth.users.models import NewAccount
 from services.auth.waitlist import store
@@ -73,8 +75,18 @@ async def convert(
         name = users.name_in(email)
         new = NewAccount(email, name, None)
         account_id, org_id = await users.found(connection, new, name, origin)
-        key = token = ""
-        await write(connection, "welcome", email, public_url=public_url, token=token)
+        key, _ = await create_key(
+            connection,
+            account_id=account_id,
+            org_id=org_id,
+            name=FIRST_KEY,
+            scopes=["*"],
+            origin=origin,
+            actor=principal,
+        )
+        token = await issue(connection, account_id, WELCOME_LIFE)
+        values = {"link": link(public_url, token), "public_url": public_url}
+        await write(connection, "welcome", email, **values)
         event = AuditEvent(
             "waiting_person.converted", origin, principal, org_id=org_id, target=account_id
         )

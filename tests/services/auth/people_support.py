@@ -57,11 +57,14 @@ async def invite(auth: Auth, admin: Person, address: str, **fields: Any) -> http
 
 
 async def invitation_token(auth: Auth, address: str, count: int = 1) -> str:
-    """Give the token of the newest of so many letters."""
-    text = text_of((await auth.letters(address, count))[-1])
-    match = _INVITATION.search(text)
-    assert match is not None, text
-    return match[1]
+    """Give the token of the newest of so many invitations to an address."""
+    letters = 1
+    while True:
+        texts = [text_of(letter) for letter in await auth.letters(address, letters)]
+        tokens = [match[1] for text in texts if (match := _INVITATION.search(text))]
+        if len(tokens) >= count:
+            return tokens[-1]
+        letters = len(texts) + 1
 
 
 async def accept(
