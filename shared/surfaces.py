@@ -115,7 +115,8 @@ _TEAMS_WORDS: Final[dict[type[ServiceError], str]] = {
 
 def _teams(error: ServiceError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Keep ``error`` a string always, because the client prints it (sections 1, 2 and 12.4)."""
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, Unauthenticated) and error.code == Unauthenticated.code:
+        # Of a signed request; a web session that is missing has a word of its own (section 8).
         reason = "missing or invalid token" if error.is_default else error.message
         return error.status, {"error": error.code, "reason": reason}
     if isinstance(error, UnknownPath):

@@ -102,7 +102,7 @@ async def person_of(
         found = await find(database, headers, public_url)
         if found is not None:
             return found.principal
-    raise Unauthenticated("authentication required")
+    raise Unauthenticated("authentication required", code="no_session")
 
 
 async def changer_of(

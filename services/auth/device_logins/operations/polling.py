@@ -125,4 +125,4 @@ async def poll_machine(
 
 
 def _refusal(error: str) -> BadRequest:
-    return BadRequest(_TEXTS[error], extra={"error": error})
+    return BadRequest(_TEXTS[error], extra={"error": error}, headers={"cache-control": "no-store"})
