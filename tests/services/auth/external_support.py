@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import re
 import time
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.api_jws import PyJWS
 
-from shared.principal import ANONYMOUS, Principal
 from shared.secret import encode_base64url
 from tests.gateway.fake_service import Asked, FakeService, plain, running
-from tests.services.auth.conftest import GATEWAY, PUBLIC_URL, Auth
+from tests.services.auth.conftest import GATEWAY
+from tests.services.auth.device_support import Browser
 
 CLIENT = "guildhall"
 SECRET = "a secret: with %, & and +"
@@ -152,10 +150,6 @@ async def fake_issuer() -> AsyncIterator[FakeIssuer]:
         yield FakeIssuer(service)
 
 
-def basic(name: str, secret: str) -> str:
-    return "Basic " + b64encode(f"{name}:{secret}".encode()).decode()
-
-
 @dataclass
 class Left:
     """A browser that was sent to an issuer."""
@@ -169,52 +163,37 @@ class Left:
 
 
 @dataclass
-class Browser:
-    """Keeps cookies, follows nothing by itself."""
-
-    auth: Auth
-    cookies: dict[str, str] = field(default_factory=dict)
-    public_url: str = PUBLIC_URL
-
-    async def send(
-        self, method: str, path: str, principal: Principal = ANONYMOUS, **options: Any
-    ) -> httpx.Response:
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"cookie": cookie} | options.pop("headers", {}) if cookie else {}
-        answer = await self.auth.send(method, path, principal, headers=headers, **options)
-        for text in answer.headers.get_list("set-cookie"):
-            name, _, value = text.partition(";")[0].partition("=")
-            self.cookies.pop(name, None)
-            if value:
-                self.cookies[name] = value
-        return answer
+class Traveller(Browser):
+    """A browser that signs in with issuers."""
 
     async def leave(self, provider: str = "corp", redirect_to: str = "/device?code=X") -> Left:
-        answer = await self.send("GET", f"/auth/{provider}", params={"redirect_to": redirect_to})
+        query = urlencode({"redirect_to": redirect_to})
+        answer = await self.get(f"/auth/{provider}?{query}")
         assert answer.status_code == 303, answer.text
         return left_by(answer.headers["location"])
 
     async def return_with(self, provider: str = "corp", **query: str) -> httpx.Response:
-        return await self.send("GET", f"/auth/{provider}/callback", params=query)
+        return await self.get(f"/auth/{provider}/callback?{urlencode(query)}")
 
     async def sign_in(
         self, issuer: FakeIssuer, provider: str = "corp", **claims: Any
     ) -> httpx.Response:
         """Leave, be let in by the issuer with these claims, and come back."""
-        left = await self.leave(provider)
+        return await self.come_back(issuer, await self.leave(provider), provider, **claims)
+
+    async def come_back(
+        self, issuer: FakeIssuer, left: Left, provider: str = "corp", **claims: Any
+    ) -> httpx.Response:
         issuer.claims = {"nonce": left.query["nonce"], **claims}
         return await self.return_with(provider, state=left.state, code="good", iss=issuer.url)
 
     async def account(self) -> str | None:
-        """Tell whose browser it is, by what the teams service would be told."""
+        """Tell whose browser it is, as the teams service would be told."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = await self.auth.post("/internal/web-sessions/check", GATEWAY, cookie=cookie)
+        assert answer.status_code == 200, answer.text
         return answer.json()["account_id"] or None
 
 
 def left_by(address: str) -> Left:
     return Left(address, dict(parse_qsl(urlsplit(address).query)))
-
-
-def text_of_page(answer: httpx.Response) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text))
