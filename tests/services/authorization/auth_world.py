@@ -13,13 +13,19 @@ PARAMETERS: Final[dict[str, str]] = {
     "org_id": "org_one",
     "/v1/admin/organizations/{org_id}/api-keys/{key_id}:key_id": "key_one",
     "account_id": "usr_member",
+    "/api/v1/auth/users/{id}:id": "usr_member",
+    "/api/v1/auth/invites/{id}:id": "inv_one",
+    "/v1/admin/waitlist/{id}/convert:id": "wait_one",
 }
 """The path parameters of ``org_one``'s things."""
 
-BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {}
+BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
+    # Refused before any credential is looked at: the question is who may ask.
+    ("POST", "/api/v1/auth/login"): {"code": 0},
+}
 """Fields of bodies that cannot be guessed from the models, by method and path."""
 
-SECRETS_OF_ONE: Final = ("org_one", "usr_member", "usr_admin", "usr_owner", "key_one")
+SECRETS_OF_ONE: Final = ("org_one", "usr_member", "usr_admin", "usr_owner", "key_one", "inv_one")
 """What nobody outside of ``org_one`` may ever read, but for platform administrators."""
 
 RESET: Final = f"""
@@ -41,6 +47,11 @@ INSERT INTO auth.session (org_id, id, account_id, expires_at)
 SELECT active_org_id, 'ses_' || substr(id, 5), id, now() + interval '1 day' FROM auth.account;
 INSERT INTO auth.api_key (org_id, id, account_id, name, prefix, digest, scopes)
 VALUES ('org_one', 'key_one', 'usr_admin', 'One', 'trw_live_', sha256('one'), '{{*}}');
+INSERT INTO auth.invitation (org_id, id, email, email_key, role, digest, expires_at)
+VALUES ('org_one', 'inv_one', 'late@mail.example', 'late@mail.example', 'member', sha256('one'),
+        now() + interval '1 day');
+INSERT INTO auth.waiting_person (id, email, email_key)
+VALUES ('wait_one', 'waiting@mail.example', 'waiting@mail.example');
 INSERT INTO auth.machine (token, id, account_id, machine_name)
 VALUES ('{MACHINE_TOKEN}', 'mach_one', 'usr_member', 'one');
 INSERT INTO auth.service_account (id, name, password_hash)
