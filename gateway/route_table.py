@@ -121,6 +121,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "/v1/admin/waitlist",
         "/v1/admin/audit-events",
         "/v1/admin/stats",
+        "/v1/admin/erasures",
     ),
     _row("/v1", "learnings", "learnings"),
     *_rows("learnings", "sync", "/v1/sync", "/v1/intel"),

@@ -1,8 +1,8 @@
 """Agents: not built yet. It will own agents, sessions and messages of the agents surface.
 
 Owns: the tables of its outbox and inbox only.
-Says: nothing yet.
-Hears: nothing yet.
+Says: ``erasure.completed.v1``.
+Hears: ``account.deleted.v1``.
 
 Every path of its surface answers 503 with ``Retry-After``, in the surface's own shape.
 """

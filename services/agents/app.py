@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from services.agents import consumers
 from services.agents.settings import AgentsSettings
 from shared import service
 from shared.errors import Unavailable
@@ -24,6 +25,7 @@ SERVICE: Final = service.Service(
     name="agents",
     settings=AgentsSettings,
     migrations=Path(__file__).parent / "migrations",
+    subscriptions=consumers.subscriptions,
     unknown_path=not_built,
 )
 

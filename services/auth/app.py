@@ -12,6 +12,8 @@ from argon2 import PasswordHasher
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
+from services.auth import consumers
+from services.auth.accounts import operations as people
 from services.auth.accounts import routes as accounts
 from services.auth.accounts.operations import ensure_administrator
 from services.auth.api_keys import routes as api_keys
@@ -25,6 +27,7 @@ from services.auth.machines import routes as machines
 from services.auth.mail.operations import MailSender, Transmit, by_smtp, into_folder
 from services.auth.organizations import routes as organizations
 from services.auth.pages import routes as pages
+from services.auth.password_resets import operations as lost_passwords
 from services.auth.password_resets import routes as password_resets
 from services.auth.passwords.operations import Passwords
 from services.auth.refresh_tokens import operations as refresh_tokens
@@ -117,6 +120,8 @@ async def _sweep(database: Database) -> None:
             await refresh_tokens.sweep(database)
             await second_factors.sweep(database)
             await throttles.sweep(database)
+            await people.sweep(database)
+            await lost_passwords.sweep(database)
             await external.sweep(database)
             await principals.sweep(database)
         except Unavailable:
@@ -157,6 +162,7 @@ SERVICE: Final = Service(
         *role_bindings.OPERATIONS,
         *external_logins.OPERATIONS,
     ),
+    subscriptions=consumers.subscriptions,
     open_resources=open_resources,
     on_refused=audit_events.note_refusal,
 )

@@ -505,6 +505,8 @@ CREATE INDEX device_login_machine ON auth.device_login USING btree (machine_toke
 
 CREATE INDEX device_login_org ON auth.device_login USING btree (org_id);
 
+CREATE INDEX erasure_newest ON auth.erasure USING btree (requested_at DESC, account_id DESC);
+
 CREATE INDEX external_identity_account ON auth.external_identity USING btree (account_id);
 
 CREATE INDEX external_login_account ON auth.external_login USING btree (account_id);
@@ -514,6 +516,8 @@ CREATE INDEX external_login_expires ON auth.external_login USING btree (expires_
 CREATE INDEX idempotency_key_age ON auth.idempotency_key USING btree (created_at);
 
 CREATE INDEX inbox_handled_at ON auth.inbox USING brin (handled_at);
+
+CREATE INDEX invitation_email ON auth.invitation USING btree (email_key);
 
 CREATE INDEX invitation_expires ON auth.invitation USING btree (expires_at);
 

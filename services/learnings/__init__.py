@@ -2,8 +2,8 @@
 
 Owns: ``learning``, ``organization`` (what it knows of auth's organizations, and the counters of
 their learnings), ``landmark``.
-Says: ``learning.recorded.v1``, ``learning.changed.v1``.
-Hears: ``organization.created.v1``.
+Says: ``learning.recorded.v1``, ``learning.changed.v1``, ``erasure.completed.v1``.
+Hears: ``organization.created.v1``, ``organization.deleted.v1``, ``account.deleted.v1``.
 
 Surface: ``/v1`` (``learnings*``, ``health``).
 """

@@ -126,6 +126,8 @@ CREATE INDEX idempotency_key_age ON learnings.idempotency_key USING btree (creat
 
 CREATE INDEX inbox_handled_at ON learnings.inbox USING brin (handled_at);
 
+CREATE INDEX learning_account ON learnings.learning USING btree (account_id) WHERE (account_id <> ''::text);
+
 CREATE INDEX learning_impact ON learnings.learning USING btree (org_id, impact DESC, created_at DESC, id DESC);
 
 CREATE INDEX learning_list ON learnings.learning USING btree (org_id, created_at DESC, id DESC);

@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from services.runs import consumers
 from services.runs.settings import RunsSettings
 from shared import service
 from shared.errors import Unavailable
@@ -24,6 +25,7 @@ SERVICE: Final = service.Service(
     name="runs",
     settings=RunsSettings,
     migrations=Path(__file__).parent / "migrations",
+    subscriptions=consumers.subscriptions,
     unknown_path=not_built,
 )
 

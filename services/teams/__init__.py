@@ -1,8 +1,8 @@
 """Teams: not built yet. It will own teams, joined machines, knowledge and tasks.
 
 Owns: the tables of its outbox and inbox only.
-Says: nothing yet.
-Hears: nothing yet.
+Says: ``erasure.completed.v1``.
+Hears: ``account.deleted.v1``.
 
 Every path of its surface answers 503 with ``Retry-After``, in the surface's own shape.
 """

@@ -37,10 +37,14 @@ class AccountDisabled(AuthEvent):
 
 
 class AccountDeleted(AuthEvent):
-    """An account was erased; whoever holds data of it erases that too."""
+    """An account was erased; whoever holds data of it erases that too, and says so.
+
+    ``org_ids`` are the organizations that went along, because nobody else belonged to them.
+    """
 
     kind: ClassVar[str] = "account.deleted.v1"
     account_id: str
+    org_ids: tuple[str, ...] = ()
 
 
 class SessionRevoked(AuthEvent):

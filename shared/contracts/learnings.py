@@ -31,3 +31,11 @@ class LearningChanged(LearningsEvent):
     learning_id: str
     status: str
     version: int
+
+
+class ErasureCompleted(LearningsEvent):
+    """Learnings holds nothing of an erased account any more."""
+
+    kind: ClassVar[str] = "erasure.completed.v1"
+    account_id: str
+    service: str = "learnings"

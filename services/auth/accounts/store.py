@@ -195,12 +195,9 @@ async def enable(connection: Connection, account_id: str) -> bool:
     return bool(changed)
 
 
-async def delete(connection: Connection, account_id: str) -> bool:
+async def delete(connection: Connection, account_id: str) -> None:
     """Delete an account, and by foreign keys what is its person's alone."""
-    gone = await connection.fetchval(
-        "DELETE FROM auth.account WHERE id = $1 RETURNING true", account_id
-    )
-    return bool(gone)
+    await connection.execute("DELETE FROM auth.account WHERE id = $1", account_id)
 
 
 async def delete_unverified(connection: Connection, life: timedelta, limit: int) -> list[str]:

@@ -45,6 +45,7 @@ CREATE TABLE auth.invitation (
 CREATE INDEX invitation_newest ON auth.invitation (org_id, created_at DESC, id DESC)
     WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX invitation_expires ON auth.invitation (expires_at);
+CREATE INDEX invitation_email ON auth.invitation (email_key);
 CREATE INDEX invitation_invited_by ON auth.invitation (invited_by);
 CREATE UNIQUE INDEX invitation_open ON auth.invitation (org_id, email_key)
     WHERE accepted_at IS NULL AND revoked_at IS NULL;
@@ -64,6 +65,7 @@ CREATE TABLE auth.erasure (
     requested_at timestamptz NOT NULL DEFAULT now(),
     closed_at timestamptz
 );
+CREATE INDEX erasure_newest ON auth.erasure (requested_at DESC, account_id DESC);
 
 CREATE TABLE auth.erasure_answer (
     account_id text NOT NULL REFERENCES auth.erasure ON DELETE CASCADE,

@@ -80,6 +80,8 @@ CREATE INDEX learning_origin_project
 CREATE INDEX learning_impact
     ON learnings.learning (org_id, impact DESC, created_at DESC, id DESC);
 CREATE INDEX learning_updated ON learnings.learning (org_id, updated_at DESC);
+-- What a person wrote, for the day they are to be forgotten.
+CREATE INDEX learning_account ON learnings.learning (account_id) WHERE account_id <> '';
 -- A short pending list: a search reads all of it.
 CREATE INDEX learning_tags ON learnings.learning USING gin (tags)
     WITH (gin_pending_list_limit = 256);

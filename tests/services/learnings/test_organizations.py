@@ -28,7 +28,7 @@ def created(org: str, name: str, at: datetime = NOW) -> OrganizationCreated:
 
 async def test_twice_and_stale_is_as_once(urls: DatabaseUrls, sql: Sql) -> None:
     org = f"org_{uuid4().hex}"
-    (subscription,) = SUBSCRIPTIONS
+    subscription = SUBSCRIPTIONS[0]
     newer, stale = created(org, "Newer"), created(org, "Older", NOW - timedelta(days=1))
     database = await Database.connect(urls.url("learnings"))
     try:

@@ -19,7 +19,7 @@ from shared.bus import Event
 from shared.bus.events import decode, encode
 
 GOLDEN = Path(__file__).parent / "golden"
-MODULES = ("auth", "learnings")
+MODULES = ("auth", "learnings", "runs", "teams", "agents")
 ENVELOPE: dict[str, Any] = {
     "event_id": UUID("01a2012c-0fbf-7d06-b105-b6f942a5df2b"),
     "occurred_at": datetime(2026, 3, 2, 10, 0, 0, 123456, tzinfo=UTC),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.auth.accounts import rules, store
 from services.auth.accounts.models import Account
 from services.auth.organizations.operations import lock_platform_admins
@@ -59,7 +61,7 @@ async def disable(connection: Connection, account_id: str) -> bool:
     Raises:
         Conflict: nobody would administer the installation any more.
     """
-    await _keep_an_administrator(connection, account_id, "disabled")
+    await keep_an_administrator(connection, account_id, "disabled")
     if not await store.disable(connection, account_id):
         return False
     await outbox.add(connection, AccountDisabled(account_id=account_id))
@@ -71,19 +73,24 @@ async def enable(connection: Connection, account_id: str) -> bool:
     return await store.enable(connection, account_id)
 
 
-async def delete(connection: Connection, account_id: str) -> bool:
-    """Delete an account with all that hangs on it; False when it has gone. Says account.deleted.
+async def delete(connection: Connection, account_id: str, org_ids: Sequence[str] = ()) -> None:
+    """Delete an account with all that hangs on it. Says account.deleted.
+
+    Args:
+        connection: in whose transaction; the account is locked and may go.
+        account_id: whose.
+        org_ids: the organizations that went along.
+    """
+    await store.delete(connection, account_id)
+    event = AccountDeleted(account_id=account_id, org_ids=tuple(org_ids))
+    await outbox.add(connection, event)
+
+
+async def keep_an_administrator(connection: Connection, account_id: str, done: str) -> None:
+    """Check that somebody is left to administer the installation, and keep it so meanwhile.
 
     Raises:
-        Conflict: nobody would administer the installation any more.
+        Conflict: the account is the last one that may.
     """
-    await _keep_an_administrator(connection, account_id, "deleted")
-    if not await store.delete(connection, account_id):
-        return False
-    await outbox.add(connection, AccountDeleted(account_id=account_id))
-    return True
-
-
-async def _keep_an_administrator(connection: Connection, account_id: str, done: str) -> None:
     if await lock_platform_admins(connection) == [account_id]:
         raise Conflict(f"The last platform administrator cannot be {done}")

@@ -1,0 +1,38 @@
+"""The event door: what auth hears, its own news among it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from services.auth.erasures import operations as erasures
+from services.auth.role_bindings import operations as role_bindings
+from shared.bus import Subscription
+from shared.contracts.auth import AccountVerified
+from shared.contracts.learnings import ErasureCompleted
+from shared.db import Connection
+from shared.service import Resources
+
+
+async def on_erasure_completed(connection: Connection, event: ErasureCompleted) -> None:
+    """Note that one more service has forgotten an account.
+
+    Every service says this kind in the same words; ``service`` tells which one it was.
+    """
+    await erasures.note_answer(connection, event.account_id, event.service)
+
+
+async def on_account_verified(connection: Connection, event: AccountVerified) -> None:
+    """Give the person what was bound to their address before they came."""
+    await role_bindings.resolve_person(connection, event.account_id)
+
+
+SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
+    Subscription("close_erasure", ErasureCompleted, on_erasure_completed),
+    Subscription("bind_verified_person", AccountVerified, on_account_verified),
+)
+
+
+def subscriptions(resources: Resources) -> Sequence[Subscription[Any]]:
+    """Give the table; no handler needs a resource."""
+    return SUBSCRIPTIONS

@@ -1,0 +1,3 @@
+"""Forgetting accounts and organizations that were erased."""
+
+from __future__ import annotations
