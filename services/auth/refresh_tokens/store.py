@@ -39,17 +39,21 @@ async def use(connection: Connection, digest: bytes, grace: timedelta) -> Use | 
     """
     row = await connection.fetchrow(
         """
-        UPDATE auth.refresh_token SET used_at = coalesce(used_at, now()) WHERE digest = $1
-        RETURNING expires_at > now() AS is_live, used_at >= now() - $2::interval AS is_recent
+        UPDATE auth.refresh_token
+           SET used_at = CASE WHEN expires_at > now() THEN coalesce(used_at, now())
+                              ELSE used_at END
+         WHERE digest = $1
+        RETURNING expires_at > now() AS is_live,
+                  coalesce(used_at < now() - $2::interval, false) AS was_used
         """,
         digest,
         grace,
     )
     if row is None:
         return None
-    if not row["is_live"]:
-        return Use.EXPIRED
-    return Use.GOOD if row["is_recent"] else Use.REUSED
+    if row["was_used"]:
+        return Use.REUSED
+    return Use.GOOD if row["is_live"] else Use.EXPIRED
 
 
 async def delete_expired(connection: Connection, limit: int) -> int:

@@ -35,6 +35,8 @@ async def issue_token(call: Call[TokenRequest, Empty]) -> Reply:
     if isinstance(credential, KeyCredential):
         return _without_blanks(await operations.exchange_key(desk, credential))
     opened = await operations.sign_in(desk, credential, Origin.of(call), operations.LEARNINGS)
+    if credential.code is not None:
+        call.resource(MailSender).ring()  # about a recovery code, if it was one
     return _token_of(opened)
 
 

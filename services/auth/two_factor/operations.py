@@ -297,7 +297,7 @@ async def _use(
         "recovery_code_used",
         factor.email,
         left=left,
-        is_few=left <= FEW_CODES,
+        few="yes" if left <= FEW_CODES else "",
         client=origin.client,
     )
     return True

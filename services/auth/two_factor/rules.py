@@ -44,8 +44,10 @@ def step_at(moment: float) -> int:
 def matching_step(secret: bytes, code: str, moment: float, last_step: int) -> int | None:
     """Find the time step whose code this is, among those near a moment and after the last used.
 
-    Every candidate is compared, in constant time each.
+    Every candidate is compared, in constant time each. Any other text is no step's code.
     """
+    if not is_time_code(code):
+        return None
     now, found = step_at(moment), None
     for step in range(now - WINDOW, now + WINDOW + 1):
         if hmac.compare_digest(hotp(secret, step), code) and step > last_step:
