@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
@@ -136,18 +138,20 @@ def read_issuers(text: str) -> tuple[TrustedIssuer, ...]:
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
         raise ValueError("; ".join(_said(fault["loc"], fault["msg"]) for fault in faults)) from None
-    problems = [*_doubled(issuers, "name")]
     taken = [issuer for issuer in issuers if issuer.agents]
-    if len({issuer.issuer for issuer in taken}) != len({issuer.subject_prefix for issuer in taken}):
-        problems.append("each issuer of agents needs a subject_prefix of its own")
+    problems = [f"name {name} stands twice" for name in _doubled(each.name for each in issuers)]
+    clients = _doubled(f"{each.client_id} at {each.issuer}" for each in taken)
+    problems += [f"agents has {client} twice" for client in clients]
+    meant = {(each.subject_prefix, each.issuer) for each in taken}
+    prefixes = _doubled(prefix for prefix, _ in meant)
+    problems += [f"two issuers of agents have the subject_prefix {prefix}" for prefix in prefixes]
     if problems:
         raise ValueError("; ".join(problems))
     return issuers
 
 
-def _doubled(issuers: tuple[TrustedIssuer, ...], field: str) -> list[str]:
-    values = [getattr(issuer, field) for issuer in issuers]
-    return [f"{field} {value} stands twice" for value in {v for v in values if values.count(v) > 1}]
+def _doubled(values: Iterable[str]) -> list[str]:
+    return sorted(value for value, count in Counter(values).items() if count > 1)
 
 
 def _said(loc: tuple[str | int, ...], message: str) -> str:

@@ -82,12 +82,18 @@ class FakeIssuer:
         self.service = service
         self.signer = ec_signer()
         self.claims: dict[str, Any] = {}
-        self.answers: dict[str, Answer | Handler] = {
+        self.answers: dict[str, Answer | Handler] = {}
+        self.put_back()
+        service.behave = self._behave
+
+    def put_back(self) -> None:
+        """Be honest again."""
+        self.claims = {}
+        self.answers = {
             WELL_KNOWN: lambda asked: (200, self.document()),
             "/keys": lambda asked: (200, {"keys": [self.signer.jwk()]}),
             "/token": lambda asked: (200, self.tokens()),
         }
-        service.behave = self._behave
 
     @property
     def url(self) -> str:
