@@ -118,19 +118,21 @@ def test_what_is_no_list_of_issuers_is_refused(monkeypatch: pytest.MonkeyPatch, 
     assert any("GUILDHALL" in problem for problem in problems(monkeypatch, GUILDHALL_ISSUERS=text))
 
 
-def test_names_and_prefixes_are_used_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_clients_and_prefixes_mean_one_thing(monkeypatch: pytest.MonkeyPatch) -> None:
     agents = CORP | {"agents": True}
     other = agents | {"name": "other", "issuer": "https://other.example"}
-    text = "\n".join(problems(monkeypatch, GUILDHALL_ISSUERS=json.dumps([CORP, CORP])))
-    assert "name corp stands twice" in text
-    text = "\n".join(problems(monkeypatch, GUILDHALL_ISSUERS=json.dumps([agents, other])))
-    assert "subject_prefix of its own" in text
+    second = agents | {"name": "second", "client_id": "2"}
     assert settings(agents, other | {"subject_prefix": "other"}).trusted_issuers()
-    # Two clients of one issuer speak of the same subjects; of two issuers under two prefixes, not.
-    assert settings(agents, agents | {"name": "second", "client_id": "2"}).trusted_issuers()
-    split = [agents, other, agents | {"name": "third", "subject_prefix": "third"}]
-    text = "\n".join(problems(monkeypatch, GUILDHALL_ISSUERS=json.dumps(split)))
-    assert "subject_prefix of its own" in text
+    # Two clients of one issuer speak of the same subjects.
+    assert settings(agents, second).trusted_issuers()
+    for issuers, said in (
+        ([CORP, CORP], "name corp stands twice"),
+        ([agents, other], "two issuers of agents have the subject_prefix oidc"),
+        ([agents, other, second | {"subject_prefix": "x"}], "have the subject_prefix oidc"),
+        ([agents, agents | {"name": "x", "subject_prefix": "x"}], "agents has guildhall at https"),
+    ):
+        text = "\n".join(problems(monkeypatch, GUILDHALL_ISSUERS=json.dumps(issuers)))
+        assert said in text
 
 
 @pytest.mark.parametrize(
