@@ -31,6 +31,13 @@ class Runs(ServiceSettings):
     service: ClassVar[str] = "runs"
 
 
+class Foreign(ServiceSettings):
+    """Settings that users of another system know by other names."""
+
+    model_config = settings_config("auth", {"port": ("OTHER_PORT", "OLDER_PORT")})
+    service: ClassVar[str] = "auth"
+
+
 def environment(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
     for name, value in values.items():
         monkeypatch.setenv(f"GUILDHALL_{name}", value)
@@ -87,3 +94,16 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     environment(monkeypatch, DATABASE_URL="postgres://u:swordfish@h/d", ROOT_SECRET=ROOT)
     assert "swordfish" not in repr(read(Auth)) + str(read(Auth))
     assert ROOT not in repr(read(Auth))
+
+
+def test_a_foreign_name_counts_where_ours_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment(monkeypatch, DATABASE_URL="postgres://x", ROOT_SECRET=ROOT)
+    monkeypatch.setenv("OLDER_PORT", "9001")
+    assert read(Foreign).port == 9001
+    monkeypatch.setenv("OTHER_PORT", "9002")
+    assert read(Foreign).port == 9002
+    environment(monkeypatch, PORT="9003")
+    assert read(Foreign).port == 9003
+    ours = ("GUILDHALL_AUTH_PORT", "GUILDHALL_PORT")
+    assert variable_names(Foreign, "port") == (*ours, "OTHER_PORT", "OLDER_PORT")
+    assert variable_names(Foreign, "host") == ("GUILDHALL_AUTH_HOST", "GUILDHALL_HOST")

@@ -22,6 +22,7 @@ from tests.services.auth.people_support import (
     people_of,
     remove,
 )
+from tests.services.auth.two_factor_support import enrol
 from tests.support.postgres import DatabaseUrls
 
 INVITES = f"{BASE}/invites"
@@ -131,6 +132,27 @@ async def test_an_account_joins_by_its_own_password(auth: Auth) -> None:
     assert (await people_of(auth, owner))[grace.claims.sub]["name"] == "Grace Hopper"
     assert (await auth.check(grace))["active"], "the session in their own organization goes on"
     assert (await log_in(auth, grace.email, PASSWORD)).json()["user"]["org_id"] == owner.claims.org
+
+
+async def test_a_second_factor_holds_here_too(auth: Auth) -> None:
+    owner, device = await auth.person(), await enrol(auth)
+    token = await invited(auth, owner, device.person.email)
+    answer = await accept(auth, token, PASSWORD)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "2FA required")
+    assert (await accept(auth, token, PASSWORD, code=device.wrong_code())).status_code == 401
+    assert (await accept(auth, token, PASSWORD, code=device.code())).status_code == 200
+
+
+async def test_a_removed_user_keeps_the_second_factor(auth: Auth) -> None:
+    owner = await auth.person()
+    member = await colleague(auth, owner)
+    device = await enrol(auth, member)
+    await remove(auth, owner, member)
+    token = await invited(auth, owner, member.email)
+    answer = await accept(auth, token, "another pass phrase")
+    assert (answer.status_code, answer.json()["detail"]) == (401, "2FA required")
+    answer = await accept(auth, token, "another pass phrase", code=device.code())
+    assert answer.status_code == 200
 
 
 async def test_guessing_the_password_by_an_invitation_is_throttled(auth: Auth) -> None:

@@ -5,6 +5,7 @@ import pytest
 from shared.principal import Kind, Principal
 from tests.services.auth.conftest import PASSWORD, Auth, Person, new_address
 from tests.services.auth.people_support import BASE, as_person, log_in
+from tests.services.auth.two_factor_support import enrol
 
 DAY = 86_400
 
@@ -127,3 +128,19 @@ async def test_failures_count_with_those_of_the_learnings_surface(auth: Auth) ->
     assert answer.status_code == 429
     assert answer.json()["type"] == "rate_limited"
     assert 0 < int(answer.headers["retry-after"]) <= 300
+
+
+async def test_a_second_factor_holds_here_too(auth: Auth) -> None:
+    device = await enrol(auth)
+    address = device.person.email
+    answer = await log_in(auth, address, PASSWORD)
+    assert answer.status_code == 401
+    body = answer.json()
+    assert (body["detail"], body["type"]) == ("2FA required", "unauthorized")
+    assert body["challenge_token"]
+    assert "token" not in body
+    wrong = await log_in(auth, address, PASSWORD, code=device.wrong_code())
+    assert (wrong.status_code, wrong.json()["detail"]) == (401, "Invalid code")
+    code = device.code()
+    assert (await log_in(auth, address, PASSWORD, code=code)).status_code == 200
+    assert (await log_in(auth, address, PASSWORD, code=code)).status_code == 401, "used once"

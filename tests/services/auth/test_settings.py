@@ -82,3 +82,44 @@ def test_no_secret_shows_itself() -> None:
     shown = repr(settings(GUILDHALL_SMTP_URL="smtp://user:hunter2@mail.example"))
     assert SEEDS[0] not in shown
     assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("brand", ["TRIPWIRE", "UPLIFTR"])
+def test_the_names_of_the_runs_surface_count_too(
+    monkeypatch: pytest.MonkeyPatch, brand: str
+) -> None:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(f"{brand}_ADMIN_EMAIL", "root@mail.example")
+    monkeypatch.setenv(f"{brand}_ADMIN_PASSWORD", "long enough")
+    monkeypatch.setenv(f"{brand}_DEPLOYMENT_MODE", "cloud")
+    monkeypatch.setenv(f"{brand}_BASE_URL", "https://dashboard.example/")
+    found = read(AuthSettings)
+    assert found.admin_email == "root@mail.example"
+    assert found.admin_password is not None
+    assert found.deployment_mode == "cloud"
+    assert found.link_base == "https://dashboard.example"
+    monkeypatch.setenv("GUILDHALL_WEB_URL", "https://ours.example")
+    assert read(AuthSettings).link_base == "https://ours.example"
+
+
+def test_setup_is_open_in_development_and_where_it_is_opened() -> None:
+    safe = {"GUILDHALL_PASSWORD_MEMORY": "65536", "GUILDHALL_PASSWORD_PASSES": "3"}
+    assert not settings(**safe).is_setup_open
+    assert settings(GUILDHALL_SETUP_OPEN="1").is_setup_open
+    assert settings(GUILDHALL_PROFILE="development").is_setup_open
+    assert settings().link_base == settings().public_url
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"GUILDHALL_DEPLOYMENT_MODE": "on-premise"},
+        {"GUILDHALL_WEB_URL": "dashboard.example"},
+        {"GUILDHALL_SETUP_OPEN": "perhaps"},
+        {"TRIPWIRE_ADMIN_EMAIL": "root@mail.example"},
+    ],
+)
+def test_a_bad_word_is_refused(values: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        settings(**values)

@@ -14,6 +14,7 @@ from tests.services.auth.conftest import (
     running,
 )
 from tests.services.auth.people_support import BASE, GOOD, as_person, audit_of, log_in
+from tests.services.auth.two_factor_support import enrol
 from tests.support.postgres import DatabaseUrls
 
 SETUP = f"{BASE}/setup"
@@ -126,6 +127,15 @@ async def test_a_verified_account_is_promoted_by_its_own_password_alone(fresh: A
     right = await as_person(fresh, await fresh.post(SETUP, email=person.email, password=PASSWORD))
     assert (right.claims.sub, right.claims.role) == (person.claims.sub, "platform_admin")
     assert await fresh.sql.fetchval("SELECT count(*) FROM auth.organization") == 1
+
+
+async def test_a_second_factor_holds_here_too(fresh: Auth) -> None:
+    device = await enrol(fresh)
+    body = {"email": device.person.email, "password": PASSWORD}
+    answer = await fresh.post(SETUP, **body)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "2FA required")
+    assert await state(fresh) == {"needs_setup": True}
+    assert (await fresh.post(SETUP, **body, code=device.code())).status_code == 200
 
 
 async def test_guessing_the_password_of_an_account_is_throttled(fresh: Auth) -> None:
