@@ -25,8 +25,11 @@ from shared.errors import BadRequest, Invalid, Unavailable
 AT_ONCE: Final = 2
 """Hashes computed at the same time."""
 
-MOST_WAITING: Final = 64
-"""Callers that may wait for their turn; one more is refused."""
+MOST_WAITING: Final = 256
+"""Callers that may wait for their turn, each holding next to nothing; one more is refused."""
+
+LONGEST_WAIT: Final = 15.0
+"""Seconds that one waits for a turn: less than clients and the gateway wait for an answer."""
 
 T = TypeVar("T")
 
@@ -114,16 +117,23 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= MOST_WAITING:
-            raise Unavailable("Too many people are signing in at once; try again", retry_after=2)
+            raise _too_many()
         self._waiting += 1
         try:
-            await self._turns.acquire()
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise _too_many() from None
         finally:
             self._waiting -= 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._turns.release()
+
+
+def _too_many() -> Unavailable:
+    return Unavailable("Too many people are signing in at once; try again", retry_after=2)
 
 
 def _unmatchable(hasher: PasswordHasher) -> str:

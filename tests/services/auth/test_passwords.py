@@ -95,6 +95,20 @@ async def test_whoever_gives_up_waiting_leaves_the_queue(monkeypatch: pytest.Mon
         await asyncio.gather(*running)
 
 
+async def test_nobody_waits_for_a_turn_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "LONGEST_WAIT", 0.01)
+    hasher = Held()
+    async with Passwords.opened(hasher) as passwords:
+        hasher.go.clear()
+        running = [asyncio.create_task(passwords.hash("x")) for _ in range(AT_ONCE)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await passwords.hash("y")
+        hasher.go.set()
+        await asyncio.gather(*running)
+        await passwords.hash("y")
+
+
 async def test_a_password_may_hold_any_character() -> None:
     async with Passwords.opened(CHEAP) as passwords:
         for password in ("ﬁ" * 12, "😀" * 12, "pa\u0308ss", " spaces kept "):

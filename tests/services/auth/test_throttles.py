@@ -10,7 +10,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.auth.passwords.operations import AT_ONCE, MOST_WAITING
 from services.auth.throttles import rules
 from services.auth.throttles.models import Limit
 from services.auth.throttles.operations import LOGIN_BY_ACCOUNT, LOGIN_BY_ADDRESS, SECOND_FACTOR
@@ -304,7 +303,7 @@ async def test_passwords_asked_for_again_are_counted_as_logins(auth: Auth) -> No
 async def test_a_flood_of_logins_is_bounded_and_others_are_served(
     database_server: DatabaseServer, tmp_path: Path
 ) -> None:
-    """200 people at once: as many hashes as threads, a bounded queue, 503 for the rest."""
+    """200 people at once: as many hashes as threads, the others wait, and all get in."""
     async with database_server.clone() as urls, running(urls, tmp_path) as auth:
         person, bystander = await auth.person(), await auth.person()
         await auth.sql.execute(
@@ -336,11 +335,6 @@ async def test_a_flood_of_logins_is_bounded_and_others_are_served(
         answers = [task.result() for task in flood]
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     found = [answer.status_code for answer in answers]
-    assert set(found) <= {200, 503}
-    assert found.count(200) >= AT_ONCE + 1
+    assert set(found) == {200}
     assert served > 0
     assert grown < 64 * 1024, "KiB"
-    assert MOST_WAITING == 64
-    for answer in answers:
-        if answer.status_code == 503:
-            assert int(answer.headers["retry-after"]) >= 1
