@@ -121,7 +121,11 @@ async def test_the_same_again_is_409(agents: Agents, namespace: str | None) -> N
     body = {"role_name": "viewer", "principal_name": new_name(), "namespace": namespace}
     answers = await asyncio.gather(*(agents.post(BINDINGS, body) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 4
-    for other in ({"namespace": "elsewhere"}, {"role_name": "operator"}, {"principal_type": "User"}):
+    for other in (
+        {"namespace": "elsewhere"},
+        {"role_name": "operator"},
+        {"principal_type": "User"},
+    ):
         assert (await agents.post(BINDINGS, body | other)).status_code == 201
 
 
