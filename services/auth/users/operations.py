@@ -14,7 +14,7 @@ from services.auth.sessions import operations as sessions
 from services.auth.sessions.models import Opened, PasswordCredential
 from services.auth.sessions.operations import DAY, Desk
 from services.auth.throttles.models import Counted, Limit
-from services.auth.throttles.operations import fail, require
+from services.auth.throttles.operations import fail
 from services.auth.users import rules, store
 from services.auth.users.models import (
     Claim,
@@ -40,7 +40,7 @@ from shared.ids import new_id
 from shared.pagination import OffsetQuery
 from shared.principal import Kind, Principal, Role
 
-SIGNUP_BY_ADDRESS: Final = Limit("signup.client", 10, timedelta(hours=1))
+SIGNUP_BY_ADDRESS: Final = Limit("signup.client", 10, timedelta(hours=1), is_network=True)
 """Sign-ups from a network address, whatever comes of them (runs contract, section 3.2)."""
 
 TAKEN: Final = "This address has an account already"
@@ -81,10 +81,7 @@ async def sign_up(desk: Desk, signup: Signup, *, is_cloud: bool, origin: Origin)
     """
     if not is_cloud:
         raise Forbidden("Sign-up is closed on this installation; ask for an invitation")
-    counter = Counted(SIGNUP_BY_ADDRESS, origin.client)
-    async with desk.database.connection() as connection:
-        await require(connection, counter)
-    await fail(desk.database, counter)
+    await fail(desk.database, Counted(SIGNUP_BY_ADDRESS, origin.client))
     password_hash = await hash_new(desk.passwords, signup.password, signup.email)
     new = NewAccount(signup.email, name_in(signup.email), password_hash)
     async with desk.database.transaction() as connection:

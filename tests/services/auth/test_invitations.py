@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -221,7 +222,11 @@ async def test_a_weak_password_does_not_use_the_token_up(auth: Auth) -> None:
 async def test_the_letter_decides_and_not_the_body(auth: Auth, grace: Person) -> None:
     owner, address = await auth.person(), new_address()
     token = await invited(auth, owner, address)
-    more = {"email": "mine@mail.example", "role": "admin", "org_id": grace.claims.org}
+    more: dict[str, Any] = {
+        "email": "mine@mail.example",
+        "role": "admin",
+        "org_id": grace.claims.org,
+    }
     user = (await accept(auth, token, **more)).json()["user"]
     assert (user["email"], user["role"], user["org_id"]) == (address, "member", owner.claims.org)
 

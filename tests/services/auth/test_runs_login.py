@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shared.principal import Kind, Principal
@@ -84,7 +86,7 @@ async def test_an_unverified_address_is_told_only_to_who_knows_the_password(auth
         {"email": "a\x00@mail.example", "password": "x"},
     ],
 )
-async def test_a_bad_body_is_named(auth: Auth, body: dict[str, object]) -> None:
+async def test_a_bad_body_is_named(auth: Auth, body: dict[str, Any]) -> None:
     answer = await auth.post(f"{BASE}/login", **body)
     assert answer.status_code == 422
     assert answer.json()["type"] == "validation_error"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,7 +132,7 @@ async def test_a_verified_account_is_promoted_by_its_own_password_alone(fresh: A
 
 async def test_a_second_factor_holds_here_too(fresh: Auth) -> None:
     device = await enrol(fresh)
-    body = {"email": device.person.email, "password": PASSWORD}
+    body: dict[str, Any] = {"email": device.person.email, "password": PASSWORD}
     answer = await fresh.post(SETUP, **body)
     assert (answer.status_code, answer.json()["detail"]) == (401, "2FA required")
     assert await state(fresh) == {"needs_setup": True}
@@ -158,14 +159,19 @@ async def test_a_weak_password_is_refused(fresh: Auth, password: str) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"email": "no address", "password": GOOD}, {"email": "a@b.example"}]
 )
-async def test_a_bad_body_is_named(fresh: Auth, body: dict[str, str]) -> None:
+async def test_a_bad_body_is_named(fresh: Auth, body: dict[str, Any]) -> None:
     answer = await fresh.post(SETUP, **body)
     assert answer.status_code == 422
     assert answer.json()["error"]["details"][0]["path"].startswith("body.")
 
 
 async def test_unknown_fields_change_nothing(fresh: Auth) -> None:
-    more = {"id": "usr_mine", "role": "member", "org_id": "org_x", "verified": False}
+    more: dict[str, Any] = {
+        "id": "usr_mine",
+        "role": "member",
+        "org_id": "org_x",
+        "verified": False,
+    }
     answer = await fresh.post(SETUP, email=new_address(), password=GOOD, **more)
     assert answer.json()["user"]["id"] != "usr_mine"
     assert answer.json()["user"]["role"] == "admin"

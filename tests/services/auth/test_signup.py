@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ async def _forgiven(cloud: Auth) -> None:
 
 
 async def sign_up(auth: Auth, address: str, **fields: object) -> tuple[int, dict[str, object]]:
-    body = {"email": address, "password": GOOD, "org_name": "Analytical Engines"} | fields
+    body: dict[str, Any] = {"email": address, "password": GOOD, "org_name": "Engines"} | fields
     answer = await auth.post(SIGNUP, **body)
     return answer.status_code, answer.json()
 
@@ -42,7 +43,7 @@ async def test_by_default_sign_up_is_closed(auth: Auth) -> None:
 
 async def test_whoever_signs_up_owns_an_organization_of_their_own(cloud: Auth) -> None:
     address = new_address()
-    body = {"email": address, "password": GOOD, "org_name": "Analytical Engines"}
+    body: dict[str, Any] = {"email": address, "password": GOOD, "org_name": "Analytical Engines"}
     answer = await cloud.post(SIGNUP, **body)
     assert answer.headers["cache-control"] == "no-store"
     person = await as_person(cloud, answer)

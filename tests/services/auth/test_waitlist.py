@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ async def test_many_at_once_are_one(auth: Auth) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"email": "nobody"}, {"email": 5}, {"email": "a\x00@b.de"}])
-async def test_a_bad_address_is_named(auth: Auth, body: dict[str, object]) -> None:
+async def test_a_bad_address_is_named(auth: Auth, body: dict[str, Any]) -> None:
     answer = await auth.post("/v1/waitlist", **body)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"][:2] == ["body", "email"]
