@@ -1,9 +1,9 @@
 """``python -m tests.prepare``: make this machine ready for ``make test``.
 
-Some tests start real servers that come from the system's packages. On Debian and its kin, as root
-or with a sudo that asks for no password, what is missing is installed, without starting any of it
-as a service. Elsewhere the tests that need it are skipped, which is said loudly here; with
-``CI=true`` it is a failure.
+Some tests start real servers that come from the system's packages, and one that comes from npm. On
+Debian and its kin, as root or with a sudo that asks for no password, what is missing is installed,
+without starting any of it as a service. Elsewhere the tests that need it are skipped, which is said
+loudly here; with ``CI=true`` it is a failure.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tests.support import oidc_provider
 from tests.support.rabbit import server_program
 
 _TIMEOUT: Final = 600.0
@@ -23,30 +24,41 @@ _TIMEOUT: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A program of the system that some tests start.
+    """Something that some tests start.
 
     Attributes:
-        package: Debian's name for it.
+        package: Debian's name for it, or ours for what is no package of Debian's.
         is_there: whether it can be started.
         without: what is skipped when it cannot.
+        install: for what is no package: installs it, and gives what went wrong.
     """
 
     package: str
     is_there: Callable[[], bool]
     without: str
+    install: Callable[[], str] | None = None
 
+
+_ISSUER: Final = "every test on a real OpenID Connect issuer"
 
 NEEDS: Final = (
     Need("rabbitmq-server", lambda: server_program() is not None, "every test marked `rabbit`"),
+    Need("nodejs", oidc_provider.has_node, _ISSUER),
+    Need("npm", lambda: shutil.which("npm") is not None or oidc_provider.is_installed(), _ISSUER),
+    Need("oidc-provider", oidc_provider.is_installed, _ISSUER, oidc_provider.install),
 )
 
 
 def main(needs: Sequence[Need] = NEEDS) -> int:
     """Install what is missing, and give the exit status."""
     missing = [need for need in needs if not need.is_there()]
-    if missing:
-        _install([need.package for need in missing])
-        missing = [need for need in missing if not need.is_there()]
+    packages = [need.package for need in missing if need.install is None]
+    if packages:
+        _install(packages)
+    for need in missing:
+        if need.install is not None and (problem := need.install()):
+            _say(f"{need.package} was not installed:\n{problem}")
+    missing = [need for need in missing if not need.is_there()]
     for need in missing:
         _say(f"*** {need.package} is not installed: {need.without} will be skipped. ***")
     if missing and os.environ.get("CI") == "true":

@@ -30,3 +30,22 @@ def test_in_ci_a_skip_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     assert main([need(there=False)]) == 1
     assert main([need(there=True)]) == 0
+
+
+def test_what_is_no_package_installs_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    done: list[str] = []
+
+    def install() -> str:
+        done.append("it")
+        return ""
+
+    assert main([Need("it", lambda: bool(done), "everything", install)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_why_it_was_not_installed_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert main([Need("it", lambda: False, "everything", lambda: "no network")]) == 1
+    assert "it was not installed:\nno network" in capsys.readouterr().out
