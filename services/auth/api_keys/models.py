@@ -95,7 +95,7 @@ class Rotation(Body):
 class NewPersonalToken(Body):
     """``POST /api/v1/auth/tokens``."""
 
-    name: Name = "API token"
+    name: Name | None = None
     expires_in_days: Annotated[int | None, Field(ge=1, le=LONGEST_LIFE, strict=True)] = None
     scopes: Scopes = ("*",)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from services.auth.api_keys import rules, store
 from services.auth.api_keys.models import (
@@ -29,6 +30,9 @@ from shared.errors import NotFound
 from shared.ids import new_id
 from shared.pagination import TOTAL_CAP, OffsetQuery, Page, PageQuery, page_of
 from shared.principal import Kind, Principal
+
+UNNAMED: Final = "API token"
+"""What a personal token is called whose maker gave it no name."""
 
 
 async def create(
@@ -168,7 +172,7 @@ async def create_personal(
         "personal",
         principal.account,
         principal.org,
-        wanted.name,
+        wanted.name or UNNAMED,
         rules.granted(wanted.scopes, principal.is_platform_admin),
         life=timedelta(days=days) if days is not None else None,
     )
