@@ -22,6 +22,7 @@ from services.auth.device_logins import routes as device_logins
 from services.auth.erasures import routes as erasures
 from services.auth.external_logins import operations as external
 from services.auth.external_logins import routes as external_logins
+from services.auth.invitations import operations as letters_of_invitation
 from services.auth.invitations import routes as invitations
 from services.auth.machines import routes as machines
 from services.auth.mail.operations import MailSender, Transmit, by_smtp, into_folder
@@ -120,6 +121,7 @@ async def _sweep(database: Database) -> None:
             await refresh_tokens.sweep(database)
             await second_factors.sweep(database)
             await throttles.sweep(database)
+            await letters_of_invitation.sweep(database)
             await people.sweep(database)
             await lost_passwords.sweep(database)
             await external.sweep(database)
