@@ -16,12 +16,21 @@ PARAMETERS: Final[dict[str, str]] = {
     "/api/v1/auth/users/{id}:id": "usr_member",
     "/api/v1/auth/invites/{id}:id": "inv_one",
     "/v1/admin/waitlist/{id}/convert:id": "wait_one",
+    "/api/v0/service-accounts/{id}:id": SERVICE_ACCOUNT,
+    "/api/v0/service-accounts/{id}/password:id": SERVICE_ACCOUNT,
+    "/api/v0/roles/{id}:id": ROLE,
+    "/api/v0/role-bindings/{id}:id": BINDING,
 }
 """The path parameters of ``org_one``'s things."""
 
 BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     # Refused before any credential is looked at: the question is who may ask.
     ("POST", "/api/v1/auth/login"): {"code": 0},
+    ("POST", "/api/v0/auth/internal"): {"user": 0},
+    ("POST", "/api/v0/auth/login"): {"user": 0},
+    ("POST", "/api/v0/auth/external"): {"subject": "oidc:somebody"},
+    # In the namespace of org_one, a role that gives nothing.
+    ("POST", "/api/v0/role-bindings"): {"namespace": "one"},
 }
 """Fields of bodies that cannot be guessed from the models, by method and path."""
 
