@@ -182,6 +182,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "/auth",
         "/users",
         "/dashboard",
+        "/accept-invite",
         authenticators=(),
         is_public=True,
     ),

@@ -80,3 +80,56 @@ class DeviceForm(Body):
     choice: str = ""
     org_id: str = ""
     machine_name: str = ""
+
+
+class DoneQuery(Query):
+    """What was just done, so that the page can say so."""
+
+    done: str = ""
+
+
+class NewName(Body):
+    """``POST /users/settings/name``."""
+
+    name: str = ""
+
+
+class NewPassword(Body):
+    """``POST /users/update-password``."""
+
+    current_password: Secret = ""
+    new_password: Secret = ""
+
+
+class SessionForm(Body):
+    """``POST /users/settings/sessions/end``."""
+
+    session_id: str = ""
+
+
+class MachineForm(Body):
+    """``POST /users/settings/machines/revoke``."""
+
+    token: Secret = ""
+
+
+class SecondFactor(Body):
+    """The forms about the second factor; each reads what it needs."""
+
+    password: Secret = ""
+    totp: Secret = ""
+
+
+class Invited(Query):
+    """``GET /accept-invite``."""
+
+    token: Secret = ""
+
+
+class AcceptForm(Body):
+    """``POST /accept-invite``."""
+
+    token: Secret = ""
+    password: Secret = ""
+    name: str = ""
+    totp: Secret = ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from services.auth.audit_events.models import Origin
 from services.auth.device_logins import operations as device_logins
 from services.auth.device_logins.models import Decision, Login
+from services.auth.machines import operations as machines
+from services.auth.machines.models import Machine
 from services.auth.pages.rules.targets import Target
 from services.auth.sessions.models import PasswordCredential
 from services.auth.sessions.operations import Desk, end_one, prove
@@ -17,7 +19,7 @@ from services.auth.web_sessions.models import NewCookie, WebSession
 from services.auth.web_sessions.operations import find, find_by_value, open_for
 from shared.db import Database
 from shared.errors import BadRequest, RateLimited, ServiceError, Unauthenticated
-from shared.principal import ANONYMOUS
+from shared.principal import ANONYMOUS, Principal
 
 ALLOWED = "/device/allowed"
 """Where a person comes to whose login approved a device."""
@@ -111,6 +113,12 @@ async def waiting_device(database: Database, target: Target, origin: Origin) -> 
     except (BadRequest, RateLimited):
         return None
     return login if login.status == "pending" else None
+
+
+async def own_machines(database: Database, principal: Principal) -> list[Machine]:
+    """List a person's machines, revoked ones too, the newest first."""
+    async with database.connection() as connection:
+        return await machines.list_for(connection, principal.account)
 
 
 async def _let_in(

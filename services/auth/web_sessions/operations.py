@@ -121,26 +121,27 @@ async def changer_of(
 
 
 async def renewed(
-    connection: Connection, session: WebSession, headers: Mapping[str, str], public_url: str
+    database: Database, session: WebSession, headers: Mapping[str, str], public_url: str
 ) -> NewCookie | None:
     """Give a browser a new cookie for the same session once its old one is a week old.
 
     The session lives on with it, half a year at most. The old cookie holds for a minute more,
     because other requests of the browser may be under way with it.
     """
-    if datetime.now(UTC) - session.created_at < REISSUED_AFTER:
-        return None
     value = rules.value_in(headers, public_url)
-    if value is None or not await store.replace(connection, rules.digest(value)):
+    if value is None or datetime.now(UTC) - session.created_at < REISSUED_AFTER:
         return None
     person, life = session.principal, REMEMBERED if session.remembered else UNREMEMBERED
     fresh = encode_base64url(secrets.token_bytes(32))
-    await store.insert(
-        connection, rules.digest(fresh), person.account, person.session, session.remembered
-    )
-    await store.prolong(
-        connection, person.org, person.account, person.session, life, LONGEST_SESSION
-    )
+    async with database.transaction() as connection:
+        if not await store.replace(connection, rules.digest(value)):
+            return None
+        await store.insert(
+            connection, rules.digest(fresh), person.account, person.session, session.remembered
+        )
+        await store.prolong(
+            connection, person.org, person.account, person.session, life, LONGEST_SESSION
+        )
     return NewCookie(fresh, int(life.total_seconds()) if session.remembered else None)
 
 

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.auth.pages.routes import devices, home, passwords, registering, signing_in
+from services.auth.pages.routes import (
+    devices,
+    home,
+    invitations,
+    leaving,
+    passwords,
+    registering,
+    second_factor,
+    settings,
+    signing_in,
+)
 
 OPERATIONS: Final = (
     *signing_in.OPERATIONS,
     *registering.OPERATIONS,
+    *invitations.OPERATIONS,
     *passwords.OPERATIONS,
     *devices.OPERATIONS,
     *home.OPERATIONS,
+    *settings.OPERATIONS,
+    *second_factor.OPERATIONS,
+    *leaving.OPERATIONS,
 )

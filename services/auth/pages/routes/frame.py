@@ -96,8 +96,7 @@ def signed_in(endpoint: SignedInPage, back: Callable[[AnyCall], dict[str, str]])
         reply = await endpoint(call, session)
         if "set-cookie" in reply.headers:
             return reply
-        async with call.database.transaction() as connection:
-            cookie = await renewed(connection, session, call.headers, public_url(call))
+        cookie = await renewed(call.database, session, call.headers, public_url(call))
         if cookie is None:
             return reply
         return replace(
