@@ -9,8 +9,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import uuid4
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -19,8 +21,10 @@ from jwt.api_jws import PyJWS
 
 from shared.secret import encode_base64url
 from tests.gateway.fake_service import Asked, FakeService, plain, running
-from tests.services.auth.conftest import GATEWAY
+from tests.services.auth.conftest import GATEWAY, Auth
+from tests.services.auth.conftest import running as running_auth
 from tests.services.auth.device_support import Browser
+from tests.support.postgres import DatabaseServer, DatabaseUrls
 
 CLIENT = "guildhall"
 SECRET = "a secret: with %, & and +"
@@ -203,3 +207,57 @@ class Traveller(Browser):
 
 def left_by(address: str) -> Left:
     return Left(address, dict(parse_qsl(urlsplit(address).query)))
+
+
+@dataclass
+class World:
+    """The running service, and the issuer that it trusts."""
+
+    auth: Auth
+    fake: FakeIssuer
+    urls: DatabaseUrls
+
+    def browser(self) -> Traveller:
+        return Traveller(self.auth)
+
+    async def identities(self) -> int:
+        count: int = await self.auth.sql.fetchval("SELECT count(*) FROM auth.external_identity")
+        return count
+
+    async def accounts(self) -> int:
+        count: int = await self.auth.sql.fetchval("SELECT count(*) FROM auth.account")
+        return count
+
+
+def new_subject() -> str:
+    return uuid4().hex
+
+
+def verified(address: str, **claims: Any) -> dict[str, Any]:
+    return {"sub": new_subject(), "email": address, "email_verified": True} | claims
+
+
+@asynccontextmanager
+async def trusting_world(server: DatabaseServer, folder: Path) -> AsyncIterator[World]:
+    """Run a service that trusts one issuer in several ways."""
+    async with fake_issuer() as fake, server.clone() as urls:
+        trusted = {"trusted_email": True, "client_secret": SECRET}
+        issuers = [
+            fake.settings("corp", label="Corp & Sons", auto_register=True, **trusted),
+            fake.settings("known", **trusted),
+            fake.settings("doubted"),
+            fake.settings("narrow", allowed_domains=["corp.example"], **trusted),
+            fake.settings("robots", sign_in=False, agents=True),
+        ]
+        async with running_auth(urls, folder, GUILDHALL_ISSUERS=json.dumps(issuers)) as auth:
+            yield World(auth, fake, urls)
+
+
+async def is_refused(world: World, provider: str, **claims: Any) -> None:
+    browser = world.browser()
+    before = await world.identities(), await world.accounts()
+    answer = await browser.sign_in(world.fake, provider, **claims)
+    assert answer.status_code == 403
+    assert "No account here is linked with this identity yet" in answer.text
+    assert await browser.account() is None
+    assert (await world.identities(), await world.accounts()) == before

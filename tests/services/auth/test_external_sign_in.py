@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
 import pytest
 
@@ -22,66 +19,28 @@ from tests.services.auth.conftest import (
     ENCRYPTION_KEY,
     PASSWORD,
     PUBLIC_URL,
-    Auth,
     new_address,
     running,
     text_of,
 )
 from tests.services.auth.external_support import (
     CLIENT,
-    SECRET,
-    FakeIssuer,
     Traveller,
-    fake_issuer,
-    left_by,
+    World,
+    is_refused,
+    new_subject,
+    trusting_world,
+    verified,
 )
-from tests.support.postgres import DatabaseServer, DatabaseUrls
-
-
-@dataclass
-class World:
-    """The running service, and the issuer that it trusts."""
-
-    auth: Auth
-    fake: FakeIssuer
-    urls: DatabaseUrls
-
-    def browser(self) -> Traveller:
-        return Traveller(self.auth)
-
-    async def identities(self) -> int:
-        count: int = await self.auth.sql.fetchval("SELECT count(*) FROM auth.external_identity")
-        return count
-
-    async def accounts(self) -> int:
-        count: int = await self.auth.sql.fetchval("SELECT count(*) FROM auth.account")
-        return count
-
-
-def new_subject() -> str:
-    return uuid4().hex
-
-
-def verified(address: str, **claims: Any) -> dict[str, Any]:
-    return {"sub": new_subject(), "email": address, "email_verified": True} | claims
+from tests.support.postgres import DatabaseServer
 
 
 @pytest.fixture(scope="module")
 async def world(
     database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    folder = tmp_path_factory.mktemp("data")
-    async with fake_issuer() as fake, database_server.clone() as urls:
-        trusted = {"trusted_email": True, "client_secret": SECRET}
-        issuers = [
-            fake.settings("corp", label="Corp & Sons", auto_register=True, **trusted),
-            fake.settings("known", **trusted),
-            fake.settings("doubted"),
-            fake.settings("narrow", allowed_domains=["corp.example"], **trusted),
-            fake.settings("robots", sign_in=False, agents=True),
-        ]
-        async with running(urls, folder, GUILDHALL_ISSUERS=json.dumps(issuers)) as auth:
-            yield World(auth, fake, urls)
+    async with trusting_world(database_server, tmp_path_factory.mktemp("data")) as world:
+        yield world
 
 
 async def test_leaving(world: World) -> None:
@@ -193,16 +152,6 @@ async def test_a_known_identity_needs_no_address(world: World) -> None:
         assert await browser.account() == person.claims.sub
 
 
-async def _is_refused(world: World, provider: str, **claims: Any) -> None:
-    browser = world.browser()
-    before = await world.identities(), await world.accounts()
-    answer = await browser.sign_in(world.fake, provider, **claims)
-    assert answer.status_code == 403
-    assert "No account here is linked with this identity yet" in answer.text
-    assert await browser.account() is None
-    assert (await world.identities(), await world.accounts()) == before
-
-
 @pytest.mark.parametrize(
     "claims",
     [
@@ -220,17 +169,17 @@ async def test_an_address_that_the_issuer_has_not_verified_opens_nothing(
     world: World, provider: str, claims: dict[str, Any]
 ) -> None:
     person = await world.auth.person()
-    await _is_refused(world, provider, **verified(person.email) | claims)
+    await is_refused(world, provider, **verified(person.email) | claims)
 
 
 async def test_an_issuer_that_is_not_believed_links_nothing(world: World) -> None:
     person = await world.auth.person()
-    await _is_refused(world, "doubted", **verified(person.email))
-    await _is_refused(world, "doubted", **verified(new_address()))
+    await is_refused(world, "doubted", **verified(person.email))
+    await is_refused(world, "doubted", **verified(new_address()))
 
 
 async def test_without_registration_a_stranger_is_refused(world: World) -> None:
-    await _is_refused(world, "known", **verified(new_address()))
+    await is_refused(world, "known", **verified(new_address()))
 
 
 async def test_an_account_whose_address_somebody_else_vouched_for_is_not_linked(
@@ -241,14 +190,14 @@ async def test_an_account_whose_address_somebody_else_vouched_for_is_not_linked(
         "UPDATE auth.account SET vouched_by = 'org_x' WHERE id = $1", person.claims.sub
     )
     for provider in ("corp", "known"):
-        await _is_refused(world, provider, **verified(person.email))
+        await is_refused(world, provider, **verified(person.email))
 
 
 async def test_whoever_registered_an_address_first_gains_nothing(world: World) -> None:
     address = new_address()
     assert (await world.auth.register(address, name="Mallory")).status_code == 201
     token = await world.auth.token_for(address)
-    await _is_refused(world, "known", **verified(address))
+    await is_refused(world, "known", **verified(address))
 
     browser = world.browser()
     await browser.sign_in(world.fake, **verified(address, name="Ada"))
@@ -304,7 +253,7 @@ async def test_the_second_factor_holds(world: World) -> None:
 
 async def test_only_addresses_of_a_domain_may_come(world: World) -> None:
     person = await world.auth.person()
-    await _is_refused(world, "narrow", **verified(person.email))
+    await is_refused(world, "narrow", **verified(person.email))
     colleague = f"{new_subject()}@corp.example"
     assert (await world.auth.register(colleague)).status_code == 201
     await world.auth.post("/v1/auth/verify-email", token=await world.auth.token_for(colleague))
@@ -365,78 +314,6 @@ async def test_the_sign_in_page_has_a_button_for_each(world: World) -> None:
     assert "Corp &amp; Sons" in page
     assert page.count('href="/auth/') == 4
     assert "/auth/robots" not in page
-
-
-async def _linking(world: World, browser: Traveller) -> str:
-    answer = await browser.post("/auth/doubted/link")
-    assert answer.status_code == 200, answer.text
-    prefix = f'href="{world.fake.url}/authorize'
-    assert prefix in answer.text
-    start = answer.text.index(prefix) + len('href="')
-    return answer.text[start : answer.text.index('"', start)].replace("&amp;", "&")
-
-
-async def _linked(world: World, browser: Traveller, subject: str) -> Any:
-    left = left_by(await _linking(world, browser))
-    return await browser.come_back(world.fake, left, "doubted", sub=subject)
-
-
-async def test_an_identity_is_linked_from_the_settings(world: World) -> None:
-    person, subject = await world.auth.person(), new_subject()
-    browser = world.browser()
-    await browser.log_in(person)
-    answer = await _linked(world, browser, subject)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/users/settings")
-    assert len(await world.auth.letters(person.email, 2)) == 2
-    other = world.browser()
-    await other.sign_in(world.fake, "doubted", sub=subject)
-    assert await other.account() == person.claims.sub
-    # Again is no fault, and no second letter.
-    assert (await _linked(world, browser, subject)).status_code == 303
-    assert len(await world.auth.letters(person.email, 2)) == 2
-
-
-async def test_an_identity_of_somebody_else_is_not_taken(world: World) -> None:
-    subject = new_subject()
-    for expected in (303, 409):
-        browser = world.browser()
-        await browser.log_in(await world.auth.person())
-        assert (await _linked(world, browser, subject)).status_code == expected
-
-
-async def test_linking_needs_a_form_of_ours_and_the_same_person(world: World) -> None:
-    person = await world.auth.person()
-    browser = world.browser()
-    assert (await browser.post("/auth/doubted/link")).status_code == 401
-    await browser.log_in(person)
-    for origin in (None, "https://evil.example", "null"):
-        for verb in ("link", "unlink"):
-            answer = await browser.post(f"/auth/doubted/{verb}", origin=origin)
-            assert answer.status_code == 403
-    assert (await browser.get("/auth/doubted/link")).status_code in (404, 405)
-
-    left = left_by(await _linking(world, browser))
-    before = await world.identities()
-    await browser.log_in(await world.auth.person())
-    answer = await browser.come_back(world.fake, left, "doubted", sub=new_subject())
-    assert answer.status_code == 403
-    assert await world.identities() == before
-
-
-async def test_an_issuer_is_unlinked_while_another_way_is_left(world: World) -> None:
-    person, subject = await world.auth.person(), new_subject()
-    browser = world.browser()
-    await browser.log_in(person)
-    await _linked(world, browser, subject)
-    answer = await browser.post("/auth/doubted/unlink")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/users/settings")
-    await _is_refused(world, "doubted", sub=subject)
-
-    stranger = world.browser()
-    await stranger.sign_in(world.fake, **verified(new_address()))
-    answer = await stranger.post("/auth/corp/unlink")
-    assert answer.status_code == 409
-    assert "Set a password first" in answer.text
 
 
 async def test_sign_ins_that_never_came_back_are_swept(world: World) -> None:
