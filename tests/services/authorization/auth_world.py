@@ -11,7 +11,9 @@ BINDING: Final = "00000000-0000-4000-8000-000000000003"
 
 PARAMETERS: Final[dict[str, str]] = {
     "org_id": "org_one",
-    "/v1/admin/organizations/{org_id}/api-keys/{key_id}:key_id": "key_one",
+    "/v1/admin/organizations/{org_id}/api-keys/{id}:id": "key_one",
+    "/v1/admin/organizations/{org_id}/api-keys/{id}/rotate:id": "key_one",
+    "/v1/auth/sessions/{id}:id": "ses_member",
     "account_id": "usr_member",
     "/api/v1/auth/users/{id}:id": "usr_member",
     "/api/v1/auth/invites/{id}:id": "inv_one",
