@@ -67,7 +67,7 @@ async def test_starting_again_changes_nothing(database_urls: DatabaseUrls, tmp_p
         now = await auth.sql.fetchval("SELECT version FROM auth.access_clock")
         assert now == version + 1, "only the role that was missing was made again"
         body = {"user": "admin", "pass": "admin"}
-        assert (await auth.post(f"{API}/auth/login", **body)).status_code == 200
+        assert (await auth.send("POST", f"{API}/auth/login", json=body)).status_code == 200
         assert await auth.sql.fetchval("SELECT count(*) FROM auth.service_account") == 1
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from shared.principal import ANONYMOUS, Kind, Principal
+from shared.principal import Kind, Principal
 from tests.services.auth.agents_support import (
     ACCOUNTS,
     API,
@@ -21,55 +18,7 @@ from tests.services.auth.agents_support import (
     rule,
     running_agents,
 )
-from tests.support.postgres import DatabaseServer, DatabaseUrls
-
-LAST = "The last administrator cannot be removed"
-
-# Rows: a route. Columns: callers. A number is the status; a dash is success.
-MATRIX = """
-                                     admin local viewer acme developer accounts roles bindings none
-GET    service-accounts              -     403   -      403  403       -        403   403      403
-POST   service-accounts              -     403   403    403  403       -        403   403      403
-GET    service-accounts/other        -     403   -      403  403       -        403   403      403
-GET    service-accounts/missing      404   403   404    403  403       404      403   403      403
-GET    service-accounts/current-user -     -     -      -    -         -        -     -        -
-PUT    service-accounts/other        -     403   403    403  403       -        403   403      403
-PATCH  service-accounts/other        -     403   403    403  403       -        403   403      403
-PUT    service-accounts/other/password -   403   403    403  403       -        403   403      403
-PATCH  service-accounts/other/password -   403   403    403  403       -        403   403      403
-DELETE service-accounts/other        -     403   403    403  403       -        403   403      403
-DELETE service-accounts/missing      404   403   403    403  403       404      403   403      403
-GET    roles                         -     403   -      403  403       403      -     403      403
-POST   roles                         -     403   403    403  403       403      -     403      403
-GET    roles/other                   -     403   -      403  403       403      -     403      403
-GET    roles/missing                 404   403   404    403  403       403      404   403      403
-DELETE roles/other                   -     403   403    403  403       403      -     403      403
-GET    role-bindings                 -     -     -      -    403       403      403   -        403
-GET    role-bindings?namespace=acme  -     -     -      -    403       403      403   -        403
-GET    role-bindings?namespace=other -     403   -      403  403       403      403   -        403
-POST   role-bindings:acme            -     -     403    403  403       403      403   -        403
-POST   role-bindings:other           -     403   403    403  403       403      403   -        403
-POST   role-bindings:                -     403   403    403  403       403      403   -        403
-GET    role-bindings/acme            -     -     -      -    403       403      403   -        404
-GET    role-bindings/other           -     404   -      404  404       403      403   -        404
-GET    role-bindings/global          -     403   -      403  403       403      403   -        403
-GET    role-bindings/missing         404   404   404    404  404       404      404   404      404
-DELETE role-bindings/acme            -     -     403    403  403       403      403   -        404
-DELETE role-bindings/other           -     404   403    404  404       403      403   -        404
-DELETE role-bindings/global          -     403   403    403  403       403      403   -        403
-GET    auth/me                       -     -     -      -    -         -        -     -        -
-"""
-
-
-def rows() -> list[tuple[str, str, dict[str, str]]]:
-    header, *lines = MATRIX.strip().splitlines()
-    columns = header.split()
-    found = []
-    for line in lines:
-        method, path, *cells = line.split()
-        assert len(cells) == len(columns), line
-        found.append((method, path, dict(zip(columns, cells, strict=True))))
-    return found
+from tests.support.postgres import DatabaseServer
 
 
 @pytest.fixture(scope="module")
@@ -79,73 +28,6 @@ async def agents(
     folder = tmp_path_factory.mktemp("data")
     async with database_server.clone() as urls, running_agents(urls, folder) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-async def callers(agents: Agents) -> dict[str, Principal]:
-    """Service accounts by what they hold; ``local`` and others in namespace acme alone."""
-    return {
-        "admin": agents.admin,
-        "local": await agents.robot("admin", namespace="acme"),
-        "viewer": await agents.robot("viewer"),
-        "acme": await agents.robot("viewer", namespace="acme"),
-        "developer": await agents.robot("developer", namespace="acme"),
-        "accounts": await agents.holding(rule("service-accounts", "*")),
-        "roles": await agents.holding(rule("roles", "*")),
-        "bindings": await agents.holding(rule("role-bindings", "*")),
-        "none": await agents.robot(),
-    }
-
-
-async def request_of(agents: Agents, path: str, empty: str) -> tuple[str, dict[str, Any]]:
-    """Make what a row's path names, and give the real path with a body."""
-    resource, _, reference = path.partition("/")
-    resource, _, place = resource.partition(":")
-    if resource == "service-accounts":
-        name = (await agents.account())["user"]
-        body = {"user": new_name(), "pass": "x", "description": "x", "new_password": "x"}
-        return f"{API}/{path.replace('other', name)}", body
-    if resource == "roles":
-        name = (await agents.role())["name"]
-        return f"{API}/{path.replace('other', name)}", {"name": new_name(), "rules": []}
-    if reference in ("acme", "other", "global"):
-        namespace = None if reference == "global" else reference
-        made = await agents.bind(empty, new_name(), namespace)
-        return f"{BINDINGS}/{made['id']}", {}
-    if reference == "missing":
-        return f"{BINDINGS}/{uuid4()}", {}
-    body = {"role_name": empty, "principal_name": new_name(), "namespace": place or None}
-    return f"{API}/{path.partition(':')[0]}", body
-
-
-@pytest.fixture(scope="module")
-async def empty(agents: Agents) -> str:
-    """The name of a role that gives nothing, so that everybody may hand it on."""
-    name: str = (await agents.role())["name"]
-    return name
-
-
-@pytest.mark.parametrize(("method", "path", "cells"), rows(), ids=lambda value: str(value)[:60])
-async def test_the_matrix(
-    agents: Agents,
-    callers: dict[str, Principal],
-    empty: str,
-    method: str,
-    path: str,
-    cells: dict[str, str],
-) -> None:
-    for caller, cell in cells.items():
-        real, body = await request_of(agents, path, empty)
-        options = {"json": body} if method in ("POST", "PUT", "PATCH") else {}
-        answer = await agents.auth.send(method, real, callers[caller], **options)
-        seen = "-" if answer.is_success else str(answer.status_code)
-        assert seen == cell, f"{caller}: {answer.text}"
-        if not answer.is_success:
-            assert set(answer.json()) == {"error", "message"}
-            assert answer.headers["content-type"] == "application/json"
-        anonymous = await agents.auth.send(method, real, ANONYMOUS, **options)
-        assert anonymous.status_code == 401
-        assert anonymous.json()["error"]["code"] == "UNAUTHORIZED"
 
 
 async def test_a_binding_gives_nothing_elsewhere(agents: Agents) -> None:
@@ -286,86 +168,6 @@ async def test_keys_read_as_their_account_and_change_nothing(agents: Agents) -> 
             options = {} if body is None else {"json": body}
             assert (await send(method, path, key("*"), **options)).status_code == 403
     assert counts[0] == counts[1]
-
-
-async def test_the_last_administrator_stays(
-    database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    async with running_agents(database_urls, tmp_path_factory.mktemp("data")) as agents:
-        (binding,) = (await agents.get(f"{BINDINGS}?role_name=admin")).json()
-        attempts = [
-            agents.delete(f"{ACCOUNTS}/admin"),
-            agents.delete(f"{ACCOUNTS}/current-user"),
-            agents.put(f"{ACCOUNTS}/admin", {"active": False}),
-            agents.delete(f"{ROLES}/admin"),
-            agents.delete(f"{BINDINGS}/{binding['id']}"),
-            agents.delete(f"{BINDINGS}/admin"),
-        ]
-        for attempt in attempts:
-            answer = await attempt
-            assert (answer.status_code, answer.json()["message"]) == (409, LAST)
-        assert await agents.holds(agents.admin)
-        # Whoever holds everything in one namespace, or is inactive, or is no account, is none.
-        local, idle = await agents.account(), await agents.account()
-        await agents.bind("admin", local["user"], "acme")
-        await agents.bind("admin", idle["user"])
-        await agents.put(f"{ACCOUNTS}/{idle['id']}", {"active": False})
-        await agents.bind("admin", "nobody-yet")
-        await agents.bind("admin", "oidc:ada", kind="Subject")
-        await agents.bind("admin", "everybody", kind="Group")
-        named = await agents.role(EVERYTHING | {"resource_names": ["a"]})
-        await agents.bind(named["name"], local["user"])
-        assert (await agents.delete(f"{ACCOUNTS}/admin")).status_code == 409
-        # A second one may be removed, and then the first is the last again.
-        own = await agents.role(rule("agents", "get"), EVERYTHING)
-        await agents.bind(own["name"], local["user"])
-        assert (await agents.delete(f"{ROLES}/admin")).status_code == 204
-        second = await agents.log_in(local["user"], "test123")
-        assert (await agents.delete(f"{ROLES}/{own['id']}", second)).status_code == 409
-
-
-@pytest.mark.parametrize("way", ["accounts", "bindings", "deactivation", "mixed"])
-async def test_of_two_administrators_at_once_one_stays(
-    database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory, way: str
-) -> None:
-    async with running_agents(database_urls, tmp_path_factory.mktemp("data")) as agents:
-        for _ in range(4):
-            other = await agents.account()
-            await agents.bind("admin", other["user"])
-            (mine,) = (await agents.get(f"{BINDINGS}?principal_name=admin")).json()
-            (its,) = (await agents.get(f"{BINDINGS}?principal_name={other['user']}")).json()
-            second = await agents.log_in(other["user"], "test123")
-            pairs = {
-                "accounts": (
-                    agents.delete(f"{ACCOUNTS}/{other['user']}"),
-                    agents.delete(f"{ACCOUNTS}/admin", second),
-                ),
-                "bindings": (
-                    agents.delete(f"{BINDINGS}/{its['id']}"),
-                    agents.delete(f"{BINDINGS}/{mine['id']}", second),
-                ),
-                "deactivation": (
-                    agents.put(f"{ACCOUNTS}/{other['user']}", {"active": False}),
-                    agents.put(f"{ACCOUNTS}/admin", {"active": False}, second),
-                ),
-                "mixed": (
-                    agents.put(f"{ACCOUNTS}/{other['user']}", {"active": False}),
-                    agents.delete(f"{BINDINGS}/{mine['id']}", second),
-                ),
-            }
-            chosen = pairs.pop(way)
-            for pair in pairs.values():
-                for unused in pair:
-                    unused.close()
-            answers = await asyncio.gather(*chosen)
-            codes = [answer.status_code for answer in answers]
-            # The slower one has lost its rights, or would leave nobody.
-            assert sum(answer.is_success for answer in answers) == 1, codes
-            assert set(codes) <= {200, 204, 401, 403, 409}
-            left = second if answers[1].is_success else agents.admin
-            assert (await agents.get(ACCOUNTS, left)).status_code == 200
-            if not answers[0].is_success:
-                break  # the first administrator has gone
 
 
 async def test_refusals_and_changes_are_written_down(agents: Agents) -> None:
