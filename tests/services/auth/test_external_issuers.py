@@ -17,6 +17,7 @@ from services.auth.external_logins.operations.issuers import Issuer
 from services.auth.external_logins.rules.id_tokens import BadIdToken
 from services.auth.external_logins.rules.targets import TargetPolicy
 from shared.errors import ServiceError, Unauthenticated, Unavailable
+from tests.gateway.fake_service import Asked
 from tests.services.auth.external_support import (
     CLIENT,
     SECRET,
@@ -136,6 +137,25 @@ async def test_an_issuer_that_is_away_is_asked_now_and_then(
     clock.now += 31
     fake.answers[WELL_KNOWN] = document
     assert (await issuer.discovery()).jwks_uri == f"{fake.url}/keys"
+
+
+async def test_one_who_gives_up_waiting_stops_nobody_else(fake: FakeIssuer, issuer: Issuer) -> None:
+    honest, asked_once = fake.service.behave, asyncio.Event()
+
+    async def hang(
+        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        fake.service.behave = honest
+        asked_once.set()
+        await asyncio.Event().wait()
+
+    fake.service.behave = hang
+    impatient = asyncio.ensure_future(issuer.discovery())
+    await asked_once.wait()
+    patient = asyncio.ensure_future(issuer.discovery())
+    impatient.cancel()
+    assert (await patient).jwks_uri == f"{fake.url}/keys"
+    await asyncio.gather(impatient, return_exceptions=True)
 
 
 async def test_an_unknown_key_of_an_issuer_that_is_away_may_well_exist(

@@ -40,8 +40,8 @@ class Issuer:
     def __init__(self, trusted: TrustedIssuer, fetcher: Fetcher, clock: Clock) -> None:
         self.trusted = trusted
         self._fetcher = fetcher
-        self._discovery = Kept(self._fetch_discovery, DISCOVERY_LIFE, clock)
-        self._keys = Kept(self._fetch_keys, KEYS_LIFE, clock)
+        self._discovery = Kept(trusted.name, self._fetch_discovery, DISCOVERY_LIFE, clock)
+        self._keys = Kept(trusted.name, self._fetch_keys, KEYS_LIFE, clock)
 
     async def discovery(self) -> Discovery:
         """Give what the issuer says of itself.

@@ -30,12 +30,16 @@ class Kept(Generic[T]):
     """One document: fetched when it is first asked for, and again when it is old.
 
     Args:
+        name: of the issuer, for the log.
         fetch: gets it anew; raises ``FetchFailed``.
         life: seconds for which it is fresh.
         clock: monotonic seconds.
     """
 
-    def __init__(self, fetch: Callable[[], Awaitable[T]], life: float, clock: Clock) -> None:
+    def __init__(
+        self, name: str, fetch: Callable[[], Awaitable[T]], life: float, clock: Clock
+    ) -> None:
+        self._name = name
         self._fetch = fetch
         self._life = life
         self._clock = clock
@@ -71,15 +75,19 @@ class Kept(Generic[T]):
         return self._held()
 
     async def _try(self) -> None:
-        now = self._clock()
-        if self._tried_at is not None and now - self._tried_at < PAUSE:
+        now, before = self._clock(), self._tried_at
+        if before is not None and now - before < PAUSE:
             return
         self._tried_at = now
         try:
             self._value = await self._fetch()
         except FetchFailed as error:
             self._failed = True
-            log.warning("issuer gives no answer", reason=error.reason)
+            log.warning("issuer gives no answer", issuer=self._name, reason=error.reason)
+        except BaseException:
+            # Whoever asked went away; that says nothing of the issuer, and others wait.
+            self._tried_at = before
+            raise
         else:
             self._failed = False
             self._fetched_at = self._clock()
