@@ -18,6 +18,7 @@ from services.auth.accounts import routes as accounts
 from services.auth.accounts.operations import ensure_administrator
 from services.auth.api_keys import routes as api_keys
 from services.auth.audit_events import routes as audit_events
+from services.auth.device_logins import operations as devices
 from services.auth.device_logins import routes as device_logins
 from services.auth.erasures import routes as erasures
 from services.auth.external_logins import operations as external
@@ -121,6 +122,7 @@ async def _sweep(database: Database) -> None:
             await refresh_tokens.sweep(database)
             await second_factors.sweep(database)
             await throttles.sweep(database)
+            await devices.sweep(database)
             await letters_of_invitation.sweep(database)
             await people.sweep(database)
             await lost_passwords.sweep(database)

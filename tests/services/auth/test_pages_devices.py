@@ -185,6 +185,8 @@ async def test_the_login_page_shows_the_device_and_signing_in_allows_it(
     assert "also allow this device" in page.text
     assert "Sign in and allow trw-cli" in page.text
     assert code["user_code"] in page.text
+    by_hand = f"/users/log-in?redirect_to=/device&amp;code={code['user_code']}"
+    assert f'href="{by_hand}"' in page.text
     wrong = await browser.submit(page, email=ada.email, password="wrong")
     assert await status_of(auth, code) == "pending"
     answer = await browser.submit(wrong, email=ada.email, password=PASSWORD)

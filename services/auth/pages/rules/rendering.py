@@ -39,8 +39,8 @@ def picture(svg: str) -> Markup:
     return Markup(svg)  # noqa: S704 - drawn by us, of a secret that we made
 
 
-def _moment(value: datetime | None) -> str:
-    return value.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC") if value is not None else "never"
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC")
 
 
 _PAGES: Final = Environment(

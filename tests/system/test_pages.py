@@ -1,0 +1,122 @@
+"""People at their browsers and devices without one, through the gateway of the running system."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import httpx
+import pytest
+
+from tests.gateway.machines import Machine
+from tests.support.stack import Stack
+from tests.system.people import PASSWORD, Person, joined
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+def site(stack: Stack, agent: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=stack.base_url, headers={"user-agent": agent}, timeout=20)
+
+
+async def submit(browser: httpx.AsyncClient, page: httpx.Response, **typed: str) -> httpx.Response:
+    """Send the page's form as a browser does: hidden fields, and its Origin."""
+    form = re.search(r'<form method="post" action="([^"]*)">(.*?)</form>', page.text, re.DOTALL)
+    assert form is not None, page.text
+    hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', form[2])
+    fields = {name: html.unescape(value) for name, value in hidden} | typed
+    headers = {"origin": str(browser.base_url).rstrip("/")}
+    return await browser.post(html.unescape(form[1]), data=fields, headers=headers)
+
+
+async def ada(stack: Stack, address: str) -> Person:
+    async with site(stack, "setup") as client:
+        return await joined(client, stack.mail_directory, address)
+
+
+async def test_a_device_is_allowed_on_the_way_through_the_login(stack: Stack) -> None:
+    person = await ada(stack, "ada-device@pages.example")
+    async with site(stack, "trw/9 (test)") as device, site(stack, "browser") as browser:
+        code = (await device.post("/v1/auth/device/code", json={"client_id": "trw-cli"})).json()
+        assert code["verification_uri_complete"].startswith(f"{stack.base_url}/device?code=")
+        poll = {"client_id": "trw-cli", "device_code": code["device_code"], "grant_type": GRANT}
+        answer = await device.post("/v1/auth/device/token", json=poll)
+        assert answer.json()["error"] == "authorization_pending"
+        answer = await device.post("/v1/auth/device/token", json=poll)
+        assert answer.json()["error"] == "slow_down"
+
+        page = await browser.get(f"/device?code={code['user_code']}&auto=1", follow_redirects=True)
+        assert "trw/9 (test)" in page.text
+        assert "x-ratelimit-limit" in page.headers
+        answer = await submit(browser, page, email=person.email, password=PASSWORD)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/device/allowed")
+
+        answer = await device.post("/v1/auth/device/token", json=poll)
+        assert answer.status_code == 200, answer.text
+        key = answer.json()["api_key"]
+        bearer = {"authorization": f"Bearer {key}"}
+        listed = await device.get("/v1/learnings", headers=bearer)
+        assert listed.status_code == 200
+        answer = await device.post("/v1/auth/device/token", json=poll)
+        assert answer.json()["error"] == "invalid_grant"
+
+
+async def test_a_signed_machine_is_linked_and_revoked_by_the_cookie(stack: Stack) -> None:
+    person, machine = await ada(stack, "ada-machine@pages.example"), Machine()
+    async with site(stack, "teamrc/2 (test)") as client, site(stack, "browser") as browser:
+        body = machine.body()
+        answer = await client.post(
+            "/api/auth/device",
+            content=body,
+            headers=machine.headers("POST", "/api/auth/device", body)
+            | {"content-type": "application/json"},
+        )
+        assert answer.status_code == 200, answer.text
+        code = answer.json()
+        assert code["verification_url"] == f"{stack.base_url}/auth/verify"
+        path = f"/api/auth/device/{code['device_code']}"
+        answer = await client.get(path, headers=machine.headers("GET", path))
+        assert answer.json() == {"status": "pending"}
+        stranger = Machine()
+        answer = await client.get(path, headers=stranger.headers("GET", path))
+        assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+
+        page = await browser.get("/users/log-in")
+        answer = await submit(browser, page, email=person.email, password=PASSWORD)
+        assert (await browser.get(answer.headers["location"])).status_code == 200
+        page = await browser.get(f"/auth/verify?code={code['user_code']}")
+        assert machine.token[:12] in page.text
+        answer = await submit(browser, page, choice="allow", machine_name="my laptop")
+        assert answer.headers["location"] == "/device/allowed"
+        assert "my laptop" in (await browser.get("/users/settings")).text
+
+        revoked = f"/api/account/machines/{machine.token}"
+        answer = await browser.delete(revoked)
+        assert (answer.status_code, answer.json()) == (403, {"error": "missing_origin"})
+        answer = await browser.delete(revoked, headers={"origin": stack.base_url})
+        assert answer.json() == {"status": "revoked"}
+        assert answer.headers["x-pii-access"] == "true"
+        assert (await client.delete(revoked)).json() == {"error": "authentication required"}
+
+
+async def test_signing_out_on_a_page_ends_the_cookie(stack: Stack) -> None:
+    person = await ada(stack, "ada-out@pages.example")
+    async with site(stack, "browser") as browser:
+        page = await browser.get("/dashboard", follow_redirects=True)
+        await submit(browser, page, email=person.email, password=PASSWORD)
+        page = await browser.get("/dashboard")
+        assert person.email in page.text
+        await submit(browser, page)
+        assert (await browser.get("/dashboard")).status_code == 303
+
+
+async def test_no_code_and_no_token_stands_in_the_log(stack: Stack) -> None:
+    async with site(stack, "trw") as device:
+        code = (await device.post("/v1/auth/device/code", json={"client_id": "trw-cli"})).json()
+        await device.get(f"/device?code={code['user_code']}")
+        await device.get("/users/log-in/a-token-of-a-letter")
+        await device.get("/users/reset-password/a-token-of-another")
+    for secret in (code["device_code"], code["user_code"], "a-token-of-a"):
+        assert secret not in stack.log
