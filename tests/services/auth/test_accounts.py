@@ -162,14 +162,6 @@ async def test_a_newer_letter_kills_the_older_one(auth: Auth) -> None:
     assert (await auth.post("/v1/auth/verify-email", token=newer)).status_code == 200
 
 
-async def test_resending_tells_nothing(auth: Auth, ada: Person) -> None:
-    queued = await auth.sql.fetchval("SELECT max(id) FROM auth.letter")
-    for address in (new_address(), ada.email):
-        answer = await auth.post("/v1/auth/resend-verification", email=address)
-        assert (answer.status_code, answer.json()) == (200, {"sent": True})
-    assert await auth.sql.fetchval("SELECT max(id) FROM auth.letter") == queued
-
-
 async def test_until_it_is_verified_the_last_to_register_an_address_decides(auth: Auth) -> None:
     address = new_address()
     first = await auth.register(address, password="the stranger's password")
