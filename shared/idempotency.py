@@ -50,7 +50,8 @@ async def claim(
     """
     if not 0 < len(key) <= MAX_KEY or not key.isprintable():
         raise Invalid.field("header", "Idempotency-Key", msg=f"must have 1 to {MAX_KEY} characters")
-    owner = f"{principal.org}/{principal.subject}"
+    # With the kind: an external subject may be called like a service account.
+    owner = f"{principal.kind}:{principal.org}/{principal.subject}"
     digest = hashlib.sha256(body).digest()
     async with database.transaction() as connection:
         claimed = await connection.fetchval(

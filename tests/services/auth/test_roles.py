@@ -189,3 +189,5 @@ async def test_a_key_makes_one_role_of_two_requests(agents: Agents) -> None:
     assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
     other = await agents.post(ROLES, body | {"name": "x"}, headers=headers)
     assert other.status_code == 422
+    namesake = await agents.subject(agents.admin.subject)
+    assert (await agents.post(ROLES, body, namesake, headers=headers)).status_code == 403
