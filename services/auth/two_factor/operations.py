@@ -12,7 +12,7 @@ import time
 from datetime import timedelta
 from typing import Final
 
-from services.auth.accounts.operations import authenticate
+from services.auth.accounts.operations import prove_password
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record, record_alone
 from services.auth.mail.operations import write
@@ -137,9 +137,9 @@ async def disable(
         Conflict: it is off already.
     """
     factor = await _confirmed(database, principal)
-    await authenticate(database, passwords, factor.email, password, origin)
+    await prove_password(database, passwords, principal, password, origin)
     if code:
-        await _check(database, vault, factor, code, origin)
+        await _check(database, vault, factor, code, origin, attempted="two_factor.disabled")
     async with database.transaction() as connection:
         if not await store.delete(connection, factor.account_id):
             raise Conflict(IS_OFF)
@@ -164,7 +164,7 @@ async def renew_codes(
         Conflict: the second factor is off.
     """
     factor = await _confirmed(database, principal)
-    await authenticate(database, passwords, factor.email, password, origin)
+    await prove_password(database, passwords, principal, password, origin)
     async with database.transaction() as connection:
         if not await store.lock_confirmed(connection, factor.account_id):
             raise Conflict(IS_OFF)
@@ -247,8 +247,9 @@ async def _check(
     origin: Origin,
     *,
     challenge: bytes | None = None,
+    attempted: str = "session.opened",
 ) -> None:
-    """Use a code up, and a challenge with it.
+    """Use a code up, and a challenge with it; ``attempted`` is what a wrong one is audited as.
 
     Raises:
         Unauthenticated: the code is wrong or was used, or the challenge has gone.
@@ -265,7 +266,7 @@ async def _check(
             await forgive(connection, counted)
     except _Wrong:
         refusal = AuditEvent(
-            "session.opened",
+            attempted,
             origin,
             target=factor.account_id,
             refused=True,

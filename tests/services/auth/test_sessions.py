@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from services.auth.audit_events.models import Origin
 from services.auth.sessions.models import SessionCheck, SessionVerdict
 from services.auth.sessions.operations import SessionChecks, check, end_all, sweep
+from services.auth.web_sessions.store import find as find_cookie
 from shared.db import Database
 from shared.principal import Kind, Principal
 from shared.tokens import Claims
@@ -220,7 +222,15 @@ async def test_old_sessions_are_swept(database_urls: DatabaseUrls) -> None:
 async def test_all_sessions_of_a_person_end_but_one(auth: Auth) -> None:
     person, other = await auth.person(), await auth.person()
     sessions = [await auth.sign_in(person.email) for _ in range(3)]
-    kept = sessions[1]
+    kept, cookie = sessions[1], hashlib.sha256(b"cookie").digest()
+    await auth.sql.execute(
+        "INSERT INTO auth.web_session (digest, account_id, session_id, remembered)"
+        " VALUES ($1, $2, $3, true)",
+        cookie,
+        person.claims.sub,
+        sessions[0].claims.sid,
+    )
+    assert await find_cookie(auth.sql, cookie) is not None
     async with auth.sql.transaction():
         ended = await end_all(
             auth.sql,
@@ -231,6 +241,7 @@ async def test_all_sessions_of_a_person_end_but_one(auth: Auth) -> None:
             reason="password_changed",
         )
     assert ended == 3
+    assert await find_cookie(auth.sql, cookie) is None
     assert [(await auth.check(one))["active"] for one in (person, *sessions)] == [
         False,
         False,
