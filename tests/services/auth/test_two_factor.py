@@ -183,7 +183,7 @@ async def test_switching_off(auth: Auth) -> None:
         answer = await auth.post(again, person.principal, password=PASSWORD)
         assert answer.status_code == 409
         assert answer.json() == {"detail": "Two-factor authentication is off"}
-    assert await audited(auth, "two_factor.disabled", person.claims.sub) == ["done"]
+    assert await audited(auth, "two_factor.disabled", person.claims.sub) == ["refused", "done"]
     letters = await auth.letters(person.email, 3)
     assert letters[-1]["Subject"] == "Two-factor authentication is off"
     # And on again, with another secret.
