@@ -86,7 +86,7 @@ class Denied(Answer):
 class CodeQuery(Query):
     """``GET /v1/auth/device/pending``."""
 
-    user_code: Annotated[str, Field(max_length=64)]
+    user_code: Annotated[str, Field(max_length=64)] = ""
 
 
 class PendingLogin(Answer):

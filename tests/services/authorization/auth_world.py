@@ -10,6 +10,7 @@ ROLE: Final = "00000000-0000-4000-8000-000000000002"
 BINDING: Final = "00000000-0000-4000-8000-000000000003"
 
 PARAMETERS: Final[dict[str, str]] = {
+    "/api/account/machines/{token}:token": MACHINE_TOKEN,
     "org_id": "org_one",
     "/v1/admin/organizations/{org_id}/api-keys/{id}:id": "key_one",
     "/v1/admin/organizations/{org_id}/api-keys/{id}/rotate:id": "key_one",
