@@ -111,23 +111,30 @@ class ArrayQuery(Query):
         return ((self.page or 1) - 1) * self.most
 
 
-def array_headers(path: str, query: ArrayQuery, total: int) -> dict[str, str]:
+def array_headers(path: str, query: ArrayQuery, total: int, shown: int) -> dict[str, str]:
     """Write ``X-Total-Count`` and ``Link`` (RFC 8288) of a bare array, with the query's filters.
 
     Args:
         path: of the list.
         query: what was asked.
-        total: items over all pages.
+        total: items over all pages, counted up to ``TOTAL_CAP``; the last page is then unknown.
+        shown: items of this answer.
     """
     filters = query.model_dump(exclude={"page", "limit"}, exclude_none=True)
     limit = query.most if query.is_paged else LARGEST_LIMIT
+    is_capped = total >= TOTAL_CAP
     pages = max(1, -(-total // limit))
-    first = query.offset // limit + 1
-    after = first + max(1, query.most // limit)
-    numbers = {"first": 1, "prev": min(first - 1, pages), "next": after, "last": pages}
+    page = query.offset // limit + 1
+    after = page + max(1, query.most // limit)
+    numbers = {"first": 1}
+    if page > 1:
+        numbers["prev"] = page - 1 if is_capped else min(page - 1, pages)
+    if after <= pages or (is_capped and shown == query.most):
+        numbers["next"] = after
+    if not is_capped:
+        numbers["last"] = pages
     links = [
         f'<{path}?{urlencode(filters | {"page": number, "limit": limit})}>; rel="{name}"'
         for name, number in numbers.items()
-        if 1 <= number <= pages
     ]
     return {"x-total-count": str(total), "link": ", ".join(links)}

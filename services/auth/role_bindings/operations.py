@@ -33,6 +33,7 @@ from shared.bus import outbox
 from shared.contracts.auth import RoleBindingChanged
 from shared.db import Connection, Database, Record
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.pagination import TOTAL_CAP
 from shared.principal import Principal
 
 BINDINGS: Final = "role-bindings"
@@ -62,7 +63,7 @@ async def list_all(
     )
     async with access.database.connection() as connection:
         found = await store.list_page(connection, filters, query.most, query.offset)
-        total = await store.count(connection, filters)
+        total = await store.count(connection, filters, TOTAL_CAP)
     return [binding.item() for binding in found], total
 
 

@@ -29,7 +29,7 @@ class RoleBindingList(RootModel[list[RoleBindingItem]]):
 async def list_bindings(call: Call[Empty, RoleBindingQuery]) -> Reply:
     """``GET /api/v0/role-bindings``."""
     items, total = await operations.list_all(call.resource(Access), call.principal, call.query)
-    return Reply(items, headers=array_headers(COLLECTION, call.query, total))
+    return Reply(items, headers=array_headers(COLLECTION, call.query, total, len(items)))
 
 
 async def create(call: Call[NewRoleBinding, Empty]) -> RoleBindingItem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from services.auth.role_bindings.models import Filters, NewRoleBinding, RoleBinding
@@ -12,13 +13,6 @@ _COLUMNS = """b.id, b.role_id, r.name AS role_name, b.principal_type, b.principa
               b.principal_id, b.namespace, b.created_at"""
 _BINDING = f"SELECT {_COLUMNS} FROM auth.role_binding b JOIN auth.role r ON r.id = b.role_id"  # noqa: S608 - constants
 _ENDED = "id, role_id, principal_type, principal_name, principal_id, namespace"
-
-_FILTERS = """
-     WHERE ($1::text[] IS NULL OR b.namespace = ANY($1))
-       AND ($2::text IS NULL OR b.namespace = $2)
-       AND ($3::text IS NULL OR b.principal_name = $3)
-       AND ($4::text IS NULL OR r.name = $4)
-"""
 
 
 async def insert(
@@ -74,28 +68,45 @@ async def list_page(
     connection: Connection, filters: Filters, limit: int, offset: int
 ) -> list[RoleBinding]:
     """Give a page of bindings, newest first."""
+    where, values = _where(filters)
+    count = len(values)
     rows = await connection.fetch(
-        _BINDING + _FILTERS + " ORDER BY b.created_at DESC, b.id DESC LIMIT $5 OFFSET $6",
-        filters.namespaces,
-        filters.namespace,
-        filters.principal_name,
-        filters.role_name,
+        f"""
+        {_BINDING} {where}
+         ORDER BY b.created_at DESC, b.id DESC LIMIT ${count + 1} OFFSET ${count + 2}
+        """,
+        *values,
         limit,
         offset,
     )
     return _bindings(rows)
 
 
-async def count(connection: Connection, filters: Filters) -> int:
-    """Count the bindings that a list shows over all its pages."""
+async def count(connection: Connection, filters: Filters, cap: int) -> int:
+    """Count the bindings that a list shows over all its pages, up to a cap."""
+    where, values = _where(filters)
     total: int = await connection.fetchval(
-        f"SELECT count(*) FROM auth.role_binding b JOIN auth.role r ON r.id = b.role_id{_FILTERS}",  # noqa: S608 - a constant
-        filters.namespaces,
-        filters.namespace,
-        filters.principal_name,
-        filters.role_name,
+        f"""
+        SELECT count(*) FROM (
+            SELECT FROM auth.role_binding b {where} LIMIT ${len(values) + 1}) AS capped
+        """,  # noqa: S608 - constants
+        *values,
+        cap,
     )
     return total
+
+
+def _where(filters: Filters) -> tuple[str, list[Any]]:
+    """Write only the conditions that are asked for, so that each finds its index."""
+    given = {
+        "b.namespace = ANY({}::text[])": filters.namespaces,
+        "b.namespace = {}": filters.namespace,
+        "b.principal_name = {}": filters.principal_name,
+        "b.role_id = (SELECT id FROM auth.role WHERE name = {})": filters.role_name,
+    }
+    used = {text: value for text, value in given.items() if value is not None}
+    conditions = [text.format(f"${number}") for number, text in enumerate(used, 1)]
+    return "WHERE " + " AND ".join(conditions) if used else "", list(used.values())
 
 
 async def delete(connection: Connection, binding_id: UUID) -> None:

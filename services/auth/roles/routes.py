@@ -24,7 +24,7 @@ class RoleList(RootModel[list[RoleItem]]):
 async def list_roles(call: Call[Empty, RoleQuery]) -> Reply:
     """``GET /api/v0/roles``."""
     items, total = await operations.list_all(call.resource(Access), call.principal, call.query)
-    return Reply(items, headers=array_headers(COLLECTION, call.query, total))
+    return Reply(items, headers=array_headers(COLLECTION, call.query, total, len(items)))
 
 
 async def create(call: Call[NewRole, Empty]) -> RoleItem:

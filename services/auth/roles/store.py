@@ -152,9 +152,11 @@ async def list_all(connection: Connection, limit: int, offset: int) -> list[Role
     return [role for row in rows if (role := _role(row)) is not None]
 
 
-async def count_all(connection: Connection) -> int:
-    """Count the roles."""
-    total: int = await connection.fetchval("SELECT count(*) FROM auth.role")
+async def count_all(connection: Connection, cap: int) -> int:
+    """Count the roles, up to a cap."""
+    total: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM auth.role LIMIT $1) AS capped", cap
+    )
     return total
 
 

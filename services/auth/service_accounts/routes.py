@@ -56,7 +56,7 @@ async def log_out(call: Call[Empty, Empty]) -> Reply:
 async def list_accounts(call: Call[Empty, ServiceAccountQuery]) -> Reply:
     """``GET /api/v0/service-accounts``."""
     items, total = await operations.list_all(call.resource(Access), call.principal, call.query)
-    return Reply(items, headers=array_headers(COLLECTION, call.query, total))
+    return Reply(items, headers=array_headers(COLLECTION, call.query, total, len(items)))
 
 
 async def create(call: Call[NewServiceAccount, Empty]) -> ServiceAccountItem:

@@ -72,9 +72,11 @@ async def list_all(connection: Connection, limit: int, offset: int) -> list[Serv
     return [ServiceAccount(**row) for row in rows]
 
 
-async def count_all(connection: Connection) -> int:
-    """Count the service accounts."""
-    total: int = await connection.fetchval("SELECT count(*) FROM auth.service_account")
+async def count_all(connection: Connection, cap: int) -> int:
+    """Count the service accounts, up to a cap."""
+    total: int = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT FROM auth.service_account LIMIT $1) AS capped", cap
+    )
     return total
 
 

@@ -14,6 +14,7 @@ from shared.bus import outbox
 from shared.contracts.auth import AuthEvent, RoleBindingChanged, RoleChanged, RoleRule
 from shared.db import Connection, Record
 from shared.errors import Conflict, Forbidden, NotFound
+from shared.pagination import TOTAL_CAP
 from shared.principal import Principal
 
 ROLES: Final = "roles"
@@ -31,7 +32,7 @@ async def list_all(
     require(await access.holder(principal), ROLES, "list", None)
     async with access.database.connection() as connection:
         found = await store.list_all(connection, query.most, query.offset)
-        total = await store.count_all(connection)
+        total = await store.count_all(connection, TOTAL_CAP)
     return [role.item() for role in found], total
 
 

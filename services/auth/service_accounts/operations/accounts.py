@@ -35,6 +35,7 @@ from services.auth.throttles.operations import require as require_few
 from shared.contracts.auth import ServiceAccountChanged
 from shared.db import Connection, Database
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from shared.pagination import TOTAL_CAP
 from shared.principal import Kind, Principal
 
 ACCOUNTS: Final = "service-accounts"
@@ -52,7 +53,7 @@ async def list_all(
     require(await access.holder(principal), ACCOUNTS, "list", None)
     async with access.database.connection() as connection:
         found = await store.list_all(connection, query.most, query.offset)
-        total = await store.count_all(connection)
+        total = await store.count_all(connection, TOTAL_CAP)
     return [account.item() for account in found], total
 
 
