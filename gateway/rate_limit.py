@@ -48,6 +48,7 @@ _DEFAULTS: Final = {
     "claim_address": Rate(30, 60),
     "account": Rate(60, 60),
     "agents": Rate(1200, 60),
+    "web_login": Rate(10, 60),
     "pages": Rate(600, 60),
     "health": Rate(600, 60),
 }
@@ -64,6 +65,7 @@ FIXED_WINDOWS: Final = frozenset(
         "device_poll",
         "claim",
         "claim_address",
+        "web_login",
         "account",
     }
 )

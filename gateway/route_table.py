@@ -187,6 +187,18 @@ TABLE: Final[tuple[Row, ...]] = (
         is_public=True,
     ),
     *_rows(
+        "auth",
+        "web_login",
+        "/users/log-in",
+        "/users/complete-login",
+        "/users/register",
+        "/users/forgot-password",
+        "/users/reset-password",
+        authenticators=(),
+        is_public=True,
+        reading_class="pages",
+    ),
+    *_rows(
         "teams",
         "pages",
         "/new",

@@ -122,6 +122,7 @@ def test_rates_of_the_teams_surface() -> None:
         "device_poll": 60,
         "claim": 10,
         "claim_address": 30,
+        "web_login": 10,
         "account": 60,
     }
     assert {default_rates()[name].window for name in FIXED_WINDOWS} == {60}
