@@ -8,6 +8,7 @@ in between frees its key after a minute, because its client has long given up by
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,9 +41,25 @@ class Claim:
 
 
 async def claim(
-    database: Database, schema: str, principal: Principal, operation: str, key: str, body: bytes
+    database: Database,
+    schema: str,
+    principal: Principal,
+    operation: str,
+    key: str,
+    body: bytes,
+    secret: bytes,
 ) -> Claim | StoredAnswer:
     """Claim a key, or give the answer that it already has.
+
+    Args:
+        database: the service's.
+        schema: the service's own.
+        principal: who is calling.
+        operation: method and path template.
+        key: as the caller sent it.
+        body: raw.
+        secret: the service's; bodies are kept as their HMAC-SHA256 under it, because a plain hash
+            of a body with a password in it could be guessed.
 
     Raises:
         Invalid: the key is too long, or was used with another body.
@@ -52,7 +69,7 @@ async def claim(
         raise Invalid.field("header", "Idempotency-Key", msg=f"must have 1 to {MAX_KEY} characters")
     # With the kind: an external subject may be called like a service account.
     owner = f"{principal.kind}:{principal.org}/{principal.subject}"
-    digest = hashlib.sha256(body).digest()
+    digest = hmac.digest(secret, body, hashlib.sha256)
     async with database.transaction() as connection:
         claimed = await connection.fetchval(
             f"""

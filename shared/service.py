@@ -32,6 +32,7 @@ from shared.errors import Forbidden, ServiceError, Unavailable, UnknownPath
 from shared.log import configure, get_logger
 from shared.middleware import AssertionGuard, ErrorBoundary, RequestContext
 from shared.migrate import migrate
+from shared.secret import derive
 from shared.settings import ServiceSettings, read_or_exit
 
 Resources = Mapping[type, Any]
@@ -193,16 +194,19 @@ def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
         call, raw = await decode(operation, request, runtime.database, runtime.resources)
         key = request.headers.get(idempotency.HEADER)
         if operation.idempotent and key is not None:
-            return await _once(service.name, operation, call, raw, key)
+            return await _once(runtime, operation, call, raw, key)
         return encode(operation, await operation.endpoint(call))
 
     return routes(service.operations, handle)
 
 
-async def _once(schema: str, operation: Operation, call: Any, raw: bytes, key: str) -> Response:
+async def _once(
+    runtime: Runtime, operation: Operation, call: Any, raw: bytes, key: str
+) -> Response:
     """Run an operation under an ``Idempotency-Key``, or give its first answer again."""
-    name = f"{operation.method} {operation.path}"
-    claim = await idempotency.claim(call.database, schema, call.principal, name, key, raw)
+    name, schema = f"{operation.method} {operation.path}", runtime.service.name
+    secret = derive(runtime.settings.key_for_assertions(), "idempotency")
+    claim = await idempotency.claim(call.database, schema, call.principal, name, key, raw, secret)
     if isinstance(claim, idempotency.StoredAnswer):
         replay = {idempotency.REPLAY_HEADER: "true", "x-content-type-options": "nosniff"}
         return Response(claim.body, claim.status, replay, claim.media_type)
