@@ -269,6 +269,11 @@ async def take_email_change(
     )
 
 
+async def delete_expired_email_changes(connection: Connection) -> None:
+    """Forget addresses that nobody confirmed in time; there is one an account at most."""
+    await connection.execute("DELETE FROM auth.email_change WHERE expires_at < now()")
+
+
 async def set_email(connection: Connection, account_id: str, email: str, key: str) -> None:
     """Move an account to an address that its person has proved.
 

@@ -21,7 +21,7 @@ from tests.services.auth.conftest import (
     text_of,
     token_in,
 )
-from tests.services.auth.erasures_support import join, said
+from tests.services.auth.erasures_support import join, said, tables_naming
 from tests.support.postgres import DatabaseServer, DatabaseUrls
 
 DEAD = {"detail": "Invalid or expired token"}
@@ -286,10 +286,13 @@ async def test_addresses_that_nobody_verified_in_a_month_are_dropped(
             "UPDATE auth.email_verification SET expires_at = now() - interval '30 days'"
         )
         await auth.register(again)
+        await move(auth, kept, forgotten := new_address())
+        await auth.sql.execute("UPDATE auth.email_change SET expires_at = now()")
         gone = await auth.sql.fetchval("SELECT id FROM auth.account WHERE email = $1", old)
         database = await Database.connect(database_urls.url("auth"), size=1)
         await accounts.sweep(database)
         await database.close()
         rows = await auth.sql.fetch("SELECT email FROM auth.account")
         assert {row["email"] for row in rows} == {kept.email, again, fresh}
+        assert "email_change" not in await tables_naming(auth, forgotten)
         assert [event["account_id"] for event in await auth.events("account.deleted.v1")] == [gone]

@@ -153,7 +153,12 @@ async def ensure_administrator(
 
 
 async def sweep(database: Database) -> None:
-    """Drop accounts whose address nobody verified in a month. Says account.deleted."""
+    """Drop accounts whose address nobody verified in a month, and moves that nobody confirmed.
+
+    Says account.deleted.
+    """
+    async with database.connection() as connection:
+        await store.delete_expired_email_changes(connection)
     swept = SWEEP_BATCH
     while swept == SWEEP_BATCH:
         async with database.transaction() as connection:
