@@ -12,7 +12,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
-from shared.db import Database
+from shared.db import Connection, Database
 from shared.errors import Conflict, Fault, Invalid
 from shared.principal import Principal
 
@@ -71,22 +71,7 @@ async def claim(
     owner = f"{principal.kind}:{principal.org}/{principal.subject}"
     digest = hmac.digest(secret, body, hashlib.sha256)
     async with database.transaction() as connection:
-        claimed = await connection.fetchval(
-            f"""
-            INSERT INTO {schema}.idempotency_key AS k (principal, operation, key, body_digest)
-            VALUES ($1, $2, $3, $4)
-            ON CONFLICT (principal, operation, key) DO UPDATE
-               SET body_digest = excluded.body_digest, status = NULL, created_at = now()
-             WHERE k.created_at < now() - interval '24 hours'
-                OR (k.status IS NULL AND k.created_at < now() - interval '1 minute')
-            RETURNING true
-            """,  # noqa: S608 - the schema is our own constant
-            owner,
-            operation,
-            key,
-            digest,
-        )
-        if claimed:
+        if await _insert(connection, schema, owner, operation, key, digest):
             return Claim(schema, owner, operation, key)
         row = await connection.fetchrow(
             f"""
@@ -103,6 +88,28 @@ async def claim(
         fault = Fault(("header", "Idempotency-Key"), "was used with another body", "reused")
         raise Invalid([fault])
     return StoredAnswer(row["status"], row["body"], row["media_type"])
+
+
+async def _insert(
+    connection: Connection, schema: str, owner: str, operation: str, key: str, digest: bytes
+) -> bool:
+    """Take a key that is new, or that nobody holds any more."""
+    claimed = await connection.fetchval(
+        f"""
+        INSERT INTO {schema}.idempotency_key AS k (principal, operation, key, body_digest)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (principal, operation, key) DO UPDATE
+           SET body_digest = excluded.body_digest, status = NULL, created_at = now()
+         WHERE k.created_at < now() - interval '24 hours'
+            OR (k.status IS NULL AND k.created_at < now() - interval '1 minute')
+        RETURNING true
+        """,  # noqa: S608 - the schema is our own constant
+        owner,
+        operation,
+        key,
+        digest,
+    )
+    return bool(claimed)
 
 
 async def store(database: Database, claim: Claim, answer: StoredAnswer) -> None:

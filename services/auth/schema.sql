@@ -20,7 +20,7 @@ CREATE TABLE auth.account (
     disabled_at timestamp with time zone,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     vouched_by text,
-    erasing_at timestamp with time zone,
+    password_set_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT account_active_org_id_fkey FOREIGN KEY (active_org_id) REFERENCES auth.organization(id) ON DELETE SET NULL,
     CONSTRAINT account_email_key_key UNIQUE (email_key),
     CONSTRAINT account_pkey PRIMARY KEY (id)

@@ -134,9 +134,9 @@ class RoleRule(BaseModel):
 class RoleChanged(AuthEvent):
     """A role of the agents surface was made or deleted.
 
-    ``version`` rises by one with each change of a role, a binding or a service account, in the order
-    of commits: a copy takes a change only if it is newer than its snapshot and than what it heard
-    last of the same id, and knows by a gap that something is still to come.
+    ``version`` rises by one with each change of a role, a binding or a service account, in the
+    order of commits: a copy takes a change only if it is newer than its snapshot and than what it
+    heard last of the same id, and knows by a gap that something is still to come.
     """
 
     kind: ClassVar[str] = "role.changed.v1"

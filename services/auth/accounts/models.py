@@ -176,6 +176,7 @@ class Account:
     verified: bool
     disabled: bool
     password_hash: PasswordHash
+    password_set_at: datetime
 
 
 @dataclass(frozen=True, slots=True, repr=False)

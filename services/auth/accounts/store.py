@@ -32,7 +32,8 @@ async def upsert_unverified(
             VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (email_key) DO UPDATE
                SET email = excluded.email, name = excluded.name,
-                   password_hash = excluded.password_hash, updated_at = now()
+                   password_hash = excluded.password_hash, password_set_at = now(),
+                   updated_at = now()
              WHERE a.verified_at IS NULL AND a.disabled_at IS NULL
             RETURNING a.id
         ), added AS (
@@ -132,7 +133,8 @@ async def set_password(
     """Store the hash of a new password; False if the one it comes instead of is there no more."""
     changed = await connection.fetchval(
         """
-        UPDATE auth.account SET password_hash = $2, updated_at = now()
+        UPDATE auth.account
+           SET password_hash = $2, password_set_at = now(), updated_at = now()
          WHERE id = $1 AND ($3::text IS NULL OR password_hash = $3) RETURNING true
         """,
         account_id,
@@ -140,6 +142,16 @@ async def set_password(
         instead_of,
     )
     return bool(changed)
+
+
+async def lock_unchanged(connection: Connection, account: Account) -> bool:
+    """Tell whether an account's password is the one it had; keep it so for this transaction."""
+    found = await connection.fetchval(
+        "SELECT true FROM auth.account WHERE id = $1 AND password_set_at = $2 FOR SHARE",
+        account.id,
+        account.password_set_at,
+    )
+    return bool(found)
 
 
 async def set_proved(connection: Connection, account_id: str) -> None:
@@ -366,6 +378,7 @@ async def count_memberships(connection: Connection, account_id: str, cap: int) -
 
 _ACCOUNT = """
     SELECT a.id, a.email, a.name, a.platform_admin, a.active_org_id, a.password_hash,
+           a.password_set_at,
            a.verified_at IS NOT NULL AS verified, a.disabled_at IS NOT NULL AS disabled
       FROM auth.account a
 """

@@ -183,7 +183,7 @@ async def note_use(connection: Connection, org_id: str, key_id: str) -> None:
 
 _STANDING = """
     SELECT k.id, k.account_id, k.org_id, k.scopes, k.expires_at, m.role, a.platform_admin,
-           k.revoked_at IS NULL AND a.disabled_at IS NULL AND a.erasing_at IS NULL
+           k.revoked_at IS NULL AND a.disabled_at IS NULL
                AND (k.expires_at IS NULL OR k.expires_at > now()) AS holds,
            coalesce(k.last_used_at > now() - interval '1 minute', false) AS is_use_noted
       FROM auth.api_key k

@@ -171,7 +171,7 @@ async def take(connection: Connection, digest: bytes) -> Grant | None:
                  ON m.org_id = taken.org_id AND m.account_id = taken.account_id
           LEFT JOIN auth.organization o ON o.id = m.org_id
           LEFT JOIN auth.account a ON a.id = m.account_id
-                                  AND a.disabled_at IS NULL AND a.erasing_at IS NULL
+                                  AND a.disabled_at IS NULL
         """,
         digest,
     )
@@ -188,7 +188,7 @@ async def find_of_machine(connection: Connection, digest: bytes, token: str) -> 
         SELECT d.status, d.account_id, a.email
           FROM auth.device_login d
           LEFT JOIN auth.account a ON a.id = d.account_id
-                                  AND a.disabled_at IS NULL AND a.erasing_at IS NULL
+                                  AND a.disabled_at IS NULL
          WHERE d.digest = $1 AND d.machine_token = $2 AND d.expires_at > now()
         """,
         digest,

@@ -70,7 +70,7 @@ async def find_linked(connection: Connection, issuer: str, subject: str) -> Link
     """Find the account behind an identity."""
     row = await connection.fetchrow(
         """
-        SELECT a.id, a.disabled_at IS NOT NULL OR a.erasing_at IS NOT NULL
+        SELECT a.id, a.disabled_at IS NOT NULL
                      OR a.verified_at IS NULL AS is_barred
           FROM auth.external_identity i JOIN auth.account a ON a.id = i.account_id
          WHERE i.issuer = $1 AND i.subject = $2

@@ -51,7 +51,7 @@ async def find_owners(connection: Connection, tokens: Sequence[str]) -> dict[str
     rows = await connection.fetch(
         """
         SELECT m.token, m.account_id, a.email, m.machine_name, m.barred,
-               m.revoked_at IS NULL AND a.disabled_at IS NULL AND a.erasing_at IS NULL AS linked
+               m.revoked_at IS NULL AND a.disabled_at IS NULL AS linked
           FROM auth.machine m JOIN auth.account a ON a.id = m.account_id
          WHERE m.token = ANY($1::text[])
         """,

@@ -4,8 +4,8 @@ ALTER TABLE auth.account
     ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now(),
     -- The organization whose admin said that the address is the person's, until a letter proves it.
     ADD COLUMN vouched_by text,
-    -- Set while an erasure runs: nobody can sign in, and nothing new is begun.
-    ADD COLUMN erasing_at timestamptz;
+    -- A login that began before this moment proves nothing any more.
+    ADD COLUMN password_set_at timestamptz NOT NULL DEFAULT now();
 CREATE INDEX account_platform_admin ON auth.account (id) WHERE platform_admin;
 CREATE INDEX account_unverified ON auth.account (created_at) WHERE verified_at IS NULL;
 

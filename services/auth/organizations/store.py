@@ -95,7 +95,7 @@ async def lock_platform_admins(connection: Connection) -> list[str]:
     rows = await connection.fetch(
         """
         SELECT a.id FROM auth.account a
-         WHERE a.platform_admin AND a.disabled_at IS NULL AND a.erasing_at IS NULL
+         WHERE a.platform_admin AND a.disabled_at IS NULL
            AND EXISTS (SELECT FROM auth.membership m WHERE m.account_id = a.id)
         """
     )

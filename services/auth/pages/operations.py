@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.auth.accounts.models import Account
+from services.auth.accounts.operations import require_unchanged
 from services.auth.audit_events.models import Origin
 from services.auth.device_logins import operations as device_logins
 from services.auth.device_logins.models import Decision, Login
@@ -55,7 +57,9 @@ async def log_in(
         account = await prove(desk, credential, origin)
     except Unauthenticated as error:
         return _second_step(error)
-    return await _let_in(desk, account.id, headers, origin, target, remember=remember)
+    return await _let_in(
+        desk, account.id, headers, origin, target, remember=remember, proved=account
+    )
 
 
 async def complete(
@@ -129,6 +133,7 @@ async def _let_in(
     target: Target,
     *,
     remember: bool,
+    proved: Account | None = None,
 ) -> Step:
     """Open a session in place of the one that the browser had, and approve what was agreed to.
 
@@ -149,6 +154,8 @@ async def _let_in(
                 actor=person,
                 reason="replaced",
             )
+        if proved is not None:
+            await require_unchanged(connection, proved)
         cookie = await open_for(connection, desk, account_id, origin, remember=remember)
     session = await find_by_value(desk.database, cookie.value)
     if (

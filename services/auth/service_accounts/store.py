@@ -230,7 +230,7 @@ async def find_person(connection: Connection, account_id: str) -> Record | None:
     return await connection.fetchrow(
         """
         SELECT email, name, platform_admin FROM auth.account
-         WHERE id = $1 AND disabled_at IS NULL AND erasing_at IS NULL
+         WHERE id = $1 AND disabled_at IS NULL
         """,
         account_id,
     )

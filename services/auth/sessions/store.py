@@ -17,7 +17,7 @@ async def find_active_membership(connection: Connection, account_id: str) -> Mem
         """
         SELECT m.org_id, m.role, a.platform_admin
           FROM auth.membership m JOIN auth.account a ON a.id = m.account_id
-         WHERE m.account_id = $1 AND a.disabled_at IS NULL AND a.erasing_at IS NULL
+         WHERE m.account_id = $1 AND a.disabled_at IS NULL
          ORDER BY coalesce(m.org_id = a.active_org_id, false) DESC, m.created_at, m.org_id
          LIMIT 1
         """,
@@ -58,7 +58,7 @@ async def lock_renewable(
           JOIN auth.account a ON a.id = s.account_id
           JOIN auth.membership m ON m.org_id = s.org_id AND m.account_id = s.account_id
          WHERE s.account_id = $1 AND s.id = $2 AND s.ended_at IS NULL AND s.expires_at > now()
-           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL AND a.erasing_at IS NULL
+           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL
            FOR NO KEY UPDATE OF s
         """,
         account_id,
@@ -144,7 +144,7 @@ async def find_standing(
           JOIN auth.membership m ON m.org_id = s.org_id AND m.account_id = s.account_id
          WHERE s.org_id = $1 AND s.id = $2 AND s.account_id = $3
            AND s.ended_at IS NULL AND s.expires_at > now()
-           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL AND a.erasing_at IS NULL
+           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL
         """,
         org_id,
         session_id,

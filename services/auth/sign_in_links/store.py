@@ -20,7 +20,6 @@ async def replace(
             INSERT INTO auth.sign_in_link AS l (account_id, digest, expires_at)
             SELECT id, $2, now() + $3::interval FROM auth.account
              WHERE email_key = $1 AND verified_at IS NOT NULL AND disabled_at IS NULL
-               AND erasing_at IS NULL
             ON CONFLICT (account_id) DO UPDATE
                SET digest = excluded.digest, expires_at = excluded.expires_at, created_at = now()
              WHERE l.created_at < now() - $4::interval

@@ -106,9 +106,10 @@ async def upsert_verified(
         VALUES ($1, $2, $3, $4, $5, $6, now())
         ON CONFLICT (email_key) DO UPDATE
            SET email = excluded.email, name = excluded.name,
-               password_hash = excluded.password_hash, vouched_by = excluded.vouched_by,
+               password_hash = excluded.password_hash, password_set_at = now(),
+               vouched_by = excluded.vouched_by,
                verified_at = now(), disabled_at = NULL, updated_at = now()
-         WHERE a.erasing_at IS NULL AND CASE
+         WHERE CASE
                WHEN a.disabled_at IS NULL THEN a.verified_at IS NULL
                ELSE ($7 OR a.vouched_by = $6) AND NOT EXISTS (
                    SELECT FROM auth.membership m WHERE m.account_id = a.id) END

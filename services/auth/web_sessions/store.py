@@ -39,7 +39,7 @@ async def find(connection: Connection, digest: bytes) -> Record | None:
           JOIN auth.membership m ON m.org_id = s.org_id AND m.account_id = s.account_id
          WHERE w.digest = $1 AND s.ended_at IS NULL AND s.expires_at > now()
            AND (w.replaced_at IS NULL OR w.replaced_at > now() - interval '1 minute')
-           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL AND a.erasing_at IS NULL
+           AND a.disabled_at IS NULL AND a.verified_at IS NOT NULL
         """,
         digest,
     )

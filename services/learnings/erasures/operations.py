@@ -6,6 +6,7 @@ A learning is its organization's: it stays when its writer goes, without a word 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from services.learnings.erasures import store
 from shared.bus import outbox
 from shared.contracts.learnings import ErasureCompleted

@@ -6,7 +6,6 @@ from typing import Final
 
 from shared.db import Connection
 
-
 TIMEOUT: Final = 280.0
 """Seconds that one statement may take: somebody may have written for years."""
 

@@ -200,7 +200,6 @@ async def test_an_expired_code_says_so_and_gives_nothing(
     "change",
     [
         "UPDATE auth.account SET disabled_at = now() WHERE id = $1",
-        "UPDATE auth.account SET erasing_at = now() WHERE id = $1",
         "DELETE FROM auth.membership WHERE account_id = $1",
     ],
 )

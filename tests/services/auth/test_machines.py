@@ -142,7 +142,7 @@ async def test_a_machine_that_erases_itself_is_not_barred(auth: Auth, ada: Perso
     assert len(await events(auth, "machine.revoked.v1", machine)) == 1
 
 
-@pytest.mark.parametrize("column", ["disabled_at", "erasing_at"])
+@pytest.mark.parametrize("column", ["disabled_at"])
 async def test_the_machine_of_an_account_that_may_not_act_is_not_linked(
     auth: Auth, column: str
 ) -> None:

@@ -313,3 +313,24 @@ async def test_no_secret_is_kept_in_the_audit_log(auth: Auth) -> None:
     kept = json.dumps([row["row"] for row in rows])
     for secret in (NEW, PASSWORD, token, ada.email):
         assert secret not in kept
+
+
+async def test_a_login_under_way_does_not_outlive_a_reset(auth: Auth) -> None:
+    """The password was right when it was checked, and is another when the session would open."""
+    ada = await auth.person()
+    async with auth.sql.transaction():
+        await auth.sql.execute(
+            "UPDATE auth.account SET password_set_at = now() WHERE id = $1", ada.claims.sub
+        )
+        login = asyncio.create_task(auth.post("/v1/auth/token", email=ada.email, password=PASSWORD))
+        async with asyncio.timeout(20):
+            while not await auth.sql.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM"
+                " pg_database WHERE datname = current_database()) OR NOT granted AND"
+                " locktype = 'transactionid'"
+            ):
+                assert not login.done(), "nothing waits for the reset"
+                await asyncio.sleep(0.01)
+    assert (await login).status_code == 401
+    sessions = "SELECT count(*) FROM auth.session WHERE account_id = $1"
+    assert await auth.sql.fetchval(sessions, ada.claims.sub) == 1

@@ -160,7 +160,6 @@ async def test_an_unused_session_is_over_after_30_days(auth: Auth) -> None:
     "change",
     [
         "UPDATE auth.account SET disabled_at = now() WHERE id = $1",
-        "UPDATE auth.account SET erasing_at = now() WHERE id = $1",
         "DELETE FROM auth.membership WHERE account_id = $1",
         "UPDATE auth.session SET ended_at = now() WHERE account_id = $1",
         "UPDATE auth.session SET expires_at = now() WHERE account_id = $1",

@@ -311,14 +311,6 @@ async def test_leaving_an_organization_ends_only_what_acts_in_it(auth: Auth, gra
     assert (await auth.sign_in(person.email)).claims.org == person.claims.org
 
 
-async def test_an_account_that_is_being_erased_has_no_sessions(auth: Auth) -> None:
-    person = await auth.person()
-    await auth.sql.execute(
-        "UPDATE auth.account SET erasing_at = now() WHERE id = $1", person.claims.sub
-    )
-    assert await auth.check(person) == INACTIVE
-
-
 async def test_who_keeps_sessions_is_asked_about_them(database_urls: DatabaseUrls) -> None:
     asked = []
 

@@ -73,7 +73,6 @@ async def test_a_cookie_that_is_none_tells_nothing(auth: Auth, cookie: str) -> N
     "change",
     [
         "UPDATE auth.account SET disabled_at = now() WHERE id = $1",
-        "UPDATE auth.account SET erasing_at = now() WHERE id = $1",
         "DELETE FROM auth.membership WHERE account_id = $1",
         "UPDATE auth.session SET ended_at = now() WHERE account_id = $1",
         "UPDATE auth.session SET expires_at = now() WHERE account_id = $1",

@@ -7,6 +7,7 @@ from services.auth.accounts.operations.login import (
     WRONG_PASSWORD,
     authenticate,
     prove_password,
+    require_unchanged,
 )
 from services.auth.accounts.operations.profile import (
     list_memberships,
@@ -56,6 +57,7 @@ __all__ = [
     "read_user",
     "register",
     "request_email",
+    "require_unchanged",
     "resend_verification",
     "set_password",
     "sweep",

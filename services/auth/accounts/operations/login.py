@@ -17,7 +17,7 @@ from services.auth.throttles.operations import (
     forgive,
     require,
 )
-from shared.db import Database
+from shared.db import Connection, Database
 from shared.errors import Forbidden, Unauthenticated
 from shared.principal import Principal
 
@@ -58,6 +58,18 @@ async def authenticate(
     if not account.verified:
         raise Forbidden("Email not verified")
     return account
+
+
+async def require_unchanged(connection: Connection, account: Account) -> None:
+    """Check that what an account was proved by still holds, for as long as the transaction lasts.
+
+    A login that waits for its turn while the password is reset must not come to its end.
+
+    Raises:
+        Unauthenticated: the password was set anew, or the account has gone.
+    """
+    if not await store.lock_unchanged(connection, account):
+        raise Unauthenticated(WRONG_LOGIN)
 
 
 async def prove_password(

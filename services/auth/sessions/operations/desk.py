@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from services.auth.accounts.models import Account
-from services.auth.accounts.operations import authenticate
+from services.auth.accounts.operations import authenticate, require_unchanged
 from services.auth.api_keys import operations as api_keys
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
@@ -81,6 +81,7 @@ async def sign_in(
     """Open a session for an address and a password; for what is raised see ``prove``."""
     account = await prove(desk, credential, origin)
     async with desk.database.transaction() as connection:
+        await require_unchanged(connection, account)
         return await open_session(connection, desk, account.id, origin, lives)
 
 
