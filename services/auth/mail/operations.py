@@ -124,8 +124,11 @@ class MailSender:
 
     async def _send(self, due: DueLetter) -> None:
         try:
-            if due.letter.recipient != NOBODY:
-                message = rules.message_of(due, self._sender, self._host)
+            message = rules.message_of(due, self._sender, self._host)
+            if due.letter.recipient == NOBODY:
+                # As much work as a letter to somebody, or the requests after it would tell.
+                message.as_bytes()
+            else:
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await self._transmit(message)
         except (Undeliverable, ValueError) as error:
