@@ -36,10 +36,14 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
         out, errors = await shell.communicate()
     assert shell.returncode == 0, errors.decode()
     answers = [json.loads(line) for line in out.decode().splitlines() if line.strip()]
-    registered, verified, me, recorded, listed, by_key, refused = answers
+    registered, verified, me, *surfaces, recorded, listed, by_key, refused = answers
+    runs, agents, teams = surfaces
     assert registered["email"] == "ada@example.com"
     assert verified == {"verified": True}
     assert me["email"] == "ada@example.com"
+    assert runs == me
+    assert (agents["user"], agents["id"]) == (me["email"], me["id"])
+    assert teams == {"account": {"id": me["id"], "email": me["email"]}, "machines": []}
     assert recorded["id"].startswith("L-")
     assert listed["items"] == [recorded]
     assert by_key["total"] == 1
