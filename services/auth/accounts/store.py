@@ -154,12 +154,16 @@ async def lock_unchanged(connection: Connection, account: Account) -> bool:
     return bool(found)
 
 
-async def set_proved(connection: Connection, account_id: str) -> None:
-    """Note that a letter has proved the address, whoever vouched for it before."""
-    await connection.execute(
-        "UPDATE auth.account SET vouched_by = NULL WHERE id = $1 AND vouched_by IS NOT NULL",
+async def set_proved(connection: Connection, account_id: str) -> bool:
+    """Note that a letter has proved the address; False where nobody had vouched for it instead."""
+    changed = await connection.fetchval(
+        """
+        UPDATE auth.account SET vouched_by = NULL
+         WHERE id = $1 AND vouched_by IS NOT NULL RETURNING true
+        """,
         account_id,
     )
+    return bool(changed)
 
 
 async def set_name(connection: Connection, account_id: str, name: str) -> None:

@@ -218,6 +218,14 @@ async def revoke_personal(
         await _tell_revoked(connection, org_id, key_id, origin, principal)
 
 
+async def revoke_all(
+    connection: Connection, account_id: str, origin: Origin, actor: Principal
+) -> None:
+    """Revoke every key of a person, in the caller's transaction. Says api_key.revoked for each."""
+    for row in await store.revoke_all(connection, account_id):
+        await _tell_revoked(connection, row["org_id"], row["id"], origin, actor)
+
+
 async def check(database: Database, key: str) -> KeyVerdict:
     """Tell whether a key that somebody shows holds."""
     return await check_digest(database, rules.digest_of(key))

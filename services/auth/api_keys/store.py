@@ -152,6 +152,20 @@ async def revoke_personal(connection: Connection, account_id: str, key_id: str) 
     return org_id
 
 
+async def revoke_all(connection: Connection, account_id: str) -> list[Record]:
+    """Revoke all keys of a person, and give ``org_id`` and ``id`` of each.
+
+    Reads all tenants: it is the person who is not to be acted for any more.
+    """
+    return await connection.fetch(
+        """
+        UPDATE auth.api_key SET revoked_at = now()
+         WHERE account_id = $1 AND revoked_at IS NULL RETURNING org_id, id
+        """,
+        account_id,
+    )
+
+
 async def find_by_digest(connection: Connection, digest: bytes) -> KeyStanding | None:
     """Find a key by its digest, with the standing of its maker.
 

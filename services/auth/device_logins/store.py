@@ -207,6 +207,14 @@ async def delete(connection: Connection, digest: bytes) -> bool:
     return bool(deleted)
 
 
+async def delete_approved(connection: Connection, account_id: str) -> None:
+    """Drop the logins that a person approved and no device has collected.
+
+    Reads all tenants: for whichever org_id they approved.
+    """
+    await connection.execute("DELETE FROM auth.device_login WHERE account_id = $1", account_id)
+
+
 async def list_choices(connection: Connection, account_id: str) -> list[Choice]:
     """List the organizations for which a person may approve: each org_id they belong to."""
     rows = await connection.fetch(

@@ -150,3 +150,12 @@ async def delete_identities(connection: Connection, account_id: str, issuer: str
         issuer,
     )
     return [row["subject"] for row in rows]
+
+
+async def delete_all_identities(connection: Connection, account_id: str) -> list[str]:
+    """Unlink every issuer from an account, drop links under way, and give the issuers."""
+    await connection.execute("DELETE FROM auth.external_login WHERE account_id = $1", account_id)
+    rows = await connection.fetch(
+        "DELETE FROM auth.external_identity WHERE account_id = $1 RETURNING issuer", account_id
+    )
+    return [row["issuer"] for row in rows]

@@ -165,7 +165,11 @@ async def accept(desk: Desk, acceptance: Acceptance, origin: Origin) -> SignedIn
     async with desk.database.transaction() as connection:
         if not await store.use_up(connection, offer.org_id, digest):
             raise BadRequest(REFUSED)
-        account_id = claim.account_id if new is None else await users.make_account(connection, new)
+        if new is None:
+            account_id = claim.account_id
+            await users.forget_voucher(connection, account_id)
+        else:
+            account_id = await users.make_account(connection, new)
         opened = await _join(connection, desk, offer, account_id, origin)
     return await users.signed_in(desk, opened)
 
@@ -173,7 +177,7 @@ async def accept(desk: Desk, acceptance: Acceptance, origin: Origin) -> SignedIn
 async def _join(
     connection: Connection, desk: Desk, offer: Offer, account_id: str, origin: Origin
 ) -> Opened:
-    await users.enter(connection, account_id, offer.org_id, offer.role, None)
+    await users.enter(connection, account_id, offer.org_id, offer.role)
     actor = Principal(Kind.USER, account_id, offer.org_id, offer.role, account=account_id)
     event = AuditEvent("invitation.accepted", origin, actor, target=offer.id)
     await record(connection, event)

@@ -72,7 +72,7 @@ async def revoke(database: Database, token: str, principal: Principal, origin: O
 async def revoke_all(
     connection: Connection, account_id: str, actor: Principal, origin: Origin
 ) -> None:
-    """Revoke all machines of an account that goes. Says machine.revoked for each."""
+    """Revoke all machines of an account. Says machine.revoked for each."""
     revoked = await store.revoke_all(connection, account_id)
     await _say_revoked(connection, revoked, account_id, actor, origin)
 

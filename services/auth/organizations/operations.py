@@ -143,6 +143,18 @@ async def list_users(database: Database, principal: Principal, query: PageQuery)
     return page_of([_item(row) for row in rows], total, query)
 
 
+async def read_user(connection: Connection, account_id: str) -> UserItem:
+    """Give a person as ``list_users`` shows them, to whoever may see all.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await store.find_account(connection, account_id)
+    if row is None:
+        raise NotFound
+    return _item(row)
+
+
 def _item(row: Record) -> UserItem:
     role = rules.listed_role(row["role"], row["platform_admin"])
     return UserItem(**{**row, "role": role})

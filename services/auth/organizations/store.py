@@ -144,6 +144,22 @@ async def list_accounts(connection: Connection, limit: int, offset: int) -> list
     )
 
 
+async def find_account(connection: Connection, account_id: str) -> Record | None:
+    """Find an account as ``list_accounts`` gives it.
+
+    Reads all tenants: only platform administrators ask, who see every account.
+    """
+    return await connection.fetchrow(
+        _USER
+        + """
+          FROM auth.account a
+          LEFT JOIN auth.membership m ON m.org_id = a.active_org_id AND m.account_id = a.id
+         WHERE a.id = $1
+        """,
+        account_id,
+    )
+
+
 async def count_accounts(connection: Connection, cap: int) -> int:
     """Count all accounts, up to a cap."""
     total: int = await connection.fetchval(

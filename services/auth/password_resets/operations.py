@@ -7,8 +7,13 @@ from datetime import timedelta
 from typing import Final
 
 from services.auth.accounts import operations as accounts
+from services.auth.accounts.models import Account
+from services.auth.api_keys import operations as api_keys
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
+from services.auth.device_logins import operations as device_logins
+from services.auth.external_logins import operations as external_logins
+from services.auth.machines import operations as machines
 from services.auth.mail.models import NOBODY
 from services.auth.mail.operations import MailSender, write
 from services.auth.password_resets import rules, store
@@ -18,6 +23,7 @@ from services.auth.passwords.operations import Passwords, check_new
 from services.auth.sessions.operations import end_all
 from services.auth.throttles.models import Counted
 from services.auth.throttles.operations import LOGIN_BY_ACCOUNT, forgive
+from services.auth.two_factor import operations as two_factor
 from shared.db import Connection, Database
 from shared.errors import BadRequest, Unauthenticated
 from shared.principal import Kind, Principal
@@ -74,7 +80,10 @@ async def reset(
 ) -> None:
     """Set a password by the token of a letter, and end every session of the account.
 
-    The letter proves the address, but verifies no account that was not. Says session.revoked.
+    The letter proves the address, but verifies no account that was not. Where only an admin had
+    vouched for it, the admin may have signed in before the owner: then keys, second factor,
+    machines and external identities end too. Says session.revoked and, of such an account,
+    account.verified, api_key.revoked and machine.revoked.
 
     Raises:
         BadRequest: the token is unknown, used, replaced or expired.
@@ -95,15 +104,27 @@ async def reset(
         if account is None or not await store.use(connection, account.id, digest):
             raise BadRequest(DEAD_TOKEN)
         await accounts.set_password(connection, account.id, password_hash)
-        await accounts.note_proved(connection, account.id)
+        was_vouched = await accounts.note_proved(connection, account.id)
         # Whoever guessed until now knows nothing any more, and the owner wants to sign in.
         key = accounts.email_key(account.email)
         await forgive(connection, Counted(LOGIN_BY_ACCOUNT, key))
         actor = Principal(Kind.USER, account.id, account.active_org_id or "", account=account.id)
         await record(connection, AuditEvent("password.reset", origin, actor, target=account.id))
         await end_all(connection, account.id, origin=origin, actor=actor, reason="password_reset")
+        if was_vouched and account.password_hash.text is not None:
+            await _end_credentials(connection, account, actor, origin)
         await write(connection, "password_changed", account.email, name=account.name)
     mail.ring()
+
+
+async def _end_credentials(
+    connection: Connection, account: Account, actor: Principal, origin: Origin
+) -> None:
+    await api_keys.revoke_all(connection, account.id, origin, actor)
+    await two_factor.remove(connection, account.id, account.email, origin, actor)
+    await device_logins.void(connection, account.id)
+    await machines.revoke_all(connection, account.id, actor, origin)
+    await external_logins.unlink_all(connection, account.id, actor, origin)
 
 
 async def change(

@@ -59,7 +59,7 @@ def check_new_on_runs(password: str, *, field: str, email: str = "") -> None:
     """
     found = rules.weakness(password, SHORTEST_ON_RUNS, LONGEST, email)
     if found is not None:
-        raise BadRequest(f"{field}: {found.sentence}", code=found.type)
+        raise BadRequest(f"{field}: {found.sentence}")
 
 
 class Passwords:

@@ -198,17 +198,25 @@ async def find_service_account(connection: Connection, name: str) -> str | None:
 
 
 async def find_person(connection: Connection, email_key: str) -> str | None:
-    """Find the account of a person who proved an address."""
+    """Find the account of a person who proved an address; an admin's word for them proves none."""
     found: str | None = await connection.fetchval(
-        "SELECT id FROM auth.account WHERE email_key = $1 AND verified_at IS NOT NULL", email_key
+        """
+        SELECT id FROM auth.account
+         WHERE email_key = $1 AND verified_at IS NOT NULL AND vouched_by IS NULL
+        """,
+        email_key,
     )
     return found
 
 
 async def find_address(connection: Connection, account_id: str) -> str | None:
-    """Find the normal form of the address that a person proved."""
+    """Find the normal form of the address that a person proved; an admin's word proves none."""
     found: str | None = await connection.fetchval(
-        "SELECT email_key FROM auth.account WHERE id = $1 AND verified_at IS NOT NULL", account_id
+        """
+        SELECT email_key FROM auth.account
+         WHERE id = $1 AND verified_at IS NOT NULL AND vouched_by IS NULL
+        """,
+        account_id,
     )
     return found
 

@@ -147,6 +147,15 @@ async def disable(
         await write(connection, "two_factor_off", factor.email)
 
 
+async def remove(
+    connection: Connection, account_id: str, email: str, origin: Origin, actor: Principal
+) -> None:
+    """Take away a second factor that may be somebody else's, in the caller's transaction."""
+    if await store.delete_any(connection, account_id):
+        await record(connection, AuditEvent("two_factor.disabled", origin, actor))
+        await write(connection, "two_factor_off", email)
+
+
 async def renew_codes(
     database: Database,
     passwords: Passwords,

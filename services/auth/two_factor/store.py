@@ -90,6 +90,17 @@ async def delete(connection: Connection, account_id: str) -> bool:
     return bool(deleted)
 
 
+async def delete_any(connection: Connection, account_id: str) -> bool:
+    """Take an account's second factor away, a pending one too; tell whether one was confirmed."""
+    await delete_challenges(connection, account_id)
+    await connection.execute("DELETE FROM auth.recovery_code WHERE account_id = $1", account_id)
+    confirmed = await connection.fetchval(
+        "DELETE FROM auth.two_factor WHERE account_id = $1 RETURNING confirmed_at IS NOT NULL",
+        account_id,
+    )
+    return bool(confirmed)
+
+
 async def lock_confirmed(connection: Connection, account_id: str) -> bool:
     """Hold an account's confirmed second factor until the transaction ends; False without one."""
     held = await connection.fetchval(

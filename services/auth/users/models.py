@@ -73,6 +73,13 @@ class UserChange(Body):
     name: Name | None = None
 
 
+class StandingChange(Body):
+    """``PATCH /v1/admin/users/{id}``; what is absent or null stays."""
+
+    disabled: StrictBool | None = None
+    platform_admin: StrictBool | None = None
+
+
 class Member(User):
     """The user object with ``disabled`` beside it, as admins see it."""
 

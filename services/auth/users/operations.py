@@ -5,10 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from services.auth.accounts.operations import disable, email_key, enable, read_user
+from services.auth.accounts.operations import (
+    disable,
+    email_key,
+    enable,
+    keep_an_administrator,
+    lock,
+    read_user,
+)
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
 from services.auth.organizations import operations as organizations
+from services.auth.organizations.models import UserItem
 from services.auth.passwords.operations import Passwords, check_new_on_runs
 from services.auth.sessions import operations as sessions
 from services.auth.sessions.models import Opened, PasswordCredential
@@ -25,6 +33,7 @@ from services.auth.users.models import (
     SignedIn,
     Signup,
     Standing,
+    StandingChange,
     UserChange,
 )
 from services.auth.users.rules import name_in as name_in
@@ -132,16 +141,22 @@ async def found(
     return account_id, organization.id
 
 
-async def enter(
-    connection: Connection, account_id: str, org_id: str, role: str, vouched_by: str | None
-) -> None:
+async def enter(connection: Connection, account_id: str, org_id: str, role: str) -> None:
     """Make somebody a member of an organization and let them act there.
 
     Raises:
         Conflict: they are a member already.
     """
     await organizations.join(connection, org_id, account_id, role)
-    await store.set_home(connection, account_id, org_id, vouched_by)
+    await store.set_home(connection, account_id, org_id)
+
+
+async def forget_voucher(connection: Connection, account_id: str) -> None:
+    """Let the organization that vouched for an account bring it back no longer.
+
+    The address stays unproved: whoever vouched may know the password.
+    """
+    await store.forget_voucher(connection, account_id)
 
 
 async def require_admin(connection: Connection, principal: Principal) -> None:
@@ -190,7 +205,7 @@ async def add_user(desk: Desk, principal: Principal, new: NewUser, origin: Origi
             account_id = await make_account(connection, account)
         except Conflict:
             raise Conflict(f"{TAKEN}; invite it instead") from None
-        await enter(connection, account_id, org_id, new.role, org_id)
+        await enter(connection, account_id, org_id, new.role)
         detail = {"role": new.role}
         event = AuditEvent("user.added", origin, principal, target=account_id, detail=detail)
         await record(connection, event)
@@ -218,7 +233,7 @@ async def change_user(
         if intent.role is not None:
             await organizations.change_role(connection, org_id, account_id, intent.role)
         if rules.ends_platform_role(target, intent) and intent.role is not None:
-            await store.end_platform_role(connection, account_id)
+            await store.set_platform_role(connection, account_id, held=False)
         if intent.disabled is not None:
             await _set_disabled(connection, principal, account_id, intent.disabled, origin)
         if change.name is not None:
@@ -265,6 +280,56 @@ async def remove_user(
             await _set_disabled(connection, principal, account_id, True, origin)
         event = AuditEvent("user.removed", origin, principal, target=account_id)
         await record(connection, event)
+
+
+async def change_standing(
+    database: Database,
+    principal: Principal,
+    account_id: str,
+    change: StandingChange,
+    origin: Origin,
+) -> UserItem:
+    """Bar anybody from acting, or let them again; make them a platform administrator, or no longer.
+
+    Sessions end with a loss of either. Says account.disabled and session.revoked as it applies.
+
+    Raises:
+        Forbidden: the caller is no platform administrator, or none any more.
+        NotFound: there is no such account.
+        Conflict: nobody would administer the installation any more; or the address of who is to
+            administer it is not verified.
+    """
+    organizations.require_platform_admin(principal)
+    async with database.transaction() as connection:
+        if principal.account not in await organizations.lock_platform_admins(connection):
+            raise Forbidden("Platform administrator required")
+        target = await lock(connection, account_id)
+        if target is None:
+            raise NotFound
+        if change.platform_admin and not target.verified:
+            raise Conflict("The address of this account is not verified")
+        if change.platform_admin is False:
+            await keep_an_administrator(connection, account_id, "demoted")
+        if change.disabled is not None:
+            await _set_disabled(connection, principal, account_id, change.disabled, origin)
+        if change.platform_admin is not None:
+            await _set_platform_role(
+                connection, principal, account_id, change.platform_admin, origin
+            )
+        detail = change.model_dump(exclude_none=True)
+        event = AuditEvent("user.changed", origin, principal, target=account_id, detail=detail)
+        await record(connection, event)
+        return await organizations.read_user(connection, account_id)
+
+
+async def _set_platform_role(
+    connection: Connection, principal: Principal, account_id: str, held: bool, origin: Origin
+) -> None:
+    changed = await store.set_platform_role(connection, account_id, held=held)
+    if changed and not held:
+        await sessions.end_all(
+            connection, account_id, origin=origin, actor=principal, reason="demoted"
+        )
 
 
 async def _locked(connection: Connection, principal: Principal, account_id: str) -> Standing:

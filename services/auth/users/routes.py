@@ -1,10 +1,14 @@
-"""HTTP door of an organization's people, and of signing in (runs contract, section 3.2)."""
+"""HTTP door of an organization's people, and of signing in (runs contract, section 3.2).
+
+Beside them, what platform administrators may do to anybody (learnings contract, section 3.2).
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from services.auth.audit_events.models import Origin
+from services.auth.organizations.models import UserItem
 from services.auth.sessions.models import PasswordCredential
 from services.auth.sessions.operations import Desk, sign_out
 from services.auth.settings import AuthSettings
@@ -18,6 +22,7 @@ from services.auth.users.models import (
     NewUser,
     SignedIn,
     Signup,
+    StandingChange,
     UserChange,
 )
 from shared.api import Call, Empty, Operation
@@ -68,6 +73,13 @@ async def remove_user(call: Call[Empty, Empty]) -> Done:
     """``DELETE /api/v1/auth/users/{id}``."""
     await operations.remove_user(call.database, call.principal, call.path["id"], Origin.of(call))
     return Done()
+
+
+async def change_standing(call: Call[StandingChange, Empty]) -> UserItem:
+    """``PATCH /v1/admin/users/{id}``."""
+    return await operations.change_standing(
+        call.database, call.principal, call.path["id"], call.body, Origin.of(call)
+    )
 
 
 OPERATIONS: Final = (
@@ -145,5 +157,16 @@ OPERATIONS: Final = (
         admin=True,
         errors=(404, 409),
         tag="Users",
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/admin/users/{id}",
+        endpoint=change_standing,
+        summary="Bar anybody, or make them a platform administrator (platform administrators)",
+        body=StandingChange,
+        answer=UserItem,
+        admin=True,
+        errors=(404, 409),
+        tag="Admin",
     ),
 )

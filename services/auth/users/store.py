@@ -129,17 +129,29 @@ async def upsert_verified(
 
 
 async def set_home(
-    connection: Connection, account_id: str, org_id: str, vouched_by: str | None
+    connection: Connection, account_id: str, org_id: str, vouched_by: str | None = None
 ) -> None:
-    """Note where a person acts from now on, and who vouches for their address."""
+    """Note where a person acts from now on, and who vouches for their address, if that is new."""
     await connection.execute(
         """
-        UPDATE auth.account SET active_org_id = $2, vouched_by = $3, updated_at = now()
+        UPDATE auth.account
+           SET active_org_id = $2, vouched_by = coalesce($3, vouched_by), updated_at = now()
          WHERE id = $1
         """,
         account_id,
         org_id,
         vouched_by,
+    )
+
+
+async def forget_voucher(connection: Connection, account_id: str) -> None:
+    """Let no organization bring an account back that another one vouched for.
+
+    Its address stays unproved: whoever vouched may know the password.
+    """
+    await connection.execute(
+        "UPDATE auth.account SET vouched_by = '' WHERE id = $1 AND vouched_by IS NOT NULL",
+        account_id,
     )
 
 
@@ -164,12 +176,17 @@ async def rename(connection: Connection, account_id: str, name: str) -> None:
     )
 
 
-async def end_platform_role(connection: Connection, account_id: str) -> None:
-    """Let a person administer the installation no longer."""
-    await connection.execute(
-        "UPDATE auth.account SET platform_admin = false, updated_at = now() WHERE id = $1",
+async def set_platform_role(connection: Connection, account_id: str, *, held: bool) -> bool:
+    """Let a person administer the installation, or no longer; False where it was so already."""
+    changed = await connection.fetchval(
+        """
+        UPDATE auth.account SET platform_admin = $2, updated_at = now()
+         WHERE id = $1 AND platform_admin <> $2 RETURNING true
+        """,
         account_id,
+        held,
     )
+    return bool(changed)
 
 
 async def list_sessions(connection: Connection, org_id: str, account_id: str) -> list[str]:

@@ -206,6 +206,7 @@ def test_the_runs_surface_takes_eight_and_answers_400() -> None:
         with pytest.raises(BadRequest) as refused:
             check_new_on_runs(password, field="new")
         assert refused.value.message.startswith("new: ")
+        assert refused.value.code == "bad_request"
         assert refused.value.status == 400
 
 

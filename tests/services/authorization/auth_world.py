@@ -17,6 +17,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "/v1/auth/sessions/{id}:id": "ses_member",
     "account_id": "usr_member",
     "/api/v1/auth/users/{id}:id": "usr_member",
+    "/v1/admin/users/{id}:id": "usr_member",
     "/api/v1/auth/invites/{id}:id": "inv_one",
     "/v1/admin/waitlist/{id}/convert:id": "wait_one",
     "/api/v0/service-accounts/{id}:id": SERVICE_ACCOUNT,

@@ -14,7 +14,7 @@ from services.auth.audit_events.operations import record
 from services.auth.mail.operations import MailSender, write
 from services.auth.passwords.operations import Passwords
 from shared.bus import outbox
-from shared.contracts.auth import AccountDeleted
+from shared.contracts.auth import AccountDeleted, AccountVerified
 from shared.db import Connection, Database, UniqueViolation
 from shared.errors import BadRequest
 from shared.principal import Principal
@@ -70,6 +70,7 @@ async def confirm_email(
     """Move the caller's account to the address that the token was mailed to.
 
     An account that waits there to be verified goes: nobody has proved that the address is theirs.
+    Says account.verified: what waits for the new address is the caller's now.
 
     Raises:
         BadRequest: the token is unknown, used, replaced, expired or another account's, or the
@@ -96,6 +97,7 @@ async def _move(
     if gone is not None:
         await outbox.add(connection, AccountDeleted(account_id=gone))
     await store.set_email(connection, account.id, change["email"], change["email_key"])
+    await outbox.add(connection, AccountVerified(account_id=account.id))
     values = {"name": account.name, "new_email": change["email"]}
     await write(connection, "email_changed", account.email, **values)
     await _record(connection, "email.changed", principal, origin)

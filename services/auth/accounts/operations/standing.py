@@ -8,7 +8,7 @@ from services.auth.accounts import rules, store
 from services.auth.accounts.models import Account
 from services.auth.organizations.operations import lock_platform_admins
 from shared.bus import outbox
-from shared.contracts.auth import AccountDeleted, AccountDisabled
+from shared.contracts.auth import AccountDeleted, AccountDisabled, AccountVerified
 from shared.db import Connection
 from shared.errors import Conflict
 
@@ -47,9 +47,15 @@ async def lock(connection: Connection, account_id: str) -> Account | None:
     return await store.lock(connection, account_id)
 
 
-async def note_proved(connection: Connection, account_id: str) -> None:
-    """Note that a letter has proved the account's address, whoever vouched for it before."""
-    await store.set_proved(connection, account_id)
+async def note_proved(connection: Connection, account_id: str) -> bool:
+    """Note that a letter has proved the account's address, for which only an admin vouched before.
+
+    False where nobody had to. Says account.verified: what waits for the address is the person's.
+    """
+    if not await store.set_proved(connection, account_id):
+        return False
+    await outbox.add(connection, AccountVerified(account_id=account_id))
+    return True
 
 
 async def disable(connection: Connection, account_id: str) -> bool:

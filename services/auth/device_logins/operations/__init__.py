@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.auth.device_logins.operations.beginning import begin_for_key, begin_for_machine
 from services.auth.device_logins.operations.deciding import choices, decide, look
 from services.auth.device_logins.operations.polling import poll_key, poll_machine
-from services.auth.device_logins.operations.sweeping import sweep
+from services.auth.device_logins.operations.sweeping import sweep, void
 
 __all__ = [
     "begin_for_key",
@@ -16,4 +16,5 @@ __all__ = [
     "poll_key",
     "poll_machine",
     "sweep",
+    "void",
 ]

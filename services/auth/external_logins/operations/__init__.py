@@ -14,6 +14,7 @@ from services.auth.external_logins.operations.sign_in import (
     list_for,
     sweep,
     unlink,
+    unlink_all,
 )
 from services.auth.external_logins.operations.tokens import exchange_token
 from services.auth.external_logins.rules.steps import cookie_in
@@ -32,6 +33,7 @@ __all__ = [
     "providers",
     "sweep",
     "unlink",
+    "unlink_all",
 ]
 
 

@@ -310,6 +310,18 @@ async def unlink(
             await record(connection, event)
 
 
+async def unlink_all(
+    connection: Connection, account_id: str, actor: Principal, origin: Origin
+) -> None:
+    """Unlink every issuer from an account, in the caller's transaction."""
+    for issuer in await store.delete_all_identities(connection, account_id):
+        detail = {"issuer": issuer}
+        event = AuditEvent(
+            "external_identity.unlinked", origin, actor, target=account_id, detail=detail
+        )
+        await record(connection, event)
+
+
 async def list_for(connection: Connection, account_id: str) -> list[Identity]:
     """Give the external identities of an account."""
     return await store.list_identities(connection, account_id)
