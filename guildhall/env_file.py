@@ -30,6 +30,7 @@ def env_file() -> str:
         **{f"GUILDHALL_{service.upper()}_SIBLING_KEY": _word() for service in ASKED},
         "GUILDHALL_AUTH_ENCRYPTION_KEY": _word(),
         "GUILDHALL_SIGNING_KEYS": _word(),
+        "GUILDHALL_SERVICE_ADMIN_PASSWORD": _word(),
     }
     return _HEAD + "".join(f"{name}={value}\n" for name, value in values.items())
 
