@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import SupportsIndex
 
 import httpx
 
@@ -21,75 +25,112 @@ QUIET = 0.2
 """Seconds after the last byte of an answer until a connection counts as between two requests."""
 
 
+class _Watched(asyncio.StreamReader):
+    """Tells at once that something came, not only when it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quiet_since = asyncio.get_running_loop().time()
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        self.quiet_since = math.inf  # however long the answer takes
+        super().feed_data(data)
+
+
+@dataclass
+class _Passage:
+    """One connection from the gateway, and the replica behind it."""
+
+    target: int
+    client: _Watched
+    writer: asyncio.StreamWriter
+
+    def is_unused(self) -> bool:
+        """Tell whether nothing is under way, down to what the kernel holds."""
+        if asyncio.get_running_loop().time() - self.client.quiet_since < QUIET:
+            return False
+        with socket.socket(fileno=os.dup(self.writer.get_extra_info("socket").fileno())) as peek:
+            try:
+                peek.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
+        return False
+
+
 class Balancer:
     """Passes connections on to one replica, and lets those to the one before it run out."""
 
     def __init__(self) -> None:
         self.target = 0
         self.port = 0
-        self._tasks: dict[asyncio.Task[None], int] = {}
-        self._answered: dict[asyncio.Task[None], float] = {}
+        self._passages: dict[asyncio.Task[None], _Passage] = {}
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Balancer]:
         """Listen on a free port while entered."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._protocol, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
-            for task in tuple(self._tasks):
+            for task in tuple(self._passages):
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*self._passages, return_exceptions=True)
             await server.wait_closed()
 
     async def switch(self, port: int) -> None:
         """Send new connections elsewhere, and close the old ones while nothing is under way."""
         before, self.target = self.target, port
-        loop = asyncio.get_running_loop()
-        while old := [task for task, target in self._tasks.items() if target == before]:
-            for task in old:
-                if loop.time() - self._answered[task] > QUIET:
-                    task.cancel()
+        while old := [one for one in self._passages.values() if one.target == before]:
+            for passage in old:
+                if passage.is_unused():
+                    passage.writer.transport.abort()
             await asyncio.sleep(QUIET / 4)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        reader = _Watched()
+
+        async def accept(client: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._pass(reader, writer)
+
+        return asyncio.StreamReaderProtocol(reader, accept)
+
+    async def _pass(self, client: _Watched, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks[task] = self.target
-        self._answered[task] = asyncio.get_running_loop().time()
+        self._passages[task] = _Passage(self.target, client, writer)
         try:
-            # Cancelled on purpose; asyncio's streams would log it.
+            # Cut or cancelled on purpose; asyncio's streams would log it.
             with suppress(OSError, asyncio.CancelledError):
                 behind, ahead = await asyncio.open_connection("127.0.0.1", self.target)
                 try:
                     async with asyncio.TaskGroup() as both:
-                        both.create_task(self._ask(task, reader, ahead))
-                        both.create_task(self._answer(task, behind, writer))
+                        both.create_task(_ask(client, ahead))
+                        both.create_task(_answer(behind, client, writer))
                 finally:
                     ahead.close()
         finally:
-            del self._tasks[task], self._answered[task]
+            del self._passages[task]
             writer.close()
 
-    async def _ask(
-        self, task: asyncio.Task[None], client: asyncio.StreamReader, ahead: asyncio.StreamWriter
-    ) -> None:
-        while data := await client.read(65_536):
-            self._answered[task] = math.inf  # however long the answer takes
-            ahead.write(data)
-            await ahead.drain()
-        ahead.close()
 
-    async def _answer(
-        self, task: asyncio.Task[None], behind: asyncio.StreamReader, client: asyncio.StreamWriter
-    ) -> None:
-        while data := await behind.read(65_536):
-            client.write(data)
-            await client.drain()
-            self._answered[task] = asyncio.get_running_loop().time()
-        client.close()
+async def _ask(client: asyncio.StreamReader, ahead: asyncio.StreamWriter) -> None:
+    while data := await client.read(65_536):
+        ahead.write(data)
+        await ahead.drain()
+    ahead.close()
+
+
+async def _answer(
+    behind: asyncio.StreamReader, client: _Watched, writer: asyncio.StreamWriter
+) -> None:
+    while data := await behind.read(65_536):
+        writer.write(data)
+        await writer.drain()
+        client.quiet_since = asyncio.get_running_loop().time()
+    writer.close()
 
 
 class Replica:

@@ -29,10 +29,15 @@ def message_of(due: DueLetter, sender: str, host: str) -> EmailMessage:
     message["Message-ID"] = f"<letter-{due.id}-{int(due.created_at.timestamp())}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
     # Unfolded, so that a link or a command can be copied from the raw text.
-    message.set_content(due.letter.body, cte="7bit" if due.letter.body.isascii() else "8bit")
+    message.set_content(due.letter.body, cte=_encoding(due.letter.body))
     if due.letter.html is not None:
-        message.add_alternative(due.letter.html, subtype="html")
+        html = due.letter.html
+        message.add_alternative(html, subtype="html", cte=_encoding(html))
     return message
+
+
+def _encoding(text: str) -> str:
+    return "7bit" if text.isascii() else "8bit"
 
 
 def written(template: str, recipient: str, **values: Any) -> Letter:
