@@ -238,7 +238,9 @@ def verified(address: str, **claims: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def trusting_world(server: DatabaseServer, folder: Path) -> AsyncIterator[World]:
+async def trusting_world(
+    server: DatabaseServer, folder: Path, **settings: Any
+) -> AsyncIterator[World]:
     """Run a service that trusts one issuer in several ways."""
     async with fake_issuer() as fake, server.clone() as urls:
         trusted = {"trusted_email": True, "client_secret": SECRET}
@@ -249,7 +251,8 @@ async def trusting_world(server: DatabaseServer, folder: Path) -> AsyncIterator[
             fake.settings("narrow", allowed_domains=["corp.example"], **trusted),
             fake.settings("robots", sign_in=False, agents=True),
         ]
-        async with running_auth(urls, folder, GUILDHALL_ISSUERS=json.dumps(issuers)) as auth:
+        settings["GUILDHALL_ISSUERS"] = json.dumps(issuers)
+        async with running_auth(urls, folder, **settings) as auth:
             yield World(auth, fake, urls)
 
 
