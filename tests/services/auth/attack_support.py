@@ -197,7 +197,7 @@ async def use_passwords(tourist: Tourist, person: Person) -> Person:
     short = await tourist.post("/v1/auth/reset-password", token=token, new_password="s3cret?!")
     assert short.status_code == 422
     tourist.keep("password", "s3cret?!")
-    body = {"token": token, "new_password": NEW}
+    body: dict[str, Any] = {"token": token, "new_password": NEW}
     assert (await tourist.post("/v1/auth/reset-password", **body)).status_code == 200
     person = await signed_in(tourist, person.email, NEW)
     change = {"current_password": NEW, "new_password": NEWER}

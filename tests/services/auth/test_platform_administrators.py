@@ -94,7 +94,8 @@ async def test_nobody_else_may(auth: Auth, root: Person) -> None:
 async def test_what_is_asked_must_make_sense(auth: Auth, root: Person) -> None:
     person, address = await auth.person(), new_address()
     assert (await change(auth, root, "usr_unknown", disabled=True)).status_code == 404
-    for fields in ({"disabled": "yes"}, {"platform_admin": 1}, {"disabled": []}):
+    bad: list[dict[str, Any]] = [{"disabled": "yes"}, {"platform_admin": 1}, {"disabled": []}]
+    for fields in bad:
         answer = await change(auth, root, person, **fields)
         assert answer.status_code == 422
         assert answer.json()["detail"][0]["loc"] == ["body", next(iter(fields))]

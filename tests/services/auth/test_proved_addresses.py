@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -288,7 +289,7 @@ async def test_the_first_key_from_the_waitlist_outlives_the_first_password(
     )
     converted = await auth.post(f"/v1/admin/waitlist/{waiting}/convert", root.principal)
     token = await link_to(auth, address, _RESET)
-    body = {"token": token, "new_password": NEW}
+    body: dict[str, Any] = {"token": token, "new_password": NEW}
     assert (await auth.post("/v1/auth/reset-password", **body)).status_code == 200
     assert await check_key(auth, converted.json()["key"]) is True
 
@@ -298,7 +299,7 @@ async def test_signing_up_for_somebody_keeps_nothing_after_their_reset(
 ) -> None:
     async with cloud(database_server, tmp_path) as auth:
         address = new_address()
-        body = {"email": address, "password": GOOD, "org_name": "Mine"}
+        body: dict[str, Any] = {"email": address, "password": GOOD, "org_name": "Mine"}
         assert (await auth.post(f"{BASE}/signup", **body)).status_code == 200
         stranger = await auth.sign_in(address, GOOD)
         made = await auth.post(f"{BASE}/tokens", stranger.principal, name="x")
@@ -320,5 +321,5 @@ async def test_the_consumer_gives_nothing_to_whom_an_admin_made(auth: Auth) -> N
     member = await colleague(auth, await auth.person("Admin"))
     await bind(auth, member.email)
     async with auth.sql.transaction():
-        await resolve_person(auth.sql, member.claims.sub)  # type: ignore[arg-type]
+        await resolve_person(auth.sql, member.claims.sub)
     assert await bound_to(auth, member.email) is None
