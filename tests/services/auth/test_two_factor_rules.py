@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.auth.two_factor import rules
@@ -118,6 +118,7 @@ def test_an_authenticator_can_read_the_address() -> None:
 
 
 @given(st.emails())
+@settings(deadline=None)
 def test_every_address_fits_into_the_picture(email: str) -> None:
     svg = rules.qr_svg(rules.otpauth_uri(SECRET, email))
     picture = ElementTree.fromstring(svg)  # noqa: S314 - our own
