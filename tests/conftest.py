@@ -38,6 +38,13 @@ structlog.configure(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks for a database, so that ``make test-fast`` can leave it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "database_server" in item.fixturenames:
+            item.add_marker(pytest.mark.database)
+
+
 def _is_worker() -> bool:
     return "PYTEST_XDIST_WORKER" in os.environ
 

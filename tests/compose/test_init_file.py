@@ -18,6 +18,8 @@ from guildhall.embedded.place import prepare_place
 from guildhall.embedded.server import VOLATILE, EmbeddedPostgres
 from guildhall.provision import SCHEMAS, create_database, provision, role, role_url, with_database
 
+pytestmark = pytest.mark.slow
+
 INIT_FILE: Final = Path(__file__).resolve().parents[2] / "deploy/postgres/init.sql"
 PASSWORDS: Final = {schema: f"{schema}-it's secret" for schema in SCHEMAS}
 

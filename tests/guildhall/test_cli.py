@@ -102,6 +102,7 @@ def test_the_doctor_names_a_database_that_cannot_be_reached(tmp_path: Path) -> N
     assert re.search(r"^broken +database auth +cannot log in", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_doctor_names_a_broker_that_cannot_be_reached(tmp_path: Path) -> None:
     broker = "amqp://guildhall:very-secret@127.0.0.1:1/"
     done = run(

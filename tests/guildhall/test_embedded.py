@@ -18,6 +18,8 @@ from guildhall.embedded.place import Place, find_place, prepare_place
 from guildhall.embedded.server import EmbeddedPostgres, PostgresFailed, PostgresInUse
 from tests.guildhall.waiting import until
 
+pytestmark = pytest.mark.slow
+
 GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a client may see of a server that is killed."""
 
