@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from guildhall.env_file import env_file
 from guildhall.provision import SCHEMAS
 from shared import VERSION
