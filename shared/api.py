@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json, to_json
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from shared.errors import (
@@ -177,7 +177,7 @@ Handler = Callable[[Operation, Request], Awaitable[Response]]
 
 
 def routes(operations: Sequence[Operation], handle: Handler) -> list[BaseRoute]:
-    """Make one route per path, fixed paths before those with parameters.
+    """Make the routes, fixed paths before those with parameters.
 
     Args:
         operations: the rows of all resources of a service.
@@ -189,7 +189,24 @@ def routes(operations: Sequence[Operation], handle: Handler) -> list[BaseRoute]:
             raise ValueError(f"{operation.method} {operation.path} stands twice")
         by_path[operation.path][operation.method] = operation
     ordered = sorted(by_path, key=lambda path: [part.startswith("{") for part in path.split("/")])
-    return [Route(path, _Methods(by_path[path], handle)) for path in ordered]
+    made = [Route(path, _Methods(by_path[path], handle)) for path in ordered]
+    fixed = {route.path: route for route in made if "{" not in route.path}
+    return [_FixedPaths(fixed), *(route for route in made if route.path not in fixed)]
+
+
+class _FixedPaths(BaseRoute):
+    """Routes without parameters, found at once: trying 140 patterns cost a tenth of a request."""
+
+    def __init__(self, routes: Mapping[str, Route]) -> None:
+        self._routes = routes
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        route = self._routes.get(scope.get("path", ""))
+        return (Match.NONE, {}) if route is None else route.matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self._routes[scope["path"]]
+        await scope["route"].handle(scope, receive, send)
 
 
 class _Methods:

@@ -25,7 +25,8 @@ class AccountRegistered(AuthEvent):
 class AccountVerified(AuthEvent):
     """An account's address was verified: the first one, one vouched for until then, or a new one.
 
-    It may be said again of an account, and where an admin vouches for the address it proves nothing.
+    It may be said again of an account, and where an admin vouches for the address it proves
+    nothing.
     """
 
     kind: ClassVar[str] = "account.verified.v1"

@@ -22,6 +22,7 @@ from services.auth.api_keys.models import (
 )
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
+from services.auth.live_sessions.operations import require_live
 from services.auth.organizations.operations import require_visible
 from shared.bus import outbox
 from shared.contracts.auth import ApiKeyCreated, ApiKeyRevoked
@@ -56,6 +57,7 @@ async def create(
         expires_at=wanted.expires_at,
     )
     async with database.transaction() as connection:
+        await require_live(connection, principal)
         await require_visible(connection, principal, org_id)
         return await _make(connection, new, origin, principal)
 
@@ -141,6 +143,7 @@ async def rotate(
         Forbidden: a scope is not the caller's to grant.
     """
     async with database.transaction() as connection:
+        await require_live(connection, principal)
         await require_visible(connection, principal, org_id)
         old = await store.lock_rotatable(connection, org_id, key_id)
         if old is None:
@@ -177,6 +180,7 @@ async def create_personal(
         life=timedelta(days=days) if days is not None else None,
     )
     async with database.transaction() as connection:
+        await require_live(connection, principal)
         made = await _make(connection, new, origin, principal)
     return CreatedPersonalToken(
         id=made.id,

@@ -153,11 +153,15 @@ async def find_standing(
 
 
 async def note_use(connection: Connection, org_id: str, session_id: str, account_id: str) -> None:
-    """Note that a session was used, unless another process just did."""
+    """Note that a session was used, unless another process just did.
+
+    Without waiting for the disk: the gateway waits for this, and a crash loses a minute at most.
+    """
     await connection.execute(
         """
         UPDATE auth.session SET last_used_at = now()
-         WHERE org_id = $1 AND id = $2 AND account_id = $3
+          FROM (SELECT set_config('synchronous_commit', 'off', true)) AS disk (waits)
+         WHERE disk.waits = 'off' AND org_id = $1 AND id = $2 AND account_id = $3
            AND last_used_at <= now() - interval '1 minute'
         """,
         org_id,

@@ -15,6 +15,7 @@ from typing import Final
 from services.auth.accounts.operations import prove_password
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record, record_alone
+from services.auth.live_sessions.operations import require_live
 from services.auth.mail.operations import write
 from services.auth.passwords.operations import Passwords
 from services.auth.sealing.operations import Vault
@@ -74,6 +75,7 @@ async def enrol(
     principal.require_person()
     secret = secrets.token_bytes(SECRET_LENGTH)
     async with database.transaction() as connection:
+        await require_live(connection, principal)
         email = await store.find_email(connection, principal.account)
         if email is None:
             raise Unauthenticated
@@ -109,6 +111,7 @@ async def confirm(
         secret = vault.open(factor.sealed_secret)
         step = rules.matching_step(secret, rules.normal(code), time.time(), factor.last_step)
         if step is not None:
+            await require_live(connection, principal)
             if not await store.confirm(connection, factor, step):
                 raise Conflict(IS_ON)
             await forgive(connection, counted)

@@ -15,6 +15,7 @@ from services.auth.accounts.operations import (
 )
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
+from services.auth.live_sessions.operations import require_live
 from services.auth.organizations import operations as organizations
 from services.auth.organizations.models import UserItem
 from services.auth.passwords.operations import Passwords, check_new_on_runs
@@ -165,8 +166,10 @@ async def require_admin(connection: Connection, principal: Principal) -> None:
     Locks the active organization for this transaction.
 
     Raises:
+        Unauthenticated: the caller's session was ended.
         Forbidden: they are not.
     """
+    await require_live(connection, principal)
     await organizations.lock(connection, principal.org)
     caller = await store.find_standing(connection, principal.org, principal.account)
     rules.check_caller(caller)

@@ -128,6 +128,9 @@ async def test_a_token_of_a_member_is_a_members(auth: Auth, grace: Person) -> No
     guest = Principal(
         Kind.USER, claims.sub, grace.claims.org, "member", ("*",), claims.sid, claims.sub
     )
+    await auth.sql.execute(
+        "UPDATE auth.session SET org_id = $1 WHERE id = $2", grace.claims.org, claims.sid
+    )
     # Nothing of the body decides whose it is, or what it may.
     mass = {"role": "admin", "org_id": "org_x", "account_id": "usr_x", "kind": "device", "id": "k"}
     answer = await auth.post(PATH, guest, **mass)

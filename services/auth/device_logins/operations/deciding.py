@@ -12,6 +12,7 @@ from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record, record_alone
 from services.auth.device_logins import rules, store
 from services.auth.device_logins.models import Approved, Choice, Decision, Denied, Login
+from services.auth.live_sessions.operations import require_live
 from services.auth.machines import operations as machines
 from services.auth.machines.operations import shown_token
 from services.auth.throttles.models import Counted
@@ -76,6 +77,7 @@ async def decide(
             login = await store.lock_by_code(connection, code) if code is not None else None
             verdict = rules.judge(login, principal.account, deny=decision.deny)
             if login is not None and verdict == "open":
+                await require_live(connection, principal)
                 await _carry_out(connection, login, decision, principal, origin)
     except Conflict:
         assert login is not None  # only carrying out conflicts

@@ -1,0 +1,3 @@
+"""Whether a session still holds that asks for what would outlive it."""
+
+from __future__ import annotations
