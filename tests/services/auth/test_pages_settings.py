@@ -209,3 +209,12 @@ async def test_strange_fields_are_no_fault_of_ours(auth: Auth) -> None:
         )
     )
     assert {answer.status_code for answer in answers} <= {400, 404, 429}
+
+
+async def test_whoever_registered_has_accepted_the_terms(auth: Auth) -> None:
+    browser = await browser_of(auth, await auth.person())
+    answer = await browser.get("/users/accept-terms")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard")
+    stranger = await Browser(auth).get("/users/accept-terms")
+    assert stranger.status_code == 303
+    assert stranger.headers["location"].startswith("/users/log-in?redirect_to=")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from services.auth.device_logins.operations import choices
-from services.auth.pages.routes.frame import back_to, page, shown, signed_in
+from services.auth.pages.routes.frame import back_to, page, see, shown, signed_in
 from services.auth.web_sessions.models import WebSession
 from services.auth.web_sessions.operations import HOME
 from shared.api import Call, Empty, Operation, Reply
+
+TERMS: Final = "/users/accept-terms"
 
 
 async def show_home(call: Call[Empty, Empty], session: WebSession) -> Reply:
@@ -22,6 +24,12 @@ async def show_home(call: Call[Empty, Empty], session: WebSession) -> Reply:
     )
 
 
+async def pass_terms(call: Call[Any, Any], session: WebSession) -> Reply:
+    """``GET /users/accept-terms``: on to the rest, because whoever registered has accepted."""
+    return see(HOME)
+
+
 OPERATIONS: Final[tuple[Operation, ...]] = (
     shown(HOME, signed_in(show_home, back_to(HOME)), "Who is signed in, and what there is"),
+    shown(TERMS, signed_in(pass_terms, back_to(TERMS)), "On to the rest: terms are accepted"),
 )
