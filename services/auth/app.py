@@ -82,7 +82,7 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
         issuers = await stack.enter_async_context(external.open_issuers(settings))
         siblings = await stack.enter_async_context(Siblings.opened(settings.siblings()))
         keys = await open_key_ring(database, settings.seeds())
-        sweeper = asyncio.create_task(_sweep(database), name="session sweep")
+        sweeper = asyncio.create_task(_sweep(database), name="sweep")
         stack.push_async_callback(_cancel, sweeper)
         vault = Vault(settings.key_for_secrets())
         yield {
@@ -115,21 +115,30 @@ def _transmit(settings: AuthSettings) -> Transmit:
     return into_folder(settings.data_dir / "mail")
 
 
+SWEEPS: Final = (
+    sweep,
+    refresh_tokens.sweep,
+    second_factors.sweep,
+    throttles.sweep,
+    devices.sweep,
+    letters_of_invitation.sweep,
+    people.sweep,
+    lost_passwords.sweep,
+    external.sweep,
+    principals.sweep,
+)
+
+
 async def _sweep(database: Database) -> None:
     while True:
-        try:
-            await sweep(database)
-            await refresh_tokens.sweep(database)
-            await second_factors.sweep(database)
-            await throttles.sweep(database)
-            await devices.sweep(database)
-            await letters_of_invitation.sweep(database)
-            await people.sweep(database)
-            await lost_passwords.sweep(database)
-            await external.sweep(database)
-            await principals.sweep(database)
-        except Unavailable:
-            log.info("sweep postponed", reason="database unavailable")
+        for one in SWEEPS:
+            try:
+                await one(database)
+            except Unavailable:
+                log.info("sweep postponed", reason="database unavailable")
+            except Exception:
+                # One that fails must end neither the others nor this task.
+                log.exception("sweep failed", sweep=one.__module__)
         await asyncio.sleep(SWEEP_INTERVAL)
 
 

@@ -67,3 +67,11 @@ async def test_no_device_is_approved(auth: Auth) -> None:
     assert answer.status_code == 401
     status = "SELECT status FROM auth.device_login WHERE user_code = $1"
     assert await auth.sql.fetchval(status, code["user_code"]) == "pending"
+
+
+async def test_no_account_is_deleted(auth: Auth) -> None:
+    person = await ended(auth)
+    answer = await auth.send("DELETE", "/api/account", person.principal)
+    assert answer.status_code == 401
+    there = "SELECT count(*) FROM auth.account WHERE id = $1"
+    assert await auth.sql.fetchval(there, person.claims.sub) == 1

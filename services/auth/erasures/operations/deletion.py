@@ -12,6 +12,7 @@ from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
 from services.auth.erasures import store
 from services.auth.erasures.models import Goodbye, Share
+from services.auth.live_sessions.operations import require_live
 from services.auth.machines import operations as machines
 from services.auth.mail.operations import MailSender, write
 from services.auth.organizations import operations as organizations
@@ -55,11 +56,13 @@ async def erase(database: Database, mail: MailSender, principal: Principal, orig
     session.revoked, api_key.revoked, machine.revoked and role_binding.changed.
 
     Raises:
+        Unauthenticated: the caller's session was ended, though the gateway may not know it yet.
         NotFound: the account has gone already.
         Conflict: nobody would administer the installation any more.
     """
     async with database.transaction() as connection:
         account, estate = await _lock(connection, principal.account)
+        await require_live(connection, principal)
         doomed = [share.org_id for share in estate if share.heir is None]
         await _end_credentials(connection, account.id, doomed, principal, origin)
         for share in estate:
