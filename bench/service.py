@@ -69,6 +69,7 @@ async def running(
             "GUILDHALL_DATABASE_URL": urls[service],
             "GUILDHALL_BROKER_URL": urls["bus"],
             "GUILDHALL_ASSERTION_KEY": encode_base64url(KEY),
+            "GUILDHALL_ROOT_SECRET": encode_base64url(KEY),
             "GUILDHALL_PORT": str(port),
             "GUILDHALL_LOG_LEVEL": "warning",
             **settings,

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from guildhall.processes import settings_class
 from guildhall.settings import CommandSettings
 from shared.settings import PREFIX, SERVICES, ServiceSettings, Settings, variable_names
+from shared.targets import TargetSettings
 
 _HEAD: Final = """\
 # Settings
@@ -40,6 +41,11 @@ def page() -> str:
         _section("The gateway", "`python -m gateway`", settings_class("gateway")),
         _section(
             "Every service", "`python -m services.<name> serve|work|migrate`", ServiceSettings
+        ),
+        _section(
+            "Services that reach addresses which somebody else wrote down",
+            "auth (issuers), learnings (webhooks)",
+            TargetSettings,
         ),
         *(
             _section(f"The {service} service", "", settings_class(service))

@@ -8,7 +8,7 @@ and encode. No endpoint reads a raw body or builds an error.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json, to_json
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
@@ -25,11 +25,11 @@ from shared.errors import (
     Fault,
     Invalid,
     MethodNotAllowed,
-    TooLarge,
     Unauthenticated,
     UnsupportedMediaType,
 )
 from shared.principal import CLIENT_HEADER, Principal
+from shared.streams import pieces_of
 from shared.surfaces import Surface, surface_of
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Call(Generic[BodyT, QueryT]):
         request_id: for logs and for error bodies that show it.
         client: the caller's network address as the gateway saw it.
         headers: request headers, names in lower case.
+        pieces: the body as it comes, where the row is ``raw``.
     """
 
     principal: Principal
@@ -91,6 +92,7 @@ class Call(Generic[BodyT, QueryT]):
     request_id: str
     client: str
     headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
 
     def resource(self, kind: type[ResourceT]) -> ResourceT:
         """Give the resource of this type that the service opened at start."""
@@ -101,10 +103,11 @@ class Call(Generic[BodyT, QueryT]):
 class Reply:
     """An answer with a status or headers of its own.
 
-    ``body`` is a model, plain data, ready JSON bytes, or None for an empty body.
+    ``body`` is a model, plain data, ready JSON bytes, bytes that come piece by piece, or None for
+    an empty body.
     """
 
-    body: BaseModel | Mapping[str, Any] | Sequence[Any] | bytes | None
+    body: BaseModel | Mapping[str, Any] | Sequence[Any] | AsyncIterator[bytes] | bytes | None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
@@ -132,6 +135,7 @@ class Operation:
         public: callable without a credential; the gateway's table must say so too.
         internal: asked by sibling services only, never reachable through the gateway.
         idempotent: honours ``Idempotency-Key``.
+        raw: the endpoint reads the body itself, piece by piece.
         page: a page for people: reads a form instead of JSON, and stands in no document.
         no_store: the answer carries a secret and must not be kept by anyone.
         body_limit: bytes.
@@ -153,6 +157,7 @@ class Operation:
     public: bool = False
     internal: bool = False
     idempotent: bool = False
+    raw: bool = False
     page: bool = False
     no_store: bool = False
     body_limit: int = DEFAULT_BODY_LIMIT
@@ -266,7 +271,7 @@ async def decode(
     raw = b""
     body: BaseModel = _EMPTY
     if operation.body is not None:
-        raw = await _read_body(request, operation.body_limit)
+        raw = b"".join([piece async for piece in pieces_of(request, operation.body_limit)])
         value = _form(request, raw) if operation.page else _json(request, raw)
         body = _validate(operation.body, value, "body", faults)
     if faults:
@@ -281,6 +286,7 @@ async def decode(
         request_id=request.scope["request_id"],
         client=request.headers.get(CLIENT_HEADER, ""),
         headers=request.headers,
+        pieces=pieces_of(request, operation.body_limit),
     )
     return call, raw
 
@@ -298,19 +304,6 @@ def _query_values(operation: Operation, request: Request) -> dict[str, Any]:
         many = known is not None and str(known.annotation).startswith(("list", "tuple"))
         values[name] = request.query_params.getlist(name) if many else request.query_params[name]
     return values
-
-
-async def _read_body(request: Request, limit: int) -> bytes:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > limit:
-        raise TooLarge(f"The body may have at most {limit} bytes")
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(f"The body may have at most {limit} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _media_type(request: Request, default: str) -> str:
@@ -377,5 +370,7 @@ def encode(operation: Operation, result: BaseModel | Reply) -> Response:
     status = reply.status or operation.status
     if reply.body is None:
         return Response(status_code=status, headers=headers)
+    if isinstance(reply.body, AsyncIterator):
+        return StreamingResponse(reply.body, status, headers, reply.media_type)
     content = reply.body if isinstance(reply.body, bytes) else to_json(reply.body)
     return Response(content, status, headers, reply.media_type)

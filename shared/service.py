@@ -34,6 +34,7 @@ from shared.middleware import AssertionGuard, ErrorBoundary, RequestContext
 from shared.migrate import migrate
 from shared.secret import derive
 from shared.settings import ServiceSettings, read_or_exit
+from shared.streams import Draining
 
 Resources = Mapping[type, Any]
 """What a service opened at start, by type; endpoints and handlers ask for it by type."""
@@ -50,10 +51,27 @@ SWEEP_INTERVAL: Final = 3600.0
 log = get_logger()
 
 
+Sweep = Callable[[Database], Awaitable[object]]
+"""A clean-up of what has expired; harmless when several processes do it at once."""
+
+
 @asynccontextmanager
-async def no_resources(settings: Any, database: Database) -> AsyncIterator[Resources]:
+async def no_resources(
+    settings: Any, database: Database, transport: Transport
+) -> AsyncIterator[Resources]:
     """Open nothing: the default of a service that needs its database only."""
     yield {}
+
+
+@asynccontextmanager
+async def no_background(resources: Resources, database: Database) -> AsyncIterator[None]:
+    """Do nothing beside: the default of a service that answers and hears only."""
+    yield
+
+
+def no_sweeps(resources: Resources) -> Sequence[Sweep]:
+    """Sweep nothing: the default of a service where nothing expires."""
+    return ()
 
 
 def no_subscriptions(resources: Resources) -> Sequence[Subscription[Any]]:
@@ -71,7 +89,11 @@ class Service:
         migrations: the folder with its numbered SQL files.
         operations: the rows of all its resources.
         subscriptions: the events it hears, given its resources.
-        open_resources: opens what endpoints need beside the database, closes it at the end.
+        open_resources: opens what endpoints need beside the database, closes it at the end; given
+            the settings, the database and the bus.
+        background: what goes on beside requests in the processes that relay and consume, given the
+            resources; it stops at the end.
+        sweeps: the clean-ups that are done there every hour, given the resources.
         unknown_path: the error for a path that no operation has.
         on_refused: told of every operation that a known caller was forbidden, for an audit log.
     """
@@ -81,7 +103,11 @@ class Service:
     migrations: Path
     operations: Sequence[Operation] = ()
     subscriptions: Callable[[Resources], Sequence[Subscription[Any]]] = no_subscriptions
-    open_resources: Callable[[Any, Database], AbstractAsyncContextManager[Resources]] = no_resources
+    open_resources: Callable[[Any, Database, Transport], AbstractAsyncContextManager[Resources]] = (
+        no_resources
+    )
+    background: Callable[[Resources, Database], AbstractAsyncContextManager[None]] = no_background
+    sweeps: Callable[[Resources], Sequence[Sweep]] = no_sweeps
     unknown_path: Callable[[], ServiceError] = field(default=UnknownPath)
     on_refused: Callable[[Database, Operation, Request], Awaitable[None]] | None = None
 
@@ -89,12 +115,15 @@ class Service:
 class Runtime:
     """What a running process of a service holds; open while ``opened`` is entered."""
 
-    def __init__(self, service: Service, settings: ServiceSettings) -> None:
+    def __init__(
+        self, service: Service, settings: ServiceSettings, draining: Draining | None = None
+    ) -> None:
         self.service = service
         self.settings = settings
         self.database: Database
         self.transport: Transport
         self.resources: Resources = {}
+        self.draining = draining or Draining()
 
     @asynccontextmanager
     async def opened(self, *, background: bool) -> AsyncIterator[None]:
@@ -111,9 +140,11 @@ class Runtime:
             stack.push_async_callback(self.database.close)
             self.transport = await connect(settings.broker_url.get_secret_value())
             stack.push_async_callback(self.transport.close)
-            self.resources = await stack.enter_async_context(
-                service.open_resources(settings, self.database)
-            )
+            opened = service.open_resources(settings, self.database, self.transport)
+            self.resources = {
+                Draining: self.draining,
+                **await stack.enter_async_context(opened),
+            }
             if background:
                 await self._open_background(stack)
             yield
@@ -123,15 +154,24 @@ class Runtime:
         await stack.enter_async_context(Relay(database, name, self.transport))
         subscriptions = self.service.subscriptions(self.resources)
         await stack.enter_async_context(Worker(database, name, self.transport, subscriptions))
+        await stack.enter_async_context(self.service.background(self.resources, database))
         sweeper = asyncio.create_task(self._sweep(), name="sweep")
         stack.push_async_callback(_cancel, sweeper)
 
     async def _sweep(self) -> None:
+        async def keys(database: Database) -> None:
+            await idempotency.sweep(database, self.service.name)
+
+        sweeps = (keys, *self.service.sweeps(self.resources))
         while True:
-            try:
-                await idempotency.sweep(self.database, self.service.name)
-            except Unavailable:
-                log.info("sweep postponed", reason="database unavailable")
+            for one in sweeps:
+                try:
+                    await one(self.database)
+                except Unavailable:
+                    log.info("sweep postponed", reason="database unavailable")
+                except Exception:
+                    # One that fails must end neither the others nor this task.
+                    log.exception("sweep failed", sweep=one.__module__)
             await asyncio.sleep(SWEEP_INTERVAL)
 
     async def checks(self) -> dict[str, bool]:
@@ -156,9 +196,17 @@ async def _answers(probe: Any) -> bool:
     return True
 
 
-def create_app(service: Service, settings: ServiceSettings) -> ASGIApp:
-    """Make the ASGI app of a service; its lifespan opens and closes the runtime."""
-    runtime = Runtime(service, settings)
+def create_app(
+    service: Service, settings: ServiceSettings, draining: Draining | None = None
+) -> ASGIApp:
+    """Make the ASGI app of a service; its lifespan opens and closes the runtime.
+
+    Args:
+        service: what it serves.
+        settings: of this process.
+        draining: what ``serve_app`` tells when the process is to stop.
+    """
+    runtime = Runtime(service, settings, draining)
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
@@ -261,16 +309,21 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> None:
 
 
 def _serve(service: Service, settings: ServiceSettings) -> None:
-    serve_app(create_app(service, settings), settings.host, settings.port)
+    draining = Draining()
+    app = create_app(service, settings, draining)
+    serve_app(app, settings.host, settings.port, draining)
 
 
-def serve_app(app: ASGIApp, host: str, port: int, **options: Any) -> None:
+def serve_app(
+    app: ASGIApp, host: str, port: int, draining: Draining | None = None, **options: Any
+) -> None:
     """Serve an app with uvicorn until SIGTERM, then drain for at most 15 s.
 
     Args:
         app: any ASGI app.
         host: address to listen on.
         port: port to listen on.
+        draining: told when the process is to stop, before requests in flight are waited for.
         options: further ``uvicorn.Config`` options.
     """
     config = uvicorn.Config(
@@ -290,13 +343,18 @@ def serve_app(app: ASGIApp, host: str, port: int, **options: Any) -> None:
         **options,
     )
     log.info("serving", host=host, port=port)
-    _Server(config).run()
+    _Server(config, draining or Draining()).run()
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
+        super().__init__(config)
+        self._draining = draining
+
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Say in our own words that requests in flight are being finished."""
         log.info("draining")
+        self._draining.begin()
         await super().shutdown(sockets)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -36,7 +35,6 @@ from services.auth.refresh_tokens import operations as refresh_tokens
 from services.auth.role_bindings import routes as role_bindings
 from services.auth.roles import routes as roles
 from services.auth.roles.operations import Access
-from services.auth.sealing.operations import Vault
 from services.auth.service_accounts import operations as principals
 from services.auth.service_accounts import routes as service_accounts
 from services.auth.sessions import routes as sessions
@@ -54,16 +52,19 @@ from services.auth.users import routes as users
 from services.auth.waitlist import routes as waitlist
 from services.auth.web_sessions import routes as web_sessions
 from shared import service
+from shared.bus import Transport
 from shared.db import Database
-from shared.errors import Unavailable
 from shared.log import get_logger
-from shared.service import SWEEP_INTERVAL, Resources, Service
+from shared.service import Resources, Service, Sweep
+from shared.vault import Vault
 
 log = get_logger()
 
 
 @asynccontextmanager
-async def open_resources(settings: AuthSettings, database: Database) -> AsyncIterator[Resources]:
+async def open_resources(
+    settings: AuthSettings, database: Database, transport: Transport
+) -> AsyncIterator[Resources]:
     """Open what endpoints need beside the database, and see that an administrator is there."""
     async with AsyncExitStack() as stack:
         passwords = await stack.enter_async_context(Passwords.opened(_hasher(settings)))
@@ -82,8 +83,6 @@ async def open_resources(settings: AuthSettings, database: Database) -> AsyncIte
         issuers = await stack.enter_async_context(external.open_issuers(settings))
         siblings = await stack.enter_async_context(Siblings.opened(settings.siblings()))
         keys = await open_key_ring(database, settings.seeds())
-        sweeper = asyncio.create_task(_sweep(database), name="sweep")
-        stack.push_async_callback(_cancel, sweeper)
         vault = Vault(settings.key_for_secrets())
         yield {
             AuthSettings: settings,
@@ -115,7 +114,7 @@ def _transmit(settings: AuthSettings) -> Transmit:
     return into_folder(settings.data_dir / "mail")
 
 
-SWEEPS: Final = (
+SWEEPS: Final[Sequence[Sweep]] = (
     sweep,
     refresh_tokens.sweep,
     second_factors.sweep,
@@ -129,22 +128,9 @@ SWEEPS: Final = (
 )
 
 
-async def _sweep(database: Database) -> None:
-    while True:
-        for one in SWEEPS:
-            try:
-                await one(database)
-            except Unavailable:
-                log.info("sweep postponed", reason="database unavailable")
-            except Exception:
-                # One that fails must end neither the others nor this task.
-                log.exception("sweep failed", sweep=one.__module__)
-        await asyncio.sleep(SWEEP_INTERVAL)
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+def sweeps(resources: Resources) -> Sequence[Sweep]:
+    """Give the clean-ups; none needs a resource."""
+    return SWEEPS
 
 
 SERVICE: Final = Service(
@@ -177,6 +163,7 @@ SERVICE: Final = Service(
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,
+    sweeps=sweeps,
     on_refused=audit_events.note_refusal,
 )
 

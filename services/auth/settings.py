@@ -11,7 +11,6 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from services.auth.accounts.models import Email
 from services.auth.api_keys.models import LONGEST_OVERLAP
 from services.auth.external_logins.models import TrustedIssuer, read_issuers
-from services.auth.external_logins.rules.targets import TargetPolicy, read_targets
 from services.auth.service_accounts.models import KNOWN_PASSWORDS, SHORTEST_PASSWORD
 from services.auth.siblings.operations import Sibling
 from shared.secret import decode_base64url, derive
@@ -22,6 +21,7 @@ from shared.settings import (
     settings_config,
     sibling_purpose,
 )
+from shared.targets import TargetSettings
 
 SEED_LENGTH: Final = 32
 MOST_SIGNING_KEYS: Final = 4
@@ -44,7 +44,7 @@ _FOREIGN: Final = {
 """Runs contract, section 14."""
 
 
-class AuthSettings(ServiceSettings):
+class AuthSettings(ServiceSettings, TargetSettings):
     """What the auth service reads from the environment."""
 
     model_config = settings_config("auth", _FOREIGN)
@@ -122,29 +122,12 @@ class AuthSettings(ServiceSettings):
         description="OpenID Connect issuers that are trusted, a JSON list of objects; see "
         "docs/external-login.md.",
     )
-    allow_private_targets: bool | None = Field(
-        None,
-        description="Whether loopback and private addresses may be reached on somebody's behalf; "
-        "1 in development, else 0. Link-local and metadata addresses never are.",
-    )
-    url_allow: str = Field(
-        "",
-        description="Hosts, networks (CIDR), or either with :port, that may be reached although "
-        "they are private; separated by commas.",
-    )
-    url_deny: str = Field("", description="Written likewise: what may never be reached.")
 
     @field_validator("issuers")
     @classmethod
     def _are_issuers(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             read_issuers(value.get_secret_value())
-        return value
-
-    @field_validator("url_allow", "url_deny")
-    @classmethod
-    def _are_targets(cls, value: str) -> str:
-        read_targets(value)
         return value
 
     @field_validator("smtp_url")
@@ -233,15 +216,6 @@ class AuthSettings(ServiceSettings):
     def trusted_issuers(self) -> tuple[TrustedIssuer, ...]:
         """Give the issuers whose word about people and programs is taken."""
         return () if self.issuers is None else read_issuers(self.issuers.get_secret_value())
-
-    def targets(self) -> TargetPolicy:
-        """Give the addresses that may be reached on somebody's behalf."""
-        private = self.allow_private_targets
-        return TargetPolicy(
-            self.is_development if private is None else private,
-            read_targets(self.url_allow),
-            read_targets(self.url_deny),
-        )
 
     def seeds(self) -> tuple[bytes, ...]:
         """Give the seeds of the signing keys, newest first."""

@@ -2,23 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from starlette.types import ASGIApp
 
 from services.learnings import consumers
+from services.learnings.backup import routes as backup
+from services.learnings.export import routes as export
+from services.learnings.files.operations import FileStore
 from services.learnings.health import routes as health
+from services.learnings.installations import routes as installations
+from services.learnings.installations.operations import Sightings
+from services.learnings.intel import routes as intel
+from services.learnings.key_policies import routes as key_policies
 from services.learnings.learnings import routes as learnings
+from services.learnings.outcomes import routes as outcomes
+from services.learnings.proprietary import routes as proprietary
+from services.learnings.releases import routes as releases
+from services.learnings.search import operations as searching
+from services.learnings.search import routes as search
 from services.learnings.settings import LearningsSettings
+from services.learnings.stream import routes as stream
+from services.learnings.submissions import routes as submissions
+from services.learnings.sync import routes as sync
+from services.learnings.telemetry import operations as events
+from services.learnings.telemetry import routes as telemetry
+from services.learnings.webhooks import operations as deliveries
+from services.learnings.webhooks import routes as webhooks
 from shared import service
+from shared.bus import Transport
+from shared.db import Database
+from shared.service import Resources, Service, Sweep
+from shared.vault import Vault
 
-SERVICE: Final = service.Service(
+
+@asynccontextmanager
+async def open_resources(
+    settings: LearningsSettings, database: Database, transport: Transport
+) -> AsyncIterator[Resources]:
+    """Open what endpoints need beside the database."""
+    async with AsyncExitStack() as stack:
+        sightings = await stack.enter_async_context(Sightings.opened(database))
+        files = await stack.enter_async_context(FileStore.opened(settings.files_url))
+        yield {
+            LearningsSettings: settings,
+            Vault: Vault(settings.key_for_secrets()),
+            Sightings: sightings,
+            FileStore: files,
+        }
+
+
+@asynccontextmanager
+async def background(resources: Resources, database: Database) -> AsyncIterator[None]:
+    """Keep telemetry in order, deliver webhooks, make vectors."""
+    async with AsyncExitStack() as stack:
+        for work in (events.keeping, deliveries.delivering, searching.embedding):
+            await stack.enter_async_context(work(resources, database))
+        yield
+
+
+def sweeps(resources: Resources) -> Sequence[Sweep]:
+    """Give the hourly clean-ups."""
+    return ()
+
+
+SERVICE: Final = Service(
     name="learnings",
     settings=LearningsSettings,
     migrations=Path(__file__).parent / "migrations",
-    operations=(*health.OPERATIONS, *learnings.OPERATIONS),
+    operations=(
+        *health.OPERATIONS,
+        *learnings.OPERATIONS,
+        *search.OPERATIONS,
+        *stream.OPERATIONS,
+        *export.OPERATIONS,
+        *sync.OPERATIONS,
+        *intel.OPERATIONS,
+        *key_policies.OPERATIONS,
+        *outcomes.OPERATIONS,
+        *telemetry.OPERATIONS,
+        *installations.OPERATIONS,
+        *submissions.OPERATIONS,
+        *releases.OPERATIONS,
+        *proprietary.OPERATIONS,
+        *backup.OPERATIONS,
+        *webhooks.OPERATIONS,
+    ),
     subscriptions=consumers.subscriptions,
+    open_resources=open_resources,
+    background=background,
+    sweeps=sweeps,
 )
 
 

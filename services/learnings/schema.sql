@@ -33,7 +33,7 @@ CREATE TABLE learnings.landmark (
     place bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     id text NOT NULL,
-    CONSTRAINT landmark_pkey PRIMARY KEY (org_id, place)
+    CONSTRAINT landmark_pkey PRIMARY KEY (org_id, created_at, id)
 );
 
 CREATE TABLE learnings.learning (
@@ -66,9 +66,17 @@ CREATE TABLE learnings.learning (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     search tsvector GENERATED ALWAYS AS (((setweight(to_tsvector('english'::regconfig, "left"(summary, 10000)), 'A'::"char") || setweight(to_tsvector('english'::regconfig, "left"(learnings.words(tags), 10000)), 'B'::"char")) || setweight(to_tsvector('english'::regconfig, "left"(detail, 20000)), 'D'::"char"))) STORED NOT NULL,
+    feed_id text NOT NULL,
+    came_by text DEFAULT 'post'::text NOT NULL,
+    client_seq bigint,
+    text_hash bytea,
+    grams integer[] DEFAULT '{}'::integer[] NOT NULL,
+    bands integer[] DEFAULT '{}'::integer[] NOT NULL,
+    served boolean DEFAULT true NOT NULL,
     CONSTRAINT learning_org_id_origin_source_learning_id_key UNIQUE (org_id, origin, source_learning_id),
     CONSTRAINT learning_org_id_sync_seq_key UNIQUE (org_id, sync_seq),
     CONSTRAINT learning_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT learning_came_by_check CHECK ((came_by = ANY (ARRAY['post'::text, 'push'::text, 'event'::text]))),
     CONSTRAINT learning_impact_check CHECK (((impact >= (0)::double precision) AND (impact <= (1)::double precision))),
     CONSTRAINT learning_status_check CHECK ((status = ANY (ARRAY['active'::text, 'resolved'::text, 'obsolete'::text, 'obsolete_poisoned'::text, 'archived'::text]))),
     CONSTRAINT learning_tier_check CHECK ((tier = ANY (ARRAY['team'::text, 'company'::text])))
@@ -126,25 +134,41 @@ CREATE INDEX idempotency_key_age ON learnings.idempotency_key USING btree (creat
 
 CREATE INDEX inbox_handled_at ON learnings.inbox USING brin (handled_at);
 
+CREATE INDEX landmark_place ON learnings.landmark USING btree (org_id, place);
+
 CREATE INDEX learning_account ON learnings.learning USING btree (account_id) WHERE (account_id <> ''::text);
 
-CREATE INDEX learning_impact ON learnings.learning USING btree (org_id, impact DESC, created_at DESC, id DESC);
+CREATE INDEX learning_all ON learnings.learning USING btree (org_id, created_at DESC, id DESC);
 
-CREATE INDEX learning_list ON learnings.learning USING btree (org_id, created_at DESC, id DESC);
+CREATE INDEX learning_bands ON learnings.learning USING gin (bands) WITH (gin_pending_list_limit='256');
 
-CREATE INDEX learning_origin_project ON learnings.learning USING btree (org_id, origin_project, created_at DESC, id DESC) WHERE (origin_project IS NOT NULL);
+CREATE INDEX learning_duplicates ON learnings.learning USING btree (org_id, duplicate_of, created_at, id) WHERE (duplicate_of IS NOT NULL);
+
+CREATE INDEX learning_feed ON learnings.learning USING btree (org_id, sync_seq) INCLUDE (origin) WHERE served;
+
+CREATE UNIQUE INDEX learning_feed_id ON learnings.learning USING btree (org_id, feed_id);
+
+CREATE INDEX learning_impact ON learnings.learning USING btree (org_id, impact DESC, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
+
+CREATE INDEX learning_list ON learnings.learning USING btree (org_id, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
+
+CREATE INDEX learning_origin_project ON learnings.learning USING btree (org_id, origin_project, created_at DESC, id DESC) WHERE ((origin_project IS NOT NULL) AND (duplicate_of IS NULL));
 
 CREATE INDEX learning_search ON learnings.learning USING gin (search) WITH (gin_pending_list_limit='256');
 
-CREATE INDEX learning_source_project ON learnings.learning USING btree (org_id, source_project, created_at DESC, id DESC) WHERE (source_project IS NOT NULL);
+CREATE INDEX learning_source ON learnings.learning USING btree (org_id, source_learning_id) WHERE (source_learning_id IS NOT NULL);
 
-CREATE INDEX learning_status ON learnings.learning USING btree (org_id, status, created_at DESC, id DESC);
+CREATE INDEX learning_source_project ON learnings.learning USING btree (org_id, source_project, created_at DESC, id DESC) WHERE ((source_project IS NOT NULL) AND (duplicate_of IS NULL));
+
+CREATE INDEX learning_status ON learnings.learning USING btree (org_id, status, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_tags ON learnings.learning USING gin (tags) WITH (gin_pending_list_limit='256');
 
-CREATE INDEX learning_type ON learnings.learning USING btree (org_id, type, created_at DESC, id DESC);
+CREATE UNIQUE INDEX learning_text ON learnings.learning USING btree (org_id, text_hash) WHERE ((duplicate_of IS NULL) AND (status = ANY (ARRAY['active'::text, 'resolved'::text])) AND (text_hash IS NOT NULL));
 
-CREATE INDEX learning_updated ON learnings.learning USING btree (org_id, updated_at DESC);
+CREATE INDEX learning_type ON learnings.learning USING btree (org_id, type, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
+
+CREATE INDEX learning_updated ON learnings.learning USING btree (org_id, updated_at DESC) WHERE (duplicate_of IS NULL);
 
 CREATE OR REPLACE FUNCTION learnings.words(tags text[])
  RETURNS text

@@ -33,6 +33,33 @@ class LearningChanged(LearningsEvent):
     version: int
 
 
+class LearningRetired(LearningsEvent):
+    """A learning no longer holds: its status left ``active`` and ``resolved``."""
+
+    kind: ClassVar[str] = "learning.retired.v1"
+    org_id: str
+    learning_id: str
+    status: str
+    version: int
+
+
+class InstallationSeen(LearningsEvent):
+    """A client was seen for the first time in an organization."""
+
+    kind: ClassVar[str] = "installation.seen.v1"
+    org_id: str
+    installation_id: str
+    project: str
+
+
+class ReleasePublished(LearningsEvent):
+    """A release of the client was published, for all organizations."""
+
+    kind: ClassVar[str] = "release.published.v1"
+    version: str
+    channel: str
+
+
 class ErasureCompleted(LearningsEvent):
     """Learnings holds nothing of an erased account any more."""
 

@@ -47,7 +47,7 @@ async def running(
     own = {
         "GUILDHALL_SERVE_BACKGROUND": False,
         "GUILDHALL_SIGNING_KEYS": encode_base64url(bytes(32)),
-        "GUILDHALL_ENCRYPTION_KEY": bytes(32),
+        "GUILDHALL_ROOT_SECRET": bytes(32),
         "GUILDHALL_DATA_DIR": tmp_path_factory.mktemp(service.name),
     }
     async with database_server.clone() as urls:

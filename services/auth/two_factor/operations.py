@@ -18,7 +18,6 @@ from services.auth.audit_events.operations import record, record_alone
 from services.auth.live_sessions.operations import require_live
 from services.auth.mail.operations import write
 from services.auth.passwords.operations import Passwords
-from services.auth.sealing.operations import Vault
 from services.auth.throttles.models import Counted
 from services.auth.throttles.operations import SECOND_FACTOR, fail, forgive, require
 from services.auth.two_factor import rules, store
@@ -27,6 +26,7 @@ from shared.db import Connection, Database
 from shared.errors import BadRequest, Conflict, Unauthenticated
 from shared.principal import Principal
 from shared.secret import encode_base64url
+from shared.vault import Vault
 
 CHALLENGE_LIFE: Final = timedelta(minutes=5)
 MOST_CHALLENGES: Final = 5

@@ -10,7 +10,6 @@ from typing import Final
 from services.auth.audit_events.models import Origin
 from services.auth.mail.operations import MailSender
 from services.auth.passwords.operations import Passwords
-from services.auth.sealing.operations import Vault
 from services.auth.two_factor import operations
 from services.auth.two_factor.models import (
     Disabled,
@@ -21,6 +20,7 @@ from services.auth.two_factor.models import (
     TwoFactorState,
 )
 from shared.api import Call, Empty, Operation
+from shared.vault import Vault
 
 
 async def read_state(call: Call[Empty, Empty]) -> TwoFactorState:

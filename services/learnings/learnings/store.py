@@ -79,8 +79,8 @@ async def insert(
              WHERE learning_count % {LANDMARK_SPACING} = 0
         ), said AS ({says})
         INSERT INTO learnings.learning AS l (org_id, id, origin, source_learning_id, recorded_by,
-               account_id, sync_seq, created_at, updated_at, {_CONTENT})
-        SELECT $1, $2, $3, $4, $5, $6, sequence, newest_at, newest_at,
+               account_id, feed_id, sync_seq, created_at, updated_at, {_CONTENT})
+        SELECT $1, $2, $3, $4, $5, $6, $2, sequence, newest_at, newest_at,
                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
           FROM counted
         RETURNING {_ITEM}

@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, unquote_plus
 import pytest
 
 from services.auth.external_logins.models import TrustedIssuer
-from services.auth.external_logins.operations.fetch import Fetcher
 from services.auth.external_logins.operations.issuers import Issuer
 from services.auth.external_logins.rules.id_tokens import BadIdToken
-from services.auth.external_logins.rules.targets import TargetPolicy
 from shared.errors import ServiceError, Unauthenticated, Unavailable
+from shared.fetch import Fetcher
+from shared.targets import TargetPolicy
 from tests.gateway.fake_service import Asked
 from tests.services.auth.external_support import (
     CLIENT,

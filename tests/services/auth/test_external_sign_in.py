@@ -12,9 +12,9 @@ import pytest
 
 from services.auth.external_logins.operations import sweep
 from services.auth.external_logins.rules.steps import challenge
-from services.auth.sealing.operations import Vault
 from services.auth.two_factor.rules import hotp, step_at
 from shared.db import Database
+from shared.vault import Vault
 from tests.services.auth.conftest import (
     ENCRYPTION_KEY,
     PASSWORD,

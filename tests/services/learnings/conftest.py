@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import pytest
 
 from services.learnings.app import SERVICE
 from shared.principal import Principal
+from shared.settings import ServiceSettings
 from tests.support.postgres import DatabaseServer, DatabaseUrls
 from tests.support.service import asserting, client_of, person, settings_for
 
@@ -55,10 +57,22 @@ async def urls(database_server: DatabaseServer) -> AsyncIterator[DatabaseUrls]:
         yield cloned
 
 
+def learnings_settings(urls: DatabaseUrls, folder: Path, **values: Any) -> ServiceSettings:
+    """Settings of a service whose background work stays undone unless told otherwise."""
+    own = {
+        "GUILDHALL_SERVE_BACKGROUND": False,
+        "GUILDHALL_ROOT_SECRET": bytes(range(32)),
+        "GUILDHALL_DATA_DIR": folder,
+    }
+    return settings_for(SERVICE, urls, **own | values)
+
+
 @pytest.fixture(scope="module")
-async def client(urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
+async def client(
+    urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx.AsyncClient]:
     """The running service; what it says stays in its outbox."""
-    settings = settings_for(SERVICE, urls, GUILDHALL_SERVE_BACKGROUND=False)
+    settings = learnings_settings(urls, tmp_path_factory.mktemp("learnings"))
     async with client_of(SERVICE, settings) as client:
         yield client
 

@@ -16,10 +16,10 @@ async def fill(connection: asyncpg.Connection[Any], org_id: str, count: int) -> 
     """
     await connection.execute(
         """
-        INSERT INTO learnings.learning (org_id, id, summary, detail, tags, impact, status, type,
-               origin, source_project, origin_project, recorded_by, account_id, sync_seq,
+        INSERT INTO learnings.learning (org_id, id, feed_id, summary, detail, tags, impact, status,
+               type, origin, source_project, origin_project, recorded_by, account_id, sync_seq,
                created_at, updated_at)
-        SELECT $1, 'L-' || substr(encode(sha256(($1 || n)::bytea), 'hex'), 1, 16),
+        SELECT $1, 'L-' || substr(encode(sha256(($1 || n)::bytea), 'hex'), 1, 16), 'L-' || n,
                'Learning ' || n || CASE WHEN n % 1000 = 0 THEN ' about zebras' ELSE '' END,
                'What was seen in ' || md5(n::text) || ' and done about it',
                ARRAY['all', 'tenth' || n % 10, 'thousandth' || n % 1000],

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from services.learnings.app import SERVICE
 from shared import VERSION
 from shared.principal import ANONYMOUS
-from tests.services.learnings.conftest import Tenant
+from tests.services.learnings.conftest import Tenant, learnings_settings
 from tests.support.door import door_to
 from tests.support.postgres import DatabaseUrls
-from tests.support.service import client_of, settings_for
+from tests.support.service import client_of
 
 
 async def test_anybody_may_ask_for_health(tenant: Tenant) -> None:
@@ -16,9 +18,11 @@ async def test_anybody_may_ask_for_health(tenant: Tenant) -> None:
     assert answer.json() == {"status": "ok", "version": VERSION}
 
 
-async def test_without_its_database_the_service_says_so_and_recovers(urls: DatabaseUrls) -> None:
+async def test_without_its_database_the_service_says_so_and_recovers(
+    urls: DatabaseUrls, tmp_path: Path
+) -> None:
     async with door_to(urls) as (door, through):
-        settings = settings_for(SERVICE, through, GUILDHALL_SERVE_BACKGROUND=False)
+        settings = learnings_settings(through, tmp_path)
         async with client_of(SERVICE, settings) as client:
             tenant = Tenant(client)
             made = await tenant.record()

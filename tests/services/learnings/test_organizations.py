@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeAlias
 from uuid import uuid4
 
@@ -14,9 +15,9 @@ from shared.bus import connect
 from shared.bus.events import encode
 from shared.contracts.auth import OrganizationCreated
 from shared.db import Database
-from tests.services.learnings.conftest import Tenant
+from tests.services.learnings.conftest import Tenant, learnings_settings
 from tests.support.postgres import DatabaseUrls
-from tests.support.service import client_of, settings_for
+from tests.support.service import client_of
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -58,10 +59,11 @@ async def test_the_first_learning_may_come_before_the_organization(
     assert (row["name"], row["learning_count"], row["sequence"]) == ("Late", 2, 2)
 
 
-async def test_the_event_arrives_over_the_bus(database_urls: DatabaseUrls) -> None:
+async def test_the_event_arrives_over_the_bus(database_urls: DatabaseUrls, tmp_path: Path) -> None:
     """The running service takes what auth says from its queue, once however often it comes."""
     event = created("org_bus", "Carried")
-    async with client_of(SERVICE, settings_for(SERVICE, database_urls)):
+    settings = learnings_settings(database_urls, tmp_path, GUILDHALL_SERVE_BACKGROUND=True)
+    async with client_of(SERVICE, settings):
         connection = await asyncpg.connect(database_urls.url("learnings"), timeout=10)
         transport = await connect(database_urls.url("bus"))
         try:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.auth.external_logins.models import Provider
-from services.auth.external_logins.operations.fetch import Fetcher
 from services.auth.external_logins.operations.issuers import Issuers
 from services.auth.external_logins.operations.sign_in import (
     begin,
@@ -20,6 +19,7 @@ from services.auth.external_logins.operations.tokens import exchange_token
 from services.auth.external_logins.rules.steps import cookie_in
 from services.auth.external_logins.rules.steps import set_cookie as browser_cookie
 from services.auth.settings import AuthSettings
+from shared.fetch import Fetcher
 
 __all__ = [
     "Issuers",

@@ -14,7 +14,6 @@ from services.auth.external_logins.models import (
     TokenAnswer,
     TrustedIssuer,
 )
-from services.auth.external_logins.operations.fetch import Fetcher, FetchFailed
 from services.auth.external_logins.operations.kept import Clock, Kept
 from services.auth.external_logins.rules.id_tokens import (
     Expected,
@@ -25,6 +24,7 @@ from services.auth.external_logins.rules.id_tokens import (
     with_userinfo,
 )
 from shared.errors import NotFound, Unauthenticated, Unavailable
+from shared.fetch import Fetcher, FetchFailed
 from shared.log import get_logger
 
 DISCOVERY_LIFE: Final = 3600.0

@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
-from services.auth.external_logins.operations.fetch import FetchFailed
 from shared.errors import Unavailable
+from shared.fetch import FetchFailed
 from shared.log import get_logger
 
 STALE_LIFE: Final = 86_400.0

@@ -17,11 +17,11 @@ from services.auth.pages.routes.frame import (
 from services.auth.pages.routes.settings import PATH, form
 from services.auth.pages.rules.rendering import picture
 from services.auth.passwords.operations import Passwords
-from services.auth.sealing.operations import Vault
 from services.auth.two_factor import operations
 from services.auth.web_sessions.models import WebSession
 from shared.api import Call, Empty, Operation, Reply
 from shared.errors import BadRequest, RateLimited
+from shared.vault import Vault
 
 FACTOR: Final = f"{PATH}/two-factor"
 

@@ -15,7 +15,6 @@ from services.auth.audit_events.operations import record
 from services.auth.passwords.operations import Passwords
 from services.auth.refresh_tokens.models import Family
 from services.auth.refresh_tokens.operations import issue
-from services.auth.sealing.operations import Vault
 from services.auth.sessions import rules, store
 from services.auth.sessions.models import (
     SESSION_PREFIX,
@@ -33,6 +32,7 @@ from shared.db import Connection, Database
 from shared.errors import Forbidden, Unauthenticated
 from shared.ids import new_id
 from shared.principal import Kind, Principal
+from shared.vault import Vault
 
 LEARNINGS: Final = Lives(access=timedelta(hours=1), session=timedelta(days=30))
 """Of the learnings surface (section 3); each renewal begins the 30 days anew."""

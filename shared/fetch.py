@@ -18,7 +18,7 @@ from typing import Any, Final
 import httpx
 from pydantic_core import from_json
 
-from services.auth.external_logins.rules.targets import Address, TargetPolicy, read_address
+from shared.targets import Address, TargetPolicy, read_address
 
 TIMEOUT: Final = 5.0
 """Seconds for everything: resolving, connecting, and the last byte of the answer."""

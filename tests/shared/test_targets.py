@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.external_logins.rules.targets import TargetPolicy, read_targets
+from shared.targets import TargetPolicy, read_targets
 
 STRICT = TargetPolicy(allow_private=False)
 LAX = TargetPolicy(allow_private=True)

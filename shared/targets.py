@@ -19,6 +19,10 @@ from ipaddress import (
 )
 from typing import Final, TypeAlias
 
+from pydantic import Field, field_validator
+
+from shared.settings import Settings
+
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -168,3 +172,34 @@ def read_address(text: str) -> Address:
         ValueError: it is none.
     """
     return ip_address(text.partition("%")[0])
+
+
+class TargetSettings(Settings):
+    """What a service reads that reaches addresses on somebody's behalf."""
+
+    allow_private_targets: bool | None = Field(
+        None,
+        description="Whether loopback and private addresses may be reached on somebody's behalf; "
+        "1 in development, else 0. Link-local and metadata addresses never are.",
+    )
+    url_allow: str = Field(
+        "",
+        description="Hosts, networks (CIDR), or either with :port, that may be reached although "
+        "they are private; separated by commas.",
+    )
+    url_deny: str = Field("", description="Written likewise: what may never be reached.")
+
+    @field_validator("url_allow", "url_deny")
+    @classmethod
+    def _are_targets(cls, value: str) -> str:
+        read_targets(value)
+        return value
+
+    def targets(self) -> TargetPolicy:
+        """Give the addresses that may be reached on somebody's behalf."""
+        private = self.allow_private_targets
+        return TargetPolicy(
+            self.is_development if private is None else private,
+            read_targets(self.url_allow),
+            read_targets(self.url_deny),
+        )

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from services.auth.external_logins.operations import fetch
-from services.auth.external_logins.operations.fetch import LARGEST, Fetcher, FetchFailed
-from services.auth.external_logins.rules.targets import TargetPolicy, read_targets
+from shared import fetch
+from shared.fetch import LARGEST, Fetcher, FetchFailed
+from shared.targets import TargetPolicy, read_targets
 from tests.gateway.fake_service import Asked, Behaviour, FakeService, answering, plain, running
 
 LAX = TargetPolicy(allow_private=True)

@@ -1,0 +1,3 @@
+"""Clients' backups, encrypted at rest."""
+
+from __future__ import annotations

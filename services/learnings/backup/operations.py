@@ -1,0 +1,3 @@
+"""Backups: presigned addresses, uploads, downloads."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Learnings that all organizations of the installation share."""
+
+from __future__ import annotations

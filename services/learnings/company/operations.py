@@ -1,0 +1,3 @@
+"""Learnings that all organizations share."""
+
+from __future__ import annotations

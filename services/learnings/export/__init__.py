@@ -1,0 +1,3 @@
+"""An organization's learnings as JSON lines."""
+
+from __future__ import annotations

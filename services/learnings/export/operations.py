@@ -1,0 +1,3 @@
+"""Exporting an organization's learnings."""
+
+from __future__ import annotations

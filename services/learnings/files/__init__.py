@@ -1,0 +1,3 @@
+"""Large files in an object store."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Pulling what the team learned."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Answering pulls."""
+
+from __future__ import annotations

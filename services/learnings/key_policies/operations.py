@@ -1,0 +1,3 @@
+"""What one key may pull and record."""
+
+from __future__ import annotations

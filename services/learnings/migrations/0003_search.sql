@@ -1,0 +1,2 @@
+-- Words and trigrams of a search.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Company rows, and what a key may pull and record.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Telemetry events by day, repeats, roll-ups.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Installations, submissions, outcomes.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Releases, proprietary packages, backups.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Outgoing webhooks and their deliveries.
+SELECT 1;

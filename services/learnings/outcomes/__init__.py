@@ -1,0 +1,3 @@
+"""What came of work that learnings were used in, and the score that follows."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Noting what came of work that learnings were used in."""
+
+from __future__ import annotations

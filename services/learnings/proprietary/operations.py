@@ -1,0 +1,3 @@
+"""Licenses and entitlements."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Releases of the client, signed."""
+
+from __future__ import annotations

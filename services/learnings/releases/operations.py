@@ -1,0 +1,3 @@
+"""Publishing releases."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Learnings as they come, server-sent."""
+
+from __future__ import annotations

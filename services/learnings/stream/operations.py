@@ -1,0 +1,3 @@
+"""Following an organization's learnings."""
+
+from __future__ import annotations

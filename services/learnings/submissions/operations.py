@@ -1,0 +1,3 @@
+"""Taking in what users write."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Pushing what an installation learned."""
+
+from __future__ import annotations

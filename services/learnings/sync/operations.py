@@ -1,0 +1,3 @@
+"""Taking pushes in."""
+
+from __future__ import annotations

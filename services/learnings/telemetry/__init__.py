@@ -1,0 +1,3 @@
+"""What clients tell of their tools' use, and the figures made of it."""
+
+from __future__ import annotations

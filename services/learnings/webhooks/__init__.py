@@ -1,0 +1,3 @@
+"""Telling other systems of an organization's learnings."""
+
+from __future__ import annotations
