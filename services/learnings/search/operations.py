@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.learnings.search.rules import grams_of
 from shared.db import Database
 from shared.service import Resources
 
-
-def grams_of(org_id: str, summary: str, tags: Sequence[str]) -> list[int]:
-    """Give what ``learning.grams`` holds: 32-bit hashes, salted by the organization."""
-    return []
+__all__ = ["embedding", "grams_of"]
 
 
 @asynccontextmanager
