@@ -1,4 +1,4 @@
-"""What can be done with learnings: record, list, read, change."""
+"""Recording and changing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from services.learnings.learnings.models import (
     Author,
     Content,
     LearningChange,
-    LearningQuery,
     NewLearning,
     Shown,
     Stored,
@@ -78,27 +77,3 @@ async def _change(connection: Connection, org_id: str, stored: Stored, content: 
     )
     await outbox.add(connection, event)
     return Shown(written)
-
-
-async def show(database: Database, org_id: str, learning_id: str) -> Shown:
-    """Give one learning.
-
-    Raises:
-        NotFound: there is none, or it is another tenant's.
-    """
-    async with database.connection() as connection:
-        found = await store.read(connection, org_id, learning_id)
-    if found is None:
-        raise NotFound
-    return Shown(found)
-
-
-async def page(database: Database, org_id: str, query: LearningQuery) -> tuple[str, int]:
-    """Give one page as a JSON array, and the total.
-
-    The total of an unfiltered list is exact; a filtered one is counted up to ``TOTAL_CAP``.
-    """
-    async with database.connection() as connection:
-        if store.is_plain(query):
-            return await store.newest(connection, org_id, query.offset, query.page_size)
-        return await store.filtered(connection, org_id, query)
