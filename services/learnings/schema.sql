@@ -9,6 +9,32 @@ CREATE TABLE learnings.attempt (
     CONSTRAINT attempt_attempts_check CHECK ((attempts > 0))
 );
 
+CREATE TABLE learnings.company_counter (
+    one boolean DEFAULT true NOT NULL,
+    sequence bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT company_counter_pkey PRIMARY KEY (one),
+    CONSTRAINT company_counter_one_check CHECK (one)
+);
+
+CREATE TABLE learnings.company_learning (
+    org_id text NOT NULL,
+    learning_id text NOT NULL,
+    feed_id text NOT NULL,
+    summary text NOT NULL,
+    detail text NOT NULL,
+    tags text[] NOT NULL,
+    impact double precision NOT NULL,
+    status text NOT NULL,
+    type text NOT NULL,
+    server_clock bigint DEFAULT 1 NOT NULL,
+    company_seq bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT company_learning_company_seq_key UNIQUE (company_seq),
+    CONSTRAINT company_learning_feed_id_key UNIQUE (feed_id),
+    CONSTRAINT company_learning_pkey PRIMARY KEY (org_id, learning_id),
+    CONSTRAINT company_learning_status_check CHECK ((status = ANY (ARRAY['active'::text, 'resolved'::text, 'obsolete'::text, 'obsolete_poisoned'::text, 'archived'::text])))
+);
+
 CREATE TABLE learnings.idempotency_key (
     principal text NOT NULL,
     operation text NOT NULL,
@@ -26,6 +52,54 @@ CREATE TABLE learnings.inbox (
     event_id uuid NOT NULL,
     handled_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_id)
+);
+
+CREATE TABLE learnings.installation (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    identity text NOT NULL,
+    installation_id text,
+    key_id text DEFAULT ''::text NOT NULL,
+    project text DEFAULT ''::text NOT NULL,
+    is_labelled boolean DEFAULT false NOT NULL,
+    client_profile text DEFAULT ''::text NOT NULL,
+    framework_version text DEFAULT ''::text NOT NULL,
+    model_family text DEFAULT ''::text NOT NULL,
+    os_platform text DEFAULT ''::text NOT NULL,
+    python_version text DEFAULT ''::text NOT NULL,
+    pushed bigint DEFAULT 0 NOT NULL,
+    events bigint DEFAULT 0 NOT NULL,
+    outcomes bigint DEFAULT 0 NOT NULL,
+    pulled_to bigint,
+    company_pulled_to bigint,
+    first_seen timestamp with time zone DEFAULT now() NOT NULL,
+    last_seen timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT installation_org_id_identity_key UNIQUE (org_id, identity),
+    CONSTRAINT installation_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT installation_events_check CHECK ((events >= 0)),
+    CONSTRAINT installation_outcomes_check CHECK ((outcomes >= 0)),
+    CONSTRAINT installation_pushed_check CHECK ((pushed >= 0))
+);
+
+CREATE TABLE learnings.key_policy (
+    org_id text NOT NULL,
+    key_id text NOT NULL,
+    origin_projects text[] DEFAULT '{}'::text[] NOT NULL,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    min_impact double precision DEFAULT 0 NOT NULL,
+    quota bigint,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT key_policy_pkey PRIMARY KEY (org_id, key_id),
+    CONSTRAINT key_policy_min_impact_check CHECK (((min_impact >= (0)::double precision) AND (min_impact <= (1)::double precision))),
+    CONSTRAINT key_policy_quota_check CHECK ((quota >= 0))
+);
+
+CREATE TABLE learnings.key_usage (
+    org_id text NOT NULL,
+    key_id text NOT NULL,
+    recorded bigint NOT NULL,
+    CONSTRAINT key_usage_pkey PRIMARY KEY (org_id, key_id),
+    CONSTRAINT key_usage_recorded_check CHECK ((recorded >= 0))
 );
 
 CREATE TABLE learnings.landmark (
@@ -82,6 +156,17 @@ CREATE TABLE learnings.learning (
     CONSTRAINT learning_tier_check CHECK ((tier = ANY (ARRAY['team'::text, 'company'::text])))
 );
 
+CREATE TABLE learnings.learning_score (
+    org_id text NOT NULL,
+    learning_id text NOT NULL,
+    helped double precision DEFAULT 0 NOT NULL,
+    not_helped double precision DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT learning_score_pkey PRIMARY KEY (org_id, learning_id),
+    CONSTRAINT learning_score_helped_check CHECK ((helped >= (0)::double precision)),
+    CONSTRAINT learning_score_not_helped_check CHECK ((not_helped >= (0)::double precision))
+);
+
 CREATE TABLE learnings.migration (
     number integer NOT NULL,
     name text NOT NULL,
@@ -115,6 +200,35 @@ CREATE TABLE learnings.outbox (
     CONSTRAINT outbox_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE learnings.outcome (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    idempotency_key text NOT NULL,
+    client_id text DEFAULT ''::text NOT NULL,
+    session_id text DEFAULT ''::text NOT NULL,
+    learning_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    build_passed boolean,
+    rework_rate double precision,
+    tasks_completed bigint,
+    files_changed bigint,
+    propensity_data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT outcome_org_id_idempotency_key_key UNIQUE (org_id, idempotency_key),
+    CONSTRAINT outcome_pkey PRIMARY KEY (org_id, id)
+);
+
+CREATE TABLE learnings.outcome_learning (
+    org_id text NOT NULL,
+    learning_id text NOT NULL,
+    outcome_id text NOT NULL,
+    helped double precision NOT NULL,
+    not_helped double precision NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT outcome_learning_pkey PRIMARY KEY (org_id, learning_id, outcome_id),
+    CONSTRAINT outcome_learning_helped_check CHECK (((helped >= (0)::double precision) AND (helped <= (1)::double precision))),
+    CONSTRAINT outcome_learning_not_helped_check CHECK (((not_helped >= (0)::double precision) AND (not_helped <= (1)::double precision)))
+);
+
 CREATE TABLE learnings.parked (
     id bigint NOT NULL,
     consumer text NOT NULL,
@@ -130,9 +244,90 @@ CREATE TABLE learnings.parked (
     CONSTRAINT parked_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE learnings.submission (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    principal text NOT NULL,
+    account_id text DEFAULT ''::text NOT NULL,
+    category text NOT NULL,
+    subject text NOT NULL,
+    message text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    contact_email text,
+    digest bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT submission_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT submission_category_check CHECK ((category = ANY (ARRAY['bugfix'::text, 'installation'::text, 'feedback'::text, 'feature_request'::text, 'question'::text, 'other'::text])))
+);
+
+CREATE TABLE learnings.webhook (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    url text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    events text[] NOT NULL,
+    secret bytea NOT NULL,
+    old_secret bytea,
+    old_secret_ends_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    given_up integer DEFAULT 0 NOT NULL,
+    last_success_at timestamp with time zone,
+    last_failure_at timestamp with time zone,
+    next_at timestamp with time zone,
+    held_until timestamp with time zone,
+    rests_until timestamp with time zone,
+    CONSTRAINT webhook_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT webhook_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+    CONSTRAINT webhook_check1 CHECK (((disabled_at IS NULL) OR (next_at IS NULL))),
+    CONSTRAINT webhook_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['administrator'::text, 'gone'::text, 'failing'::text]))),
+    CONSTRAINT webhook_events_check CHECK ((cardinality(events) > 0))
+);
+
+CREATE TABLE learnings.webhook_delivery (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    webhook_id text NOT NULL,
+    message_id text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    earlier integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempted_at timestamp with time zone,
+    duration_ms integer,
+    response_status integer,
+    response_text text,
+    error text,
+    finished_at timestamp with time zone,
+    CONSTRAINT webhook_delivery_org_id_message_id_fkey FOREIGN KEY (org_id, message_id) REFERENCES learnings.webhook_message(org_id, id) ON DELETE CASCADE,
+    CONSTRAINT webhook_delivery_org_id_webhook_id_fkey FOREIGN KEY (org_id, webhook_id) REFERENCES learnings.webhook(org_id, id) ON DELETE CASCADE,
+    CONSTRAINT webhook_delivery_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT webhook_delivery_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+
+CREATE TABLE learnings.webhook_message (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    type text NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT webhook_message_pkey PRIMARY KEY (org_id, id)
+);
+
 CREATE INDEX idempotency_key_age ON learnings.idempotency_key USING btree (created_at);
 
 CREATE INDEX inbox_handled_at ON learnings.inbox USING brin (handled_at);
+
+CREATE INDEX installation_all ON learnings.installation USING btree (last_seen DESC, id DESC);
+
+CREATE INDEX installation_key ON learnings.installation USING btree (org_id, key_id) WHERE (key_id <> ''::text);
+
+CREATE INDEX installation_list ON learnings.installation USING btree (org_id, last_seen DESC, id DESC);
 
 CREATE INDEX landmark_place ON learnings.landmark USING btree (org_id, place);
 
@@ -169,6 +364,30 @@ CREATE UNIQUE INDEX learning_text ON learnings.learning USING btree (org_id, tex
 CREATE INDEX learning_type ON learnings.learning USING btree (org_id, type, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_updated ON learnings.learning USING btree (org_id, updated_at DESC) WHERE (duplicate_of IS NULL);
+
+CREATE INDEX outcome_learning_list ON learnings.outcome_learning USING btree (org_id, learning_id, created_at DESC, outcome_id DESC);
+
+CREATE INDEX outcome_list ON learnings.outcome USING btree (org_id, created_at DESC, id DESC);
+
+CREATE INDEX submission_account ON learnings.submission USING btree (account_id) WHERE (account_id <> ''::text);
+
+CREATE INDEX submission_all ON learnings.submission USING btree (created_at DESC, id DESC);
+
+CREATE INDEX submission_rate ON learnings.submission USING btree (org_id, principal, created_at DESC);
+
+CREATE INDEX submission_repeat ON learnings.submission USING btree (org_id, principal, digest, created_at DESC);
+
+CREATE INDEX webhook_delivery_backlog ON learnings.webhook_delivery USING btree (org_id, created_at DESC, id DESC) WHERE (status = 'pending'::text);
+
+CREATE INDEX webhook_delivery_due ON learnings.webhook_delivery USING btree (org_id, webhook_id, due_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX webhook_delivery_list ON learnings.webhook_delivery USING btree (org_id, webhook_id, created_at DESC, id DESC);
+
+CREATE INDEX webhook_delivery_message ON learnings.webhook_delivery USING btree (org_id, message_id);
+
+CREATE INDEX webhook_message_age ON learnings.webhook_message USING btree (created_at);
+
+CREATE INDEX webhook_next ON learnings.webhook USING btree (next_at) WHERE (next_at IS NOT NULL);
 
 CREATE OR REPLACE FUNCTION learnings.words(tags text[])
  RETURNS text
