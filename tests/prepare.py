@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.support import oidc_provider
+from tests.support import oidc_provider, trw_clients
 from tests.support.rabbit import server_program
 
 _TIMEOUT: Final = 600.0
@@ -46,6 +46,12 @@ NEEDS: Final = (
     Need("nodejs", oidc_provider.has_node, _ISSUER),
     Need("npm", lambda: shutil.which("npm") is not None or oidc_provider.is_installed(), _ISSUER),
     Need("oidc-provider", oidc_provider.is_installed, _ISSUER, oidc_provider.install),
+    Need(
+        "trw-mcp",
+        trw_clients.is_installed,
+        "every test of the real clients of the learnings surface",
+        trw_clients.install,
+    ),
 )
 
 
