@@ -17,6 +17,7 @@ from services.learnings.health import routes as health
 from services.learnings.installations import routes as installations
 from services.learnings.installations.operations import Sightings
 from services.learnings.intel import routes as intel
+from services.learnings.intel.operations import Scans
 from services.learnings.key_policies import routes as key_policies
 from services.learnings.learnings import routes as learnings
 from services.learnings.outcomes import routes as outcomes
@@ -51,6 +52,7 @@ async def open_resources(
             LearningsSettings: settings,
             Vault: Vault(settings.key_for_secrets()),
             Sightings: sightings,
+            Scans: Scans(),
             FileStore: files,
         }
 

@@ -139,7 +139,6 @@ CREATE TABLE learnings.learning (
     sync_seq bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
-    search tsvector GENERATED ALWAYS AS (((setweight(to_tsvector('english'::regconfig, "left"(summary, 10000)), 'A'::"char") || setweight(to_tsvector('english'::regconfig, "left"(learnings.words(tags), 10000)), 'B'::"char")) || setweight(to_tsvector('english'::regconfig, "left"(detail, 20000)), 'D'::"char"))) STORED NOT NULL,
     feed_id text NOT NULL,
     came_by text DEFAULT 'post'::text NOT NULL,
     client_seq bigint,
@@ -147,6 +146,7 @@ CREATE TABLE learnings.learning (
     grams integer[] DEFAULT '{}'::integer[] NOT NULL,
     bands integer[] DEFAULT '{}'::integer[] NOT NULL,
     served boolean DEFAULT true NOT NULL,
+    search tsvector GENERATED ALWAYS AS (((setweight(to_tsvector('english'::regconfig, learnings.parted("left"(summary, 10000))), 'A'::"char") || setweight(to_tsvector('english'::regconfig, learnings.parted("left"(learnings.words(tags), 10000))), 'B'::"char")) || setweight(to_tsvector('english'::regconfig, learnings.parted("left"(detail, 20000))), 'D'::"char"))) STORED NOT NULL,
     CONSTRAINT learning_org_id_origin_source_learning_id_key UNIQUE (org_id, origin, source_learning_id),
     CONSTRAINT learning_org_id_sync_seq_key UNIQUE (org_id, sync_seq),
     CONSTRAINT learning_pkey PRIMARY KEY (org_id, id),
@@ -343,13 +343,13 @@ CREATE INDEX learning_feed ON learnings.learning USING btree (org_id, sync_seq) 
 
 CREATE UNIQUE INDEX learning_feed_id ON learnings.learning USING btree (org_id, feed_id);
 
+CREATE INDEX learning_grams ON learnings.learning USING gin (grams) WITH (gin_pending_list_limit='256');
+
 CREATE INDEX learning_impact ON learnings.learning USING btree (org_id, impact DESC, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_list ON learnings.learning USING btree (org_id, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_origin_project ON learnings.learning USING btree (org_id, origin_project, created_at DESC, id DESC) WHERE ((origin_project IS NOT NULL) AND (duplicate_of IS NULL));
-
-CREATE INDEX learning_search ON learnings.learning USING gin (search) WITH (gin_pending_list_limit='256');
 
 CREATE INDEX learning_source ON learnings.learning USING btree (org_id, source_learning_id) WHERE (source_learning_id IS NOT NULL);
 
@@ -357,13 +357,13 @@ CREATE INDEX learning_source_project ON learnings.learning USING btree (org_id, 
 
 CREATE INDEX learning_status ON learnings.learning USING btree (org_id, status, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
-CREATE INDEX learning_tags ON learnings.learning USING gin (tags) WITH (gin_pending_list_limit='256');
-
 CREATE UNIQUE INDEX learning_text ON learnings.learning USING btree (org_id, text_hash) WHERE ((duplicate_of IS NULL) AND (status = ANY (ARRAY['active'::text, 'resolved'::text])) AND (text_hash IS NOT NULL));
 
 CREATE INDEX learning_type ON learnings.learning USING btree (org_id, type, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_updated ON learnings.learning USING btree (org_id, updated_at DESC) WHERE (duplicate_of IS NULL);
+
+CREATE INDEX learning_words ON learnings.learning USING gin (learnings.word_keys(org_id, search)) WITH (gin_pending_list_limit='256');
 
 CREATE INDEX outcome_learning_list ON learnings.outcome_learning USING btree (org_id, learning_id, created_at DESC, outcome_id DESC);
 
@@ -388,6 +388,18 @@ CREATE INDEX webhook_delivery_message ON learnings.webhook_delivery USING btree 
 CREATE INDEX webhook_message_age ON learnings.webhook_message USING btree (created_at);
 
 CREATE INDEX webhook_next ON learnings.webhook USING btree (next_at) WHERE (next_at IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION learnings.parted(words text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN translate(words, './\:@=_'::text, '       '::text);
+
+CREATE OR REPLACE FUNCTION learnings.word_keys(org_id text, search tsvector)
+ RETURNS bigint[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE COST 1000
+RETURN ARRAY(SELECT hashtextextended(word.word, hashtextextended(word_keys.org_id, (0)::bigint)) AS hashtextextended FROM unnest(tsvector_to_array(word_keys.search)) word(word));
 
 CREATE OR REPLACE FUNCTION learnings.words(tags text[])
  RETURNS text
