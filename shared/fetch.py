@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ TIMEOUT: Final = 5.0
 
 LARGEST: Final = 1_048_576
 """Bytes of an answer."""
+
+GLANCE: Final = 65_536
+"""Bytes that are read of an answer of which only the status matters."""
 
 MOST_ADDRESSES: Final = 3
 """Addresses of a name that are tried, one after the other."""
@@ -50,6 +54,14 @@ class Fetched:
     document: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Sent:
+    """What was answered to a message: the status, and the beginning of whatever came with it."""
+
+    status: int
+    beginning: bytes
+
+
 class Fetcher:
     """A client of other people's servers. Open it with ``opened``."""
 
@@ -57,6 +69,9 @@ class Fetcher:
         self._client = client
         self._policy = policy
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+        # Threads of its own: a name server that does not answer must not hold up the process's
+        # other look-ups, of which it can do few at once.
+        self._resolvers = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="resolve")
 
     @classmethod
     @asynccontextmanager
@@ -80,11 +95,15 @@ class Fetcher:
             limits=limits,
             headers={"accept": "application/json", "accept-encoding": "identity"},
         ) as client:
-            yield cls(client, policy)
+            fetcher = cls(client, policy)
+            try:
+                yield fetcher
+            finally:
+                fetcher._resolvers.shutdown(wait=False, cancel_futures=True)
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
         """Get a JSON document; for what is raised see ``post``."""
-        return await self._fetch("GET", url, None, headers or {})
+        return await self._fetch(_Request("GET", url, headers or {}))
 
     async def post(
         self, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
@@ -94,42 +113,66 @@ class Fetcher:
         Raises:
             FetchFailed: the address may not be reached, or gave no whole answer in time.
         """
-        return await self._fetch("POST", url, form, headers or {})
+        return await self._fetch(_Request("POST", url, headers or {}, form=form))
 
-    async def _fetch(
-        self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]
-    ) -> Fetched:
-        try:
-            async with asyncio.timeout(TIMEOUT), self._turns:
-                return await self._fetch_in_time(method, httpx.URL(url), form, headers)
-        except TimeoutError:
-            raise FetchFailed("took too long") from None
-        except httpx.InvalidURL:
-            raise FetchFailed("not an address") from None
-        except httpx.HTTPError as error:
-            raise FetchFailed(type(error).__name__) from None
+    async def send(
+        self, url: str, content: bytes, headers: Mapping[str, str], seconds: float
+    ) -> Sent:
+        """Post bytes. The status counts once it is there, however the rest of the answer ends.
 
-    async def _fetch_in_time(
-        self,
-        method: str,
-        url: httpx.URL,
-        form: Mapping[str, str] | None,
-        headers: Mapping[str, str],
-    ) -> Fetched:
+        Args:
+            url: where to.
+            content: the body, sent as it is.
+            headers: ``content-type`` among them.
+            seconds: for everything.
+
+        Raises:
+            FetchFailed: the address may not be reached, or gave no status in time.
+        """
+        request = _Request("POST", url, headers, content=content, seconds=seconds)
+        async with self._answered(request) as (response, deadline):
+            beginning = bytearray()
+            with suppress(TimeoutError, httpx.HTTPError):
+                async with asyncio.timeout_at(deadline):
+                    async for chunk in response.aiter_raw():
+                        beginning += chunk
+                        if len(beginning) >= GLANCE:
+                            break
+            return Sent(response.status_code, bytes(beginning[:GLANCE]))
+
+    async def _fetch(self, request: _Request) -> Fetched:
+        async with self._answered(request) as (response, deadline):
+            with _as_failures():
+                async with asyncio.timeout_at(deadline):
+                    return Fetched(response.status_code, await _document(response))
+
+    @asynccontextmanager
+    async def _answered(self, request: _Request) -> AsyncIterator[tuple[httpx.Response, float]]:
+        """Give the answer with its body unread, and until when that may be read."""
+        deadline = asyncio.get_running_loop().time() + request.seconds
+        async with AsyncExitStack() as stack:
+            with _as_failures():
+                async with asyncio.timeout_at(deadline):
+                    await stack.enter_async_context(self._turns)
+                    response = await self._answer(request)
+                    stack.push_async_callback(response.aclose)
+            yield response, deadline
+
+    async def _answer(self, request: _Request) -> httpx.Response:
+        url = httpx.URL(request.url)
         port = _port_of(url)
         addresses = await self._resolve(_host_of(url), port)
         for address in addresses[:-1]:
             try:
-                return await self._ask(method, url, address, form, headers)
+                return await self._ask(request, url, address)
             except httpx.ConnectError:
                 continue
-        return await self._ask(method, url, addresses[-1], form, headers)
+        return await self._ask(request, url, addresses[-1])
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
+        loop = asyncio.get_running_loop()
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                host, port, type=socket.SOCK_STREAM
-            )
+            found = await loop.run_in_executor(self._resolvers, _look_up, host, port)
             addresses = [read_address(str(entry[4][0])) for entry in found]
         except (OSError, ValueError):
             raise FetchFailed("name not resolved") from None
@@ -139,26 +182,44 @@ class Fetcher:
             raise FetchFailed("address not allowed")
         return permitted[:MOST_ADDRESSES]
 
-    async def _ask(
-        self,
-        method: str,
-        url: httpx.URL,
-        address: Address,
-        form: Mapping[str, str] | None,
-        headers: Mapping[str, str],
-    ) -> Fetched:
-        request = self._client.build_request(
-            method,
+    async def _ask(self, request: _Request, url: httpx.URL, address: Address) -> httpx.Response:
+        built = self._client.build_request(
+            request.method,
             url.copy_with(host=str(address)),
-            data=form,
-            headers={**headers, "host": url.netloc.decode("ascii")},
+            content=request.content,
+            data=request.form,
+            headers={**request.headers, "host": url.netloc.decode("ascii")},
+            timeout=request.seconds,
             extensions={"sni_hostname": _host_of(url)},
         )
-        response = await self._client.send(request, stream=True)
-        try:
-            return Fetched(response.status_code, await _document(response))
-        finally:
-            await response.aclose()
+        return await self._client.send(built, stream=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Request:
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    form: Mapping[str, str] | None = None
+    content: bytes | None = None
+    seconds: float = TIMEOUT
+
+
+@contextmanager
+def _as_failures() -> Iterator[None]:
+    """Turn whatever can go wrong on the way into ``FetchFailed``."""
+    try:
+        yield
+    except TimeoutError:
+        raise FetchFailed("took too long") from None
+    except httpx.InvalidURL:
+        raise FetchFailed("not an address") from None
+    except httpx.HTTPError as error:
+        raise FetchFailed(type(error).__name__) from None
+
+
+def _look_up(host: str, port: int) -> list[Any]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def _host_of(url: httpx.URL) -> str:

@@ -148,9 +148,8 @@ async def test_a_network_can_be_opened_and_a_host_shut(server: FakeService) -> N
 def _resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     """Make names resolve to these addresses, one list a question; give the questions."""
     asked: list[str] = []
-    loop = asyncio.get_running_loop()
 
-    async def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:
+    def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:
         found = answers[min(len(asked), len(answers) - 1)]
         asked.append(host)
         return [
@@ -158,7 +157,7 @@ def _resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
             for address in found
         ]
 
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
 
 
