@@ -19,6 +19,9 @@ DEFAULT_BODY_LIMIT: Final = 2_000_000
 TEAMS_BODY_LIMIT: Final = 256_000
 """Bytes; teams contract, section 2."""
 
+FILE_BODY_LIMIT: Final = 5 * 2**30
+"""Bytes: the most that one upload to an object store may have; the service sets its own limits."""
+
 BEARER: Final = ("jwt", "api_key")
 """A bearer token: an access token or an API key."""
 
@@ -127,6 +130,14 @@ TABLE: Final[tuple[Row, ...]] = (
     *_rows("learnings", "sync", "/v1/sync", "/v1/intel"),
     _row("/v1/telemetry", "learnings", "telemetry"),
     _row("/v1/health", "learnings", "health"),
+    *_rows(
+        "learnings",
+        "learnings",
+        "/v1/releases",
+        "/v1/backup/file",
+        "/v1/proprietary/packages",
+        body_limit=FILE_BODY_LIMIT,
+    ),
     # The runs surface.
     _row("/api/v1/auth", "auth", "runs"),
     *_rows(
@@ -228,8 +239,17 @@ OPERATIONS_WITHOUT_CREDENTIAL: Final[tuple[tuple[str, str], ...]] = (
     ("POST", "/v1/waitlist"),
     ("GET", "/v1/health"),
     ("GET", "/v1/releases/latest"),
+    ("GET", "/v1/releases/signing-key"),
     ("GET", "/v1/releases/{version}/artifact"),
+    ("GET", "/v1/releases/{version}/artifact.tar.gz"),
+    ("GET", "/v1/releases/{version}/changelog"),
+    ("GET", "/v1/releases/{version}/SHA256SUMS"),
+    ("GET", "/v1/releases/{version}/SHA256SUMS.sig"),
+    # The addresses are signed.
+    ("PUT", "/v1/backup/file"),
+    ("GET", "/v1/backup/file"),
     ("POST", "/v1/proprietary/entitlement"),
+    ("GET", "/v1/proprietary/file"),
     # Runs contract, section 2.
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/health/ready"),

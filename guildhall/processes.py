@@ -32,6 +32,9 @@ from shared.settings import (
 
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
+_STORES_FILES: Final = frozenset({"learnings"})
+"""Who gets the AWS_* variables, because files may be kept in S3."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -152,6 +155,8 @@ class Plan:
     def _for(self, owner: str, worked_out: Mapping[str, str]) -> dict[str, str]:
         given = self._environment
         result: dict[str, str] = {name: given[name] for name in _PASSED_ON if name in given}
+        if owner in _STORES_FILES:
+            result |= {name: value for name, value in given.items() if name.startswith("AWS_")}
         cls = settings_class(owner)
         for field in cls.model_fields:
             if field == "root_secret":  # opens everything; only derived keys leave this process

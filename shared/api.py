@@ -138,6 +138,8 @@ class Operation:
         raw: the endpoint reads the body itself, piece by piece.
         page: a page for people: reads a form instead of JSON, and stands in no document.
         no_store: the answer carries a secret and must not be kept by anyone.
+        names_errors: every error has its machine word as top-level ``error`` beside the message
+            (learnings contract, section 2.1).
         body_limit: bytes.
         errors: statuses that the documentation lists beside the common ones.
         tag: the heading in the documentation.
@@ -160,6 +162,7 @@ class Operation:
     raw: bool = False
     page: bool = False
     no_store: bool = False
+    names_errors: bool = False
     body_limit: int = DEFAULT_BODY_LIMIT
     errors: tuple[int, ...] = ()
     tag: str = ""
@@ -230,7 +233,14 @@ class _Methods:
             raise MethodNotAllowed(self._allow)
         request = Request(scope, receive)
         response = await self._handle(operation, request)
+        if request.method == "HEAD" and isinstance(response, StreamingResponse):
+            # What nobody may send is not made; a stream without an end would never end.
+            response.body_iterator = _nothing()
         await response(scope, receive, send)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""
 
 
 def authorize(operation: Operation, principal: Principal) -> None:

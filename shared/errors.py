@@ -15,6 +15,7 @@ Operations raise these; the renderers of ``shared.surfaces`` turn them into what
     ├── PreconditionFailed .... 412  If-Match and the like
     ├── TooLarge .............. 413  body over the limit
     ├── UnsupportedMediaType .. 415  the body is not of a type the operation reads
+    ├── RangeNotSatisfiable ... 416  the range asked for begins behind the end
     ├── Invalid ............... 422  understood, but one or more fields are wrong
     ├── UpgradeRequired ....... 426  the client is too old
     ├── RateLimited ........... 429  too many requests
@@ -171,6 +172,18 @@ class UnsupportedMediaType(ServiceError):
     message = "Content-Type must be application/json"
 
 
+class RangeNotSatisfiable(ServiceError):
+    """The range asked for begins behind the end; ``size`` says where that is."""
+
+    status = 416
+    code = "range_not_satisfiable"
+    message = "Range not satisfiable"
+
+    def __init__(self, size: int | None = None, message: str | None = None) -> None:
+        headers = {} if size is None else {"content-range": f"bytes */{size}"}
+        super().__init__(message, headers=headers)
+
+
 class Invalid(ServiceError):
     """Understood, but one or more fields are wrong; ``faults`` lists all of them."""
 
@@ -266,6 +279,8 @@ def from_status(status: int, message: str | None = None, *, allow: str = "") -> 
         return RateLimited(1, message)
     if status == Invalid.status:
         return Invalid([], message)
+    if status == RangeNotSatisfiable.status:
+        return RangeNotSatisfiable(None, message)
     for kind in error_classes():
         if kind.status == status:
             return kind(message)

@@ -153,6 +153,9 @@ def _operation(
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
+    elif operation.raw:
+        content = {"application/octet-stream": {"schema": _STRING | {"format": "binary"}}}
+        result["requestBody"] = {"required": True, "content": content}
     if operation.scope is not None:
         result["description"] = f"Needs the scope `{operation.scope}`."
     elif operation.admin:
@@ -204,8 +207,10 @@ _REASONS: Final = {
     403: "The caller may not do this",
     404: "Nothing there, or another tenant's",
     409: "The state of the resource forbids it",
+    412: "The file is another one by now",
     413: "The body is too large",
     415: "The body is not JSON",
+    416: "The range begins behind the end",
     422: "One or more fields are wrong",
     429: "Too many requests; Retry-After says when to come back",
     500: "Internal error",
@@ -219,6 +224,8 @@ def _error_statuses(operation: Operation) -> set[int]:
         statuses |= {401, 403}
     if operation.body is not None:
         statuses |= {400, 413, 415, 422}
+    elif operation.raw:
+        statuses |= {400, 413}
     if operation.query is not None:
         statuses.add(422)
     if _PARAMETER.search(operation.path):

@@ -232,9 +232,13 @@ def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
     async def handle(operation: Operation, request: Request) -> Response:
         try:
             return await answer(operation, request)
-        except Forbidden:
+        except Forbidden as error:
+            _name(operation, error)
             if service.on_refused is not None and not request.scope["principal"].is_anonymous:
                 await service.on_refused(runtime.database, operation, request)
+            raise
+        except ServiceError as error:
+            _name(operation, error)
             raise
 
     async def answer(operation: Operation, request: Request) -> Response:
@@ -246,6 +250,11 @@ def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
         return encode(operation, await operation.endpoint(call))
 
     return routes(service.operations, handle)
+
+
+def _name(operation: Operation, error: ServiceError) -> None:
+    if operation.names_errors:
+        error.extra.setdefault("error", error.code)
 
 
 async def _once(

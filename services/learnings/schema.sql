@@ -9,6 +9,22 @@ CREATE TABLE learnings.attempt (
     CONSTRAINT attempt_attempts_check CHECK ((attempts > 0))
 );
 
+CREATE TABLE learnings.backup (
+    org_id text NOT NULL,
+    key text NOT NULL,
+    client_id text NOT NULL,
+    size_bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    announced_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    uploaded_at timestamp with time zone,
+    file text,
+    sealed_key bytea,
+    CONSTRAINT backup_pkey PRIMARY KEY (org_id, key),
+    CONSTRAINT backup_check CHECK ((((uploaded_at IS NULL) = (file IS NULL)) AND ((file IS NULL) = (sealed_key IS NULL)))),
+    CONSTRAINT backup_size_bytes_check CHECK ((size_bytes > 0))
+);
+
 CREATE TABLE learnings.company_counter (
     one boolean DEFAULT true NOT NULL,
     sequence bigint DEFAULT 0 NOT NULL,
@@ -33,6 +49,22 @@ CREATE TABLE learnings.company_learning (
     CONSTRAINT company_learning_feed_id_key UNIQUE (feed_id),
     CONSTRAINT company_learning_pkey PRIMARY KEY (org_id, learning_id),
     CONSTRAINT company_learning_status_check CHECK ((status = ANY (ARRAY['active'::text, 'resolved'::text, 'obsolete'::text, 'obsolete_poisoned'::text, 'archived'::text])))
+);
+
+CREATE TABLE learnings.entitlement (
+    org_id text NOT NULL,
+    package text NOT NULL,
+    granted_by text NOT NULL,
+    granted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT entitlement_pkey PRIMARY KEY (org_id, package)
+);
+
+CREATE TABLE learnings.file (
+    org_id text NOT NULL,
+    key text NOT NULL,
+    kept boolean DEFAULT false NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT file_pkey PRIMARY KEY (org_id, key)
 );
 
 CREATE TABLE learnings.idempotency_key (
@@ -167,6 +199,15 @@ CREATE TABLE learnings.learning_score (
     CONSTRAINT learning_score_not_helped_check CHECK ((not_helped >= (0)::double precision))
 );
 
+CREATE TABLE learnings.license (
+    org_id text NOT NULL,
+    digest bytea NOT NULL,
+    sealed bytea NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT license_digest_key UNIQUE (digest),
+    CONSTRAINT license_pkey PRIMARY KEY (org_id)
+);
+
 CREATE TABLE learnings.migration (
     number integer NOT NULL,
     name text NOT NULL,
@@ -229,6 +270,17 @@ CREATE TABLE learnings.outcome_learning (
     CONSTRAINT outcome_learning_not_helped_check CHECK (((not_helped >= (0)::double precision) AND (not_helped <= (1)::double precision)))
 );
 
+CREATE TABLE learnings.package (
+    package text NOT NULL,
+    version text NOT NULL,
+    number bigint NOT NULL,
+    sha256 text NOT NULL,
+    size_bytes bigint NOT NULL,
+    file text NOT NULL,
+    uploaded_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT package_pkey PRIMARY KEY (package, version)
+);
+
 CREATE TABLE learnings.parked (
     id bigint NOT NULL,
     consumer text NOT NULL,
@@ -242,6 +294,30 @@ CREATE TABLE learnings.parked (
     parked_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT parked_consumer_event_id_key UNIQUE (consumer, event_id),
     CONSTRAINT parked_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE learnings.release (
+    version text NOT NULL,
+    number bigint NOT NULL,
+    channel text NOT NULL,
+    posted_at timestamp with time zone DEFAULT now() NOT NULL,
+    posted_by text NOT NULL,
+    withdrawn_at timestamp with time zone,
+    built_at text NOT NULL,
+    artifact_checksum text NOT NULL,
+    artifact_size_bytes bigint NOT NULL,
+    expected_installer text,
+    min_compatible_version text NOT NULL,
+    framework_version text NOT NULL,
+    changelog_url text NOT NULL,
+    changelog text NOT NULL,
+    artifact_file text,
+    installer_file text,
+    installer_checksum text,
+    installer_size_bytes bigint,
+    CONSTRAINT release_pkey PRIMARY KEY (version),
+    CONSTRAINT release_artifact_size_bytes_check CHECK ((artifact_size_bytes >= 0)),
+    CONSTRAINT release_channel_check CHECK ((channel = ANY (ARRAY['latest'::text, 'lts'::text])))
 );
 
 CREATE TABLE learnings.submission (
@@ -319,6 +395,14 @@ CREATE TABLE learnings.webhook_message (
     CONSTRAINT webhook_message_pkey PRIMARY KEY (org_id, id)
 );
 
+CREATE INDEX backup_age ON learnings.backup USING btree (uploaded_at) WHERE (uploaded_at IS NOT NULL);
+
+CREATE INDEX backup_list ON learnings.backup USING btree (org_id, client_id, uploaded_at DESC, key DESC) WHERE (uploaded_at IS NOT NULL);
+
+CREATE INDEX backup_waiting ON learnings.backup USING btree (expires_at) WHERE (uploaded_at IS NULL);
+
+CREATE INDEX file_dropped ON learnings.file USING btree (changed_at) WHERE (NOT kept);
+
 CREATE INDEX idempotency_key_age ON learnings.idempotency_key USING btree (created_at);
 
 CREATE INDEX inbox_handled_at ON learnings.inbox USING brin (handled_at);
@@ -368,6 +452,12 @@ CREATE INDEX learning_words ON learnings.learning USING gin (learnings.word_keys
 CREATE INDEX outcome_learning_list ON learnings.outcome_learning USING btree (org_id, learning_id, created_at DESC, outcome_id DESC);
 
 CREATE INDEX outcome_list ON learnings.outcome USING btree (org_id, created_at DESC, id DESC);
+
+CREATE INDEX package_newest ON learnings.package USING btree (package, number DESC);
+
+CREATE INDEX release_list ON learnings.release USING btree (number DESC) WHERE (withdrawn_at IS NULL);
+
+CREATE INDEX release_newest ON learnings.release USING btree (channel, number DESC) WHERE (withdrawn_at IS NULL);
 
 CREATE INDEX submission_account ON learnings.submission USING btree (account_id) WHERE (account_id <> ''::text);
 

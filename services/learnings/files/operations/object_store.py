@@ -1,0 +1,231 @@
+"""The object store: a folder, or S3 and what speaks like it, through one library."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from services.learnings.files.rules import check_key
+from shared.errors import NotFound, Unavailable
+from shared.log import get_logger
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore.store import ClientConfig, RetryConfig
+
+PART: Final = 5 * 1_048_576
+"""Bytes of a part: the least that S3 takes."""
+
+PARTS: Final = 2
+"""Parts of one upload that are under way at once; with ``UPLOADS`` they bound the memory."""
+
+UPLOADS: Final = 6
+"""Uploads at once in this process; further ones wait."""
+
+QUEUE_PATIENCE: Final = 20.0
+"""Seconds that an upload waits for its turn."""
+
+UPLOAD_PATIENCE: Final = 3600.0
+"""Seconds that one upload may take in all."""
+
+PATIENCE: Final = 30.0
+"""Seconds for the store to answer, and for each piece of a file."""
+
+PIECE: Final = 262_144
+"""Bytes of a file that are sent at once, or little more."""
+
+_CLIENT: Final[ClientConfig] = {
+    "connect_timeout": timedelta(seconds=5),
+    "read_timeout": timedelta(seconds=PATIENCE),
+    "timeout": timedelta(seconds=600),
+}
+_RETRY: Final[RetryConfig] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+
+log = get_logger()
+
+
+class FileStore:
+    """Files by key. Open it with ``opened``. Keys that could lead elsewhere are a ``ValueError``.
+
+    Every method raises ``Unavailable`` when the store cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._turns = asyncio.Semaphore(UPLOADS)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str) -> AsyncIterator[FileStore]:
+        """Open the store.
+
+        Args:
+            url: ``file:///path``, a folder that is made for this user alone, or
+                ``s3://bucket/prefix`` with the AWS_* variables of the environment.
+        """
+        yield cls(await asyncio.to_thread(_store_at, url))
+
+    async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+        """Write a file as its pieces come; it is there when all of it is, or not at all.
+
+        Raises:
+            Exception: what the pieces raise; nothing is then stored.
+        """
+        check_key(key)
+        try:
+            async with asyncio.timeout(QUEUE_PATIENCE):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable("Too many uploads at once") from None
+        try:
+            async with _reaching("put"), asyncio.timeout(UPLOAD_PATIENCE):
+                await _Write(self._store, key, pieces).run()
+        finally:
+            self._turns.release()
+
+    async def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Open a file, and give its bytes from ``start`` up to ``end`` as they come.
+
+        Raises:
+            NotFound: there is none.
+        """
+        check_key(key)
+        if end is not None and end <= start:
+            return _nothing()
+        wanted: GetOptions = {"range": {"offset": start} if end is None else (start, end)}
+        async with _reaching("get"), asyncio.timeout(PATIENCE):
+            found = await obstore.get_async(self._store, key, options=wanted)
+        return _pieces(aiter(found.stream(min_chunk_size=PIECE)))
+
+    async def delete(self, key: str) -> None:
+        """Delete a file; one that is not there is no trouble."""
+        check_key(key)
+        try:
+            async with _reaching("delete"), asyncio.timeout(PATIENCE):
+                await obstore.delete_async(self._store, key)
+        except NotFound:
+            return
+
+    async def size(self, key: str) -> int:
+        """Give a file's bytes.
+
+        Raises:
+            NotFound: there is none.
+        """
+        check_key(key)
+        async with _reaching("head"), asyncio.timeout(PATIENCE):
+            return (await obstore.head_async(self._store, key))["size"]
+
+    async def keys(self, prefix: str, limit: int = 1000) -> list[str]:
+        """List keys below a prefix, in order, at most so many."""
+        check_key(prefix)
+        async with _reaching("list"), asyncio.timeout(PATIENCE):
+            pages = obstore.list(self._store, prefix, chunk_size=limit)
+            async for page in pages:
+                return sorted(found["path"] for found in page)
+        return []
+
+
+class _Write:
+    """One upload, which ends its parts in the store however it ends itself."""
+
+    def __init__(self, store: ObjectStore, key: str, pieces: AsyncIterator[bytes]) -> None:
+        self._store, self._key, self._pieces = store, key, pieces
+        self._stopped = asyncio.Event()
+        self._error: BaseException | None = None
+
+    async def run(self) -> None:
+        put = obstore.put_async(
+            self._store, self._key, self._watched(), chunk_size=PART, max_concurrency=PARTS
+        )
+        task = asyncio.ensure_future(put)
+        try:
+            await asyncio.shield(task)
+        except BaseException:
+            if not task.done():
+                # Only an error in its source makes the library give its parts back.
+                self._stopped.set()
+                await asyncio.wait([task], timeout=PATIENCE)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            if self._error is not None and not isinstance(self._error, _Stopped):
+                raise self._error from None
+            raise
+
+    async def _watched(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                piece = await self._next()
+                if piece is None:
+                    return
+                yield piece
+        except BaseException as error:
+            self._error = error
+            raise
+
+    async def _next(self) -> bytes | None:
+        """Give the next piece, or stop when the upload is given up."""
+        reading = asyncio.ensure_future(anext(self._pieces, None))
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait([reading, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if self._stopped.is_set():
+                raise _Stopped
+            return reading.result()
+        finally:
+            for task in (reading, stopped):
+                task.cancel()
+            await asyncio.gather(reading, stopped, return_exceptions=True)
+
+
+class _Stopped(Exception):
+    """The upload was given up; its caller knows why."""
+
+
+@asynccontextmanager
+async def _reaching(what: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound from None
+    except (BaseError, OSError, TimeoutError) as error:
+        log.error("file store unavailable", call=what, error=str(error)[:500])
+        raise Unavailable("The file store cannot be reached") from error
+
+
+async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    while True:
+        async with _reaching("read"), asyncio.timeout(PATIENCE):
+            piece = await anext(stream, None)
+        if piece is None:
+            return
+        yield bytes(piece)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""
+
+
+def _store_at(url: str) -> ObjectStore:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        folder = Path(url2pathname(parts.path))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return LocalStore(folder)
+    # An empty variable counts as absent, here as everywhere; the library would take it for a key.
+    for name in [name for name in os.environ if name.startswith("AWS_") and not os.environ[name]]:
+        del os.environ[name]
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    client: ClientConfig = {**_CLIENT, "allow_http": endpoint.startswith("http://")}
+    return from_url(url, client_options=client, retry_config=_RETRY)
