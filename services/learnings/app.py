@@ -27,6 +27,7 @@ from services.learnings.search import operations as searching
 from services.learnings.search import routes as search
 from services.learnings.settings import LearningsSettings
 from services.learnings.stream import routes as stream
+from services.learnings.stream.operations import Streams
 from services.learnings.submissions import routes as submissions
 from services.learnings.sync import routes as sync
 from services.learnings.telemetry import operations as events
@@ -48,11 +49,17 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         sightings = await stack.enter_async_context(Sightings.opened(database))
         files = await stack.enter_async_context(FileStore.opened(settings.files_url))
+        streams = await stack.enter_async_context(
+            Streams.opened(
+                transport, most=settings.streams, per_organization=settings.streams_per_organization
+            )
+        )
         yield {
             LearningsSettings: settings,
             Vault: Vault(settings.key_for_secrets()),
             Sightings: sightings,
             Scans: Scans(),
+            Streams: streams,
             FileStore: files,
         }
 
@@ -75,23 +82,25 @@ SERVICE: Final = Service(
     name="learnings",
     settings=LearningsSettings,
     migrations=Path(__file__).parent / "migrations",
-    operations=(
-        *health.OPERATIONS,
-        *learnings.OPERATIONS,
-        *search.OPERATIONS,
-        *stream.OPERATIONS,
-        *export.OPERATIONS,
-        *sync.OPERATIONS,
-        *intel.OPERATIONS,
-        *key_policies.OPERATIONS,
-        *outcomes.OPERATIONS,
-        *telemetry.OPERATIONS,
-        *installations.OPERATIONS,
-        *submissions.OPERATIONS,
-        *releases.OPERATIONS,
-        *proprietary.OPERATIONS,
-        *backup.OPERATIONS,
-        *webhooks.OPERATIONS,
+    operations=installations.noting(
+        (
+            *health.OPERATIONS,
+            *learnings.OPERATIONS,
+            *search.OPERATIONS,
+            *stream.OPERATIONS,
+            *export.OPERATIONS,
+            *sync.OPERATIONS,
+            *intel.OPERATIONS,
+            *key_policies.OPERATIONS,
+            *outcomes.OPERATIONS,
+            *telemetry.OPERATIONS,
+            *installations.OPERATIONS,
+            *submissions.OPERATIONS,
+            *releases.OPERATIONS,
+            *proprietary.OPERATIONS,
+            *backup.OPERATIONS,
+            *webhooks.OPERATIONS,
+        )
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,

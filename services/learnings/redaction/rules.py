@@ -82,24 +82,24 @@ _AUTHORIZATION: Final = re.compile(
 _BEARER: Final = re.compile(
     r"((?i:\bbearer)\s{1,4})(?=[A-Za-z._~+/=-]{0,128}+[0-9])[A-Za-z0-9._~+/=-]{8,}"
 )
-_SECRET_NAME: Final = (
+_SENSITIVE: Final = (
     r"(?:pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:access[_-]?)?key)?"
     r"|(?:api|access|private|account|signing|encryption)[_-]?key"
     r"|(?:auth|access|refresh|bearer|session|id|api)?[_-]?token|credentials?)"
 )
 _ASSIGNED: Final = re.compile(
-    rf"(?i:({_SECRET_NAME}(?:[\"']?\s{{0,3}}(?:=>?|:=)\s{{0,3}})))"
+    rf"(?i:({_SENSITIVE}(?:[\"']?\s{{0,3}}(?:=>?|:=)\s{{0,3}})))"
     r"(?:([\"'])(?!<secret>)[^\"'\r\n]{3,512}+|"
     r"(?!(?:[Nn]one|[Nn]ull|[Tt]rue|[Ff]alse|nil|undefined)\b)"
     r"(?![A-Za-z_.]{1,64}+\()[^\s\"'<>&,;(){}\[\]$=][^\s\"'<>&,;(){}\[\]]{2,})"
 )
 _STATED: Final = re.compile(
-    rf"((?i:{_SECRET_NAME})[\"']?\s{{0,3}}:\s{{0,3}})"
+    rf"((?i:{_SENSITIVE})[\"']?\s{{0,3}}:\s{{0,3}})"
     r"(?:([\"'])(?!<secret>)[^\"'\r\n]{3,512}+"
     r"|(?=[^\s\"'<>&,;(){}\[\]0-9]{0,64}+[0-9])[^\s\"'<>&,;(){}\[\]]{6,})"
 )
 _OPTION: Final = re.compile(
-    rf"(--(?:[a-z]{{1,16}}-)?(?i:{_SECRET_NAME})\s{{1,3}})([\"']?)(?!-)[^\s\"'<>]{{3,}}"
+    rf"(--(?:[a-z]{{1,16}}-)?(?i:{_SENSITIVE})\s{{1,3}})([\"']?)(?!-)[^\s\"'<>]{{3,}}"
 )
 
 _SEGMENT: Final = r"[^\s/\\:*?\"'<>|,;()\[\]{}`\x00]"
@@ -204,7 +204,7 @@ def without_secrets(text: str) -> str:
     return text
 
 
-_NAME: Final = re.compile(rf"(?i:(?:^|[._-]){_SECRET_NAME}$|^{_SECRET_NAME}$)")
+_NAME: Final = re.compile(rf"(?i:(?:^|[._-]){_SENSITIVE}$|^{_SENSITIVE}$)")
 
 
 def names_a_secret(name: str) -> bool:
