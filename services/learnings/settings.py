@@ -54,6 +54,15 @@ class LearningsSettings(ServiceSettings, TargetSettings):
     key_quota: int = Field(
         0, ge=0, description="Learnings that one key may record in all; 0 for no limit."
     )
+    streams: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        description="Open streams of one process at most; fewer than upstream_connections.",
+    )
+    streams_per_organization: int = Field(
+        20, ge=1, le=100_000, description="And those of one organization."
+    )
     telemetry_days: int = Field(
         90, ge=2, le=3650, description="Days for which telemetry events are kept; figures stay."
     )

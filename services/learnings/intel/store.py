@@ -56,9 +56,10 @@ PAGE: Final = f"""
           FROM known CROSS JOIN p CROSS JOIN LATERAL (
             SELECT l.* FROM learnings.learning AS l
              WHERE l.org_id = $1 AND l.served
-               AND l.sync_seq > CASE WHEN p.revision = $12 THEN greatest($4, $11) ELSE $4 END
+               AND l.sync_seq > CASE WHEN p.revision = $12::bigint
+                                     THEN greatest($4::bigint, $11::bigint) ELSE $4::bigint END
                AND l.origin <> $3 AND {_PASSES}
-             ORDER BY l.sync_seq LIMIT $6 + 1) AS l
+             ORDER BY l.sync_seq LIMIT $6::bigint + 1) AS l
     ), company AS (
         SELECT l.company_seq AS seq, true AS is_company,
                octet_length(l.summary) + octet_length(l.detail) AS size,
@@ -70,16 +71,16 @@ PAGE: Final = f"""
                    )::text AS item
           FROM known CROSS JOIN p CROSS JOIN LATERAL (
             SELECT l.* FROM learnings.company_learning AS l
-             WHERE l.company_seq > $5 AND l.org_id <> $1
+             WHERE l.company_seq > $5::bigint AND l.org_id <> $1
                AND (p.tags IS NULL OR l.tags && p.tags OR l.org_id = '')
                AND (l.impact >= p.min_impact OR l.org_id = '')
-             ORDER BY l.company_seq LIMIT $6 + 1) AS l
+             ORDER BY l.company_seq LIMIT $6::bigint + 1) AS l
     ), numbered AS (
         SELECT found.*, row_number() OVER up AS place, sum(size) OVER up - size AS before
           FROM (SELECT * FROM team UNION ALL SELECT * FROM company) AS found
         WINDOW up AS (ORDER BY is_company, seq)
     ), page AS (
-        SELECT *, place <= $6 AND before < $7 AS is_in FROM numbered
+        SELECT *, place <= $6::bigint AND before < $7::bigint AS is_in FROM numbered
     )
     SELECT state.high, state.company_high, state.revision,
            '[' || coalesce(string_agg(page.item, ',' ORDER BY page.place)
