@@ -23,8 +23,10 @@ from services.learnings.learnings import routes as learnings
 from services.learnings.outcomes import routes as outcomes
 from services.learnings.proprietary import routes as proprietary
 from services.learnings.releases import routes as releases
+from services.learnings.releases.operations import Signer
 from services.learnings.search import operations as searching
 from services.learnings.search import routes as search
+from services.learnings.search.operations import Searcher
 from services.learnings.settings import LearningsSettings
 from services.learnings.stream import routes as stream
 from services.learnings.stream.operations import Streams
@@ -61,6 +63,8 @@ async def open_resources(
             Scans: Scans(),
             Streams: streams,
             FileStore: files,
+            Searcher: Searcher(database),
+            Signer: Signer(settings.release_seed()),
         }
 
 
@@ -82,23 +86,25 @@ SERVICE: Final = Service(
     name="learnings",
     settings=LearningsSettings,
     migrations=Path(__file__).parent / "migrations",
-    operations=(
-        *health.OPERATIONS,
-        *learnings.OPERATIONS,
-        *search.OPERATIONS,
-        *stream.OPERATIONS,
-        *export.OPERATIONS,
-        *sync.OPERATIONS,
-        *intel.OPERATIONS,
-        *key_policies.OPERATIONS,
-        *outcomes.OPERATIONS,
-        *telemetry.OPERATIONS,
-        *installations.OPERATIONS,
-        *submissions.OPERATIONS,
-        *releases.OPERATIONS,
-        *proprietary.OPERATIONS,
-        *backup.OPERATIONS,
-        *webhooks.OPERATIONS,
+    operations=installations.noting(
+        (
+            *health.OPERATIONS,
+            *learnings.OPERATIONS,
+            *search.OPERATIONS,
+            *stream.OPERATIONS,
+            *export.OPERATIONS,
+            *sync.OPERATIONS,
+            *intel.OPERATIONS,
+            *key_policies.OPERATIONS,
+            *outcomes.OPERATIONS,
+            *telemetry.OPERATIONS,
+            *installations.OPERATIONS,
+            *submissions.OPERATIONS,
+            *releases.OPERATIONS,
+            *proprietary.OPERATIONS,
+            *backup.OPERATIONS,
+            *webhooks.OPERATIONS,
+        )
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,
