@@ -2,14 +2,103 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import chain
+from typing import Final
 
-from services.learnings.search.rules import grams_of
-from shared.db import Database
+from services.learnings.search.models import (
+    LIVE,
+    QUERY_CUT,
+    Filters,
+    Found,
+    Frequencies,
+    SearchRequest,
+    Wanted,
+)
+from services.learnings.search.rules.keys import gram_keys, grams_of, pieces_of, words_of
+from services.learnings.search.rules.plans import plan, rare_tags, rarest
+from services.learnings.search.store import finding, reading, sampling
+from shared.db import Connection, Database
 from shared.service import Resources
 
-__all__ = ["embedding", "grams_of"]
+__all__ = ["Searcher", "embedding", "grams_of"]
+
+SMALL: Final = 2000
+"""Learnings up to which every word's list is short enough to be read whole."""
+
+FRESH_S: Final = 600.0
+"""Seconds for which a sample is used."""
+
+GROWTH: Final = 1.2
+"""By how much an organization may grow before it is sampled anew."""
+
+MOST_SAMPLES: Final = 32
+"""Organizations whose samples a process keeps, about half a megabyte each."""
+
+
+class Searcher:
+    """Finds an organization's learnings by what is asked for; a resource."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._samples: OrderedDict[str, tuple[float, Frequencies]] = OrderedDict()
+
+    async def search(self, org_id: str, body: SearchRequest) -> str:
+        """Answer a search as a JSON array of items, best first."""
+        filters = Filters(
+            statuses=body.status or LIVE,
+            tags=body.tags or (),
+            min_impact=body.min_impact,
+            type=body.type,
+            source_project=body.source_project,
+            origin_project=body.origin_project,
+            expired=False,
+        )
+        wanted = Wanted(body.query, filters, limit=body.limit)
+        async with self._database.connection() as connection:
+            found = await self._find(connection, org_id, wanted)
+            return await reading.items(connection, org_id, found)
+
+    async def find(self, connection: Connection, org_id: str, wanted: Wanted) -> Found:
+        """Find one page of results, best first; the total counts those that were ranked.
+
+        Of a large organization, only the most promising few thousand are.
+        """
+        return await self._find(connection, org_id, wanted)
+
+    async def _find(self, connection: Connection, org_id: str, wanted: Wanted) -> Found:
+        wanted = replace(wanted, query=wanted.query[:QUERY_CUT])
+        terms, rows = await finding.read_terms(connection, org_id, wanted.query)
+        words = words_of(wanted.query)
+        frequencies = await self._frequencies(connection, org_id, rows)
+        if not words and not terms:
+            tags = rare_tags(wanted.filters, org_id, frequencies)
+            return await reading.browse(connection, org_id, wanted, tags)
+        terms = rarest(terms, frequencies)
+        grams = gram_keys(org_id, set(chain.from_iterable(map(pieces_of, words))))
+        chosen = plan(terms, wanted, org_id, frequencies)
+        return await finding.find(connection, org_id, wanted, terms, grams, chosen)
+
+    async def _frequencies(self, connection: Connection, org_id: str, rows: int) -> Frequencies:
+        if rows <= SMALL:
+            return Frequencies(rows)
+        drawn_at, kept = self._samples.get(org_id, (0.0, None))
+        now = time.monotonic()
+        if kept is not None and now - drawn_at < FRESH_S and rows <= kept.rows * GROWTH:
+            self._samples.move_to_end(org_id)
+            return kept
+        if kept is not None:
+            # Others go on with the old one meanwhile.
+            self._samples[org_id] = (now, kept)
+        drawn = await sampling.sample(connection, org_id, rows)
+        self._samples[org_id] = (now, drawn)
+        while len(self._samples) > MOST_SAMPLES:
+            self._samples.popitem(last=False)
+        return drawn
 
 
 @asynccontextmanager

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from shared.api import Operation
+from services.learnings.search.models import SearchAnswer, SearchRequest
+from services.learnings.search.operations import Searcher
+from shared.api import Call, Operation, Reply
+from shared.errors import Forbidden
 
-OPERATIONS: Final[tuple[Operation, ...]] = ()
+
+async def search(call: Call[SearchRequest, Any]) -> Reply:
+    """Search the organization's learnings."""
+    org_id = call.principal.org
+    if not org_id:
+        raise Forbidden("An organization is needed")
+    items = await call.resource(Searcher).search(org_id, call.body)
+    return Reply(f'{{"results":{items}}}'.encode())
+
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    Operation(
+        method="POST",
+        path="/v1/learnings/search",
+        endpoint=search,
+        summary="Search the organization's learnings, best first",
+        answer=SearchAnswer,
+        body=SearchRequest,
+        scope="learnings:read",
+        tag="Learnings",
+    ),
+)

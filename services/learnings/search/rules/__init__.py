@@ -1,0 +1,3 @@
+"""Decisions of search that need no database, by topic."""
+
+from __future__ import annotations

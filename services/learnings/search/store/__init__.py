@@ -1,0 +1,3 @@
+"""The SQL of search, by topic."""
+
+from __future__ import annotations

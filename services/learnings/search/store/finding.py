@@ -1,0 +1,204 @@
+"""The statements that find and rank.
+
+Candidates are found by keys of bounded lists, read once each, ranked three ways, and the ranks
+fused. No statement's work grows with the organization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from services.learnings.search.models import Filters, Found, Plan, Term, Wanted
+from shared.db import Connection
+
+WINDOW: Final = 1500
+"""Newest learnings that are read where keys give too little."""
+
+LIKENESS: Final = 0.3
+"""Part of a query's trigrams that a learning must have to be found by them alone."""
+
+K: Final = 60
+"""Of the sum of reciprocal ranks."""
+
+
+async def read_terms(connection: Connection, org_id: str, query: str) -> tuple[list[Term], int]:
+    """Read a query's words as full text search does, and count the organization's learnings."""
+    rows = await connection.fetch(
+        """
+        SELECT w.lexeme, hashtextextended(w.lexeme, hashtextextended($1, 0)) AS key,
+               (SELECT learning_count FROM learnings.organization WHERE org_id = $1) AS total
+          FROM unnest(to_tsvector('english', learnings.parted($2))) AS w
+         UNION ALL
+        SELECT NULL, 0, (SELECT learning_count FROM learnings.organization WHERE org_id = $1)
+        """,
+        org_id,
+        query,
+    )
+    total: int = rows[-1]["total"] or 0
+    return [Term(row["lexeme"], row["key"]) for row in rows[:-1]], total
+
+
+FITS: Final = """
+    l.org_id = $1 AND l.duplicate_of IS NULL
+    AND ($2::text[] = '{}' OR l.status = ANY($2))
+    AND ($3::text[] = '{}' OR l.tags @> $3)
+    AND ($4::float8 IS NULL OR l.impact >= $4)
+    AND ($5::text IS NULL OR l.type = $5)
+    AND ($6::text IS NULL OR l.source_project = $6)
+    AND ($7::text IS NULL OR l.origin_project = $7)
+    AND ($8::timestamptz IS NULL OR l.updated_at >= $8)
+    AND ($9 OR NOT coalesce(l.extra->>'expires' ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}'
+        AND left(l.extra->>'expires', 10) < to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'), false))
+"""
+"""What holds of every learning that is found; its parameters are 1 to 9."""
+
+
+def filter_values(filters: Filters) -> list[Any]:
+    """Give the parameters of ``FITS`` after the tenant."""
+    return [
+        list(filters.statuses),
+        list(filters.tags),
+        filters.min_impact,
+        filters.type,
+        filters.source_project,
+        filters.origin_project,
+        filters.updated_since,
+        filters.expired,
+    ]
+
+
+# The filter that leads into the window, in the order of how few rows each is likely to leave.
+_LEADS: Final = (
+    ("source_project", "AND l.source_project = $6"),
+    ("origin_project", "AND l.origin_project = $7"),
+    ("type", "AND l.type = $5"),
+)
+
+
+def lead_of(filters: Filters) -> str:
+    """Give the filter that has an index of its own, as a condition; empty if none has."""
+    for name, sql in _LEADS:
+        if getattr(filters, name) is not None:
+            return sql
+    return "AND l.status = $2[1]" if len(filters.statuses) == 1 else ""
+
+
+_ORDERS: Final = {
+    "score": "score DESC, impact DESC, updated_at DESC, id",
+    "impact": "impact DESC, created_at DESC, id DESC",
+    "-created_at": "created_at DESC, id DESC",
+}
+
+
+def finding_sql(wanted: Wanted) -> str:
+    """Write the statement of a search for words; ``finding_values`` gives its parameters."""
+    return f"""
+        WITH grouped AS MATERIALIZED (
+            SELECT one.at FROM unnest($10::text[], $11::int[]) AS g (keys, most),
+                   LATERAL (SELECT l.ctid AS at FROM learnings.learning AS l
+                             WHERE l.org_id = $1
+                               AND learnings.word_keys(l.org_id, l.search) @> g.keys::bigint[]
+                             LIMIT g.most) AS one
+             UNION ALL
+            SELECT one.at FROM unnest($12::text[], $13::int[]) AS g (keys, most),
+                   LATERAL (SELECT l.ctid AS at FROM learnings.learning AS l
+                             WHERE l.org_id = $1 AND l.grams @> g.keys::int[]
+                             LIMIT g.most) AS one
+        ), newest AS (
+            SELECT l.ctid AS at FROM learnings.learning AS l
+             WHERE l.org_id = $1 AND l.duplicate_of IS NULL {lead_of(wanted.filters)}
+             ORDER BY l.created_at DESC, l.id DESC
+             LIMIT (SELECT CASE WHEN count(*) < $14 THEN {WINDOW} ELSE 0 END FROM grouped)
+        ), read AS MATERIALIZED (
+            -- Joined to an empty one, a vector is unpacked once and not for every word.
+            SELECT l.id, l.impact, l.created_at, l.updated_at, l.search || ''::tsvector AS search,
+                   cardinality(l.grams) AS size,
+                   (SELECT count(*) FROM unnest(l.grams) AS k WHERE k = ANY($15::int[])) AS shared
+              FROM learnings.learning AS l
+             WHERE l.ctid = ANY(ARRAY(SELECT at FROM grouped UNION ALL SELECT at FROM newest))
+               AND {FITS}
+        ), hit AS MATERIALIZED (
+            SELECT r.id, t.n, ts_rank(r.search, t.term) AS rank
+              FROM read AS r, unnest($16::text[]::tsquery[]) WITH ORDINALITY AS t (term, n)
+             WHERE r.search @@ t.term
+        ), weight AS (
+            SELECT n, ln(1 + (SELECT count(*) FROM read)::float8 / count(*)) AS weight
+              FROM hit GROUP BY n
+        ), worded AS (
+            SELECT id, sum(rank * weight) AS words FROM hit JOIN weight USING (n) GROUP BY id
+        ), matched AS (
+            SELECT r.*, w.words, CASE WHEN shared >= {LIKENESS} * cardinality($15) AND shared > 0
+                   THEN shared * (1.0 / cardinality($15)
+                        + 0.1 / (size + cardinality($15) - shared)) END AS likeness
+              FROM read AS r LEFT JOIN worded AS w USING (id)
+        ), fused AS (
+            SELECT m.*,
+                   (CASE WHEN words IS NULL THEN 0
+                         ELSE 1.0 / ({K} + rank() OVER (ORDER BY words DESC NULLS LAST)) END
+                  + CASE WHEN likeness IS NULL THEN 0
+                         ELSE 1.0 / ({K} + rank() OVER (ORDER BY likeness DESC NULLS LAST)) END)
+                  -- From 0.95 to 1.05, and 1 where nobody has said anything yet.
+                  * (0.95 + 0.1 * coalesce((s.helped + 1) / (s.helped + s.not_helped + 2), 0.5))
+                   AS score
+              FROM matched AS m
+              LEFT JOIN learnings.learning_score AS s ON s.org_id = $1 AND s.learning_id = m.id
+             WHERE words IS NOT NULL OR likeness IS NOT NULL
+        ), page AS (
+            SELECT id, score, row_number() OVER (ORDER BY {_ORDERS[wanted.order]}) AS place
+              FROM fused ORDER BY place OFFSET $17 LIMIT $18
+        )
+        SELECT coalesce(array_agg(id ORDER BY place), '{{}}'),
+               coalesce(array_agg(score::float8 ORDER BY place), '{{}}'),
+               (SELECT count(*) FROM fused) FROM page
+        """  # noqa: S608 - constants of this module
+
+
+def finding_values(
+    wanted: Wanted, terms: Sequence[Term], grams: Sequence[int], plan: Plan
+) -> list[Any]:
+    """Give the parameters of ``finding_sql`` after the tenant.
+
+    Args:
+        wanted: the search.
+        terms: the words that are ranked by.
+        grams: keys of the query's trigrams.
+        plan: where candidates come from.
+    """
+    enough = WINDOW if plan.wide else min(WINDOW, wanted.offset + wanted.limit)
+    return [
+        *filter_values(wanted.filters),
+        [_array(group.keys) for group in plan.words],
+        [group.most for group in plan.words],
+        [_array(group.keys) for group in plan.grams],
+        [group.most for group in plan.grams],
+        enough,
+        list(grams),
+        [_quoted(term.lexeme) for term in terms],
+        wanted.offset,
+        wanted.limit,
+    ]
+
+
+def _array(keys: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, keys)) + "}"
+
+
+def _quoted(lexeme: str) -> str:
+    inner = lexeme.replace("\\", "\\\\").replace("'", "''")
+    return f"'{inner}'"
+
+
+async def find(
+    connection: Connection,
+    org_id: str,
+    wanted: Wanted,
+    terms: Sequence[Term],
+    grams: Sequence[int],
+    plan: Plan,
+) -> Found:
+    """Find and rank."""
+    values = finding_values(wanted, terms, grams, plan)
+    row = await connection.fetchrow(finding_sql(wanted), org_id, *values)
+    assert row is not None  # an aggregate always gives a row
+    return Found(row[0], row[1], row[2])

@@ -1,0 +1,78 @@
+"""The statements that read without words: of a blank query, and of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from services.learnings.search.models import Found, Wanted
+from services.learnings.search.store.finding import FITS, filter_values, lead_of
+from shared.db import Connection
+
+MOST_BROWSED: Final = 5000
+"""Learnings that a blank query reads, from the highest impact or from the newest that fit."""
+
+_TIME: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+_ITEM: Final = f"""jsonb_build_object(
+    'id', l.id, 'memory_id', l.id, 'remote_id', l.id, 'source_learning_id', l.source_learning_id,
+    'summary', l.summary, 'content', l.summary, 'detail', l.detail, 'tags', l.tags,
+    'impact', l.impact, 'score', f.score, 'source_project', l.source_project,
+    'metadata', l.metadata, 'type', l.type, 'status', l.status, 'expires', l.extra->'expires',
+    'valid_from', l.extra->'valid_from', 'invalid_from', l.extra->'invalid_from',
+    'invalidated_by', l.extra->'invalidated_by',
+    'created_at', {_TIME.format("l.created_at")},
+    'updated_at', {_TIME.format("l.updated_at")})::text"""
+
+
+def browsing_sql(wanted: Wanted, *, by_tags: bool) -> str:
+    """Write the statement of a blank query.
+
+    Its parameters are those of ``FITS``, a limit, and the keys of the tags if they lead. Without a
+    filter that has an index, it goes down from the highest impact.
+
+    Args:
+        wanted: the search.
+        by_tags: whether so few learnings have the tags that all of them are read.
+    """
+    if by_tags:
+        among = "AND l.grams @> $11::int[]"
+    elif lead := lead_of(wanted.filters):
+        among = f"{lead} ORDER BY l.created_at DESC, l.id DESC LIMIT {MOST_BROWSED}"
+    else:
+        among = f"ORDER BY l.impact DESC, l.created_at DESC, l.id DESC LIMIT {MOST_BROWSED}"
+    return f"""
+        SELECT coalesce(array_agg(page.id ORDER BY impact DESC, created_at DESC, id DESC), '{{}}')
+          FROM (SELECT l.id, l.impact, l.created_at
+                  FROM (SELECT * FROM learnings.learning AS l
+                         WHERE l.org_id = $1 AND l.duplicate_of IS NULL {among}) AS l
+                 WHERE {FITS}
+                 ORDER BY l.impact DESC, l.created_at DESC, l.id DESC LIMIT $10) AS page
+        """  # noqa: S608 - constants of this module
+
+
+async def browse(
+    connection: Connection, org_id: str, wanted: Wanted, tag_keys: Sequence[int] | None
+) -> Found:
+    """Give what stands highest where nothing is asked for in words."""
+    values: list[Any] = [*filter_values(wanted.filters), wanted.limit]
+    if tag_keys is not None:
+        values.append(list(tag_keys))
+    sql = browsing_sql(wanted, by_tags=tag_keys is not None)
+    ids: list[str] = await connection.fetchval(sql, org_id, *values)
+    return Found(ids, [0.0] * len(ids), len(ids))
+
+
+async def items(connection: Connection, org_id: str, found: Found) -> str:
+    """Give what was found as a JSON array, in its order."""
+    written: str = await connection.fetchval(
+        f"""
+        SELECT '[' || coalesce(string_agg({_ITEM}, ',' ORDER BY f.place), '') || ']'
+          FROM unnest($2::text[], $3::float8[]) WITH ORDINALITY AS f (id, score, place)
+          JOIN learnings.learning AS l ON l.org_id = $1 AND l.id = f.id
+        """,  # noqa: S608 - constants of this module
+        org_id,
+        list(found.ids),
+        list(found.scores),
+    )
+    return written
