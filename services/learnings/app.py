@@ -27,6 +27,7 @@ from services.learnings.releases.operations import Signer
 from services.learnings.search import operations as searching
 from services.learnings.search import routes as search
 from services.learnings.search.operations import Searcher
+from services.learnings.search.operations import Searcher
 from services.learnings.settings import LearningsSettings
 from services.learnings.stream import routes as stream
 from services.learnings.stream.operations import Streams
@@ -63,6 +64,7 @@ async def open_resources(
             Scans: Scans(),
             Streams: streams,
             FileStore: files,
+            Searcher: Searcher(database),
             Searcher: Searcher(database),
             Signer: Signer(settings.release_seed()),
         }
