@@ -23,11 +23,8 @@ from services.learnings.learnings import routes as learnings
 from services.learnings.outcomes import routes as outcomes
 from services.learnings.proprietary import routes as proprietary
 from services.learnings.releases import routes as releases
-from services.learnings.releases.operations import Signer
 from services.learnings.search import operations as searching
 from services.learnings.search import routes as search
-from services.learnings.search.operations import Searcher
-from services.learnings.search.operations import Searcher
 from services.learnings.settings import LearningsSettings
 from services.learnings.stream import routes as stream
 from services.learnings.stream.operations import Streams
@@ -64,9 +61,6 @@ async def open_resources(
             Scans: Scans(),
             Streams: streams,
             FileStore: files,
-            Searcher: Searcher(database),
-            Searcher: Searcher(database),
-            Signer: Signer(settings.release_seed()),
         }
 
 
