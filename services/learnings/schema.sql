@@ -54,7 +54,6 @@ CREATE TABLE learnings.company_learning (
 CREATE TABLE learnings.entitlement (
     org_id text NOT NULL,
     package text NOT NULL,
-    granted_by text NOT NULL,
     granted_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT entitlement_pkey PRIMARY KEY (org_id, package)
 );
@@ -301,7 +300,6 @@ CREATE TABLE learnings.release (
     number bigint NOT NULL,
     channel text NOT NULL,
     posted_at timestamp with time zone DEFAULT now() NOT NULL,
-    posted_by text NOT NULL,
     withdrawn_at timestamp with time zone,
     built_at text NOT NULL,
     artifact_checksum text NOT NULL,
@@ -334,6 +332,90 @@ CREATE TABLE learnings.submission (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT submission_pkey PRIMARY KEY (org_id, id),
     CONSTRAINT submission_category_check CHECK ((category = ANY (ARRAY['bugfix'::text, 'installation'::text, 'feedback'::text, 'feature_request'::text, 'question'::text, 'other'::text])))
+);
+
+CREATE TABLE learnings.telemetry_batch (
+    id bigint NOT NULL,
+    org_id text NOT NULL,
+    day date NOT NULL,
+    CONSTRAINT telemetry_batch_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE learnings.telemetry_day (
+    org_id text NOT NULL,
+    installation_id text NOT NULL,
+    day date NOT NULL,
+    sessions bigint NOT NULL,
+    CONSTRAINT telemetry_day_pkey PRIMARY KEY (org_id, installation_id, day)
+);
+
+CREATE TABLE learnings.telemetry_event (
+    org_id text NOT NULL,
+    day date NOT NULL,
+    batch bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    time timestamp with time zone NOT NULL,
+    installation_id text NOT NULL,
+    event_type text NOT NULL,
+    session_id text,
+    run_id text,
+    framework_version text,
+    python_version text,
+    os_platform text,
+    tool_name text,
+    duration_ms double precision,
+    status text,
+    error_type text,
+    phase text,
+    ceremony_score double precision,
+    input_tokens bigint,
+    output_tokens bigint,
+    cost_usd double precision,
+    pytest_passed boolean,
+    test_count bigint,
+    coverage_pct double precision,
+    static_checks_passed boolean,
+    mypy_passed boolean,
+    attributes jsonb,
+    payload jsonb,
+    CONSTRAINT telemetry_event_status_check CHECK ((status = ANY (ARRAY['success'::text, 'error'::text])))
+);
+
+CREATE TABLE learnings.telemetry_seen (
+    org_id text NOT NULL,
+    digest bytea NOT NULL,
+    day date NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    pair bigint,
+    with_id boolean NOT NULL,
+    time timestamp with time zone NOT NULL,
+    CONSTRAINT telemetry_seen_pkey PRIMARY KEY (org_id, digest, day)
+);
+
+CREATE TABLE learnings.telemetry_session (
+    org_id text NOT NULL,
+    installation_id text NOT NULL,
+    session_id text NOT NULL,
+    day date NOT NULL,
+    CONSTRAINT telemetry_session_pkey PRIMARY KEY (org_id, installation_id, session_id)
+);
+
+CREATE TABLE learnings.telemetry_tool (
+    org_id text NOT NULL,
+    installation_id text NOT NULL,
+    day date NOT NULL,
+    tool_name text NOT NULL,
+    event_type text NOT NULL,
+    outcome text NOT NULL,
+    count bigint NOT NULL,
+    timed bigint NOT NULL,
+    duration_ms double precision NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    cost_usd double precision NOT NULL,
+    histogram bigint[] NOT NULL,
+    CONSTRAINT telemetry_tool_pkey PRIMARY KEY (org_id, installation_id, day, tool_name, event_type, outcome),
+    CONSTRAINT telemetry_tool_outcome_check CHECK ((outcome = ANY (ARRAY['success'::text, 'error'::text, ''::text])))
 );
 
 CREATE TABLE learnings.webhook (
@@ -419,9 +501,9 @@ CREATE INDEX learning_account ON learnings.learning USING btree (account_id) WHE
 
 CREATE INDEX learning_all ON learnings.learning USING btree (org_id, created_at DESC, id DESC);
 
-CREATE INDEX learning_bands ON learnings.learning USING gin (bands) WITH (gin_pending_list_limit='256');
+CREATE INDEX learning_bands ON learnings.learning USING gin (bands) WITH (fastupdate=off);
 
-CREATE INDEX learning_duplicates ON learnings.learning USING btree (org_id, duplicate_of, created_at, id) WHERE (duplicate_of IS NOT NULL);
+CREATE INDEX learning_duplicates ON learnings.learning USING btree (org_id, duplicate_of) WHERE (duplicate_of IS NOT NULL);
 
 CREATE INDEX learning_feed ON learnings.learning USING btree (org_id, sync_seq) INCLUDE (origin) WHERE served;
 
@@ -429,13 +511,15 @@ CREATE UNIQUE INDEX learning_feed_id ON learnings.learning USING btree (org_id, 
 
 CREATE INDEX learning_grams ON learnings.learning USING gin (grams) WITH (gin_pending_list_limit='256');
 
+CREATE INDEX learning_heirs ON learnings.learning USING btree (org_id, text_hash, created_at, id) WHERE ((duplicate_of IS NOT NULL) AND (status = ANY (ARRAY['active'::text, 'resolved'::text])));
+
 CREATE INDEX learning_impact ON learnings.learning USING btree (org_id, impact DESC, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_list ON learnings.learning USING btree (org_id, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_origin_project ON learnings.learning USING btree (org_id, origin_project, created_at DESC, id DESC) WHERE ((origin_project IS NOT NULL) AND (duplicate_of IS NULL));
 
-CREATE INDEX learning_source ON learnings.learning USING btree (org_id, source_learning_id) WHERE (source_learning_id IS NOT NULL);
+CREATE INDEX learning_source ON learnings.learning USING btree (org_id, source_learning_id, recorded_by) WHERE (source_learning_id IS NOT NULL);
 
 CREATE INDEX learning_source_project ON learnings.learning USING btree (org_id, source_project, created_at DESC, id DESC) WHERE ((source_project IS NOT NULL) AND (duplicate_of IS NULL));
 
@@ -467,6 +551,18 @@ CREATE INDEX submission_rate ON learnings.submission USING btree (org_id, princi
 
 CREATE INDEX submission_repeat ON learnings.submission USING btree (org_id, principal, digest, created_at DESC);
 
+CREATE INDEX telemetry_batch_org ON learnings.telemetry_batch USING btree (org_id, id);
+
+CREATE INDEX telemetry_day_installations ON learnings.telemetry_day USING btree (org_id, day) INCLUDE (installation_id) WHERE (installation_id <> ''::text);
+
+CREATE INDEX telemetry_event_batch ON ONLY learnings.telemetry_event USING btree (batch);
+
+CREATE INDEX telemetry_event_time ON ONLY learnings.telemetry_event USING btree (org_id, "time");
+
+CREATE INDEX telemetry_seen_pair ON ONLY learnings.telemetry_seen USING btree (org_id, pair, "time") WHERE (pair IS NOT NULL);
+
+CREATE INDEX telemetry_session_day ON learnings.telemetry_session USING btree (day);
+
 CREATE INDEX webhook_delivery_backlog ON learnings.webhook_delivery USING btree (org_id, created_at DESC, id DESC) WHERE (status = 'pending'::text);
 
 CREATE INDEX webhook_delivery_due ON learnings.webhook_delivery USING btree (org_id, webhook_id, due_at) WHERE (status = 'pending'::text);
@@ -475,15 +571,173 @@ CREATE INDEX webhook_delivery_list ON learnings.webhook_delivery USING btree (or
 
 CREATE INDEX webhook_delivery_message ON learnings.webhook_delivery USING btree (org_id, message_id);
 
+CREATE INDEX webhook_delivery_status ON learnings.webhook_delivery USING btree (org_id, webhook_id, status, created_at DESC, id DESC);
+
 CREATE INDEX webhook_message_age ON learnings.webhook_message USING btree (created_at);
 
 CREATE INDEX webhook_next ON learnings.webhook USING btree (next_at) WHERE (next_at IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION learnings.added(one bigint[], other bigint[])
+ RETURNS bigint[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (SELECT array_agg((COALESCE(pairs.a, (0)::bigint) + COALESCE(pairs.b, (0)::bigint)) ORDER BY pairs.place) AS array_agg FROM UNNEST(added.one, added.other) WITH ORDINALITY pairs(a, b, place));
+
+CREATE OR REPLACE FUNCTION learnings.drop_telemetry_days(kind text, first_kept date)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    part text;
+    gone integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('telemetry days', 0));
+    FOR part IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = ('learnings.' || kind)::regclass
+           AND c.relname < kind || '_' || to_char(first_kept, 'YYYYMMDD')
+    LOOP
+        EXECUTE format('DROP TABLE learnings.%I', part);
+        gone := gone + 1;
+    END LOOP;
+    RETURN gone;
+END $function$;
+
+CREATE OR REPLACE FUNCTION learnings.make_telemetry_days(first_day date, last_day date)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    kind text;
+    one  date;
+    part text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('telemetry days', 0));
+    FOREACH kind IN ARRAY ARRAY['telemetry_event', 'telemetry_seen'] LOOP
+        FOR one IN SELECT generate_series(first_day, last_day, interval '1 day')::date LOOP
+            part := kind || '_' || to_char(one, 'YYYYMMDD');
+            CONTINUE WHEN to_regclass('learnings.' || part) IS NOT NULL;
+            EXECUTE format('CREATE TABLE learnings.%I (LIKE learnings.%I INCLUDING DEFAULTS'
+                           ' INCLUDING CONSTRAINTS)', part, kind);
+            EXECUTE format('ALTER TABLE learnings.%I ATTACH PARTITION learnings.%I'
+                           ' FOR VALUES FROM (%L) TO (%L)', kind, part, one, one + 1);
+        END LOOP;
+    END LOOP;
+END $function$;
 
 CREATE OR REPLACE FUNCTION learnings.parted(words text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN translate(words, './\:@=_'::text, '       '::text);
+
+CREATE OR REPLACE FUNCTION learnings.take_telemetry(for_org text, locks bigint[], digests bytea[], pairs bigint[], with_ids boolean[], lasting boolean[], mates integer[], keep boolean[], times timestamp with time zone[], installation_ids text[], event_types text[], session_ids text[], run_ids text[], framework_versions text[], python_versions text[], os_platforms text[], tool_names text[], durations double precision[], statuses text[], error_types text[], phases text[], ceremony_scores double precision[], inputs bigint[], outputs bigint[], costs double precision[], pytests boolean[], test_counts bigint[], coverages double precision[], static_checks boolean[], mypys boolean[], attribute_sets jsonb[], payloads jsonb[])
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    key      bigint;
+    at       timestamptz;
+    today    date;
+    since    timestamptz;
+    known    bigint[];
+    mated    bigint[] := '{}';
+    taken    bytea[] := '{}';
+    half     record;
+    batch_id bigint;
+    stored   integer;
+BEGIN
+    FOREACH key IN ARRAY locks LOOP
+        PERFORM pg_advisory_xact_lock(key);
+    END LOOP;
+    at := clock_timestamp();
+    today := (at AT TIME ZONE 'UTC')::date;
+    since := at - interval '24 hours';
+    IF to_regclass('learnings.telemetry_event_' || to_char(today, 'YYYYMMDD')) IS NULL
+       OR to_regclass('learnings.telemetry_seen_' || to_char(today, 'YYYYMMDD')) IS NULL THEN
+        PERFORM learnings.make_telemetry_days(today, today);
+    END IF;
+
+    -- Sub-selects that are asked for each row: no plan can turn them into a scan of the table.
+    SELECT coalesce(array_agg(i.n), '{}') INTO known
+      FROM unnest(digests) WITH ORDINALITY AS i (digest, n)
+     WHERE (SELECT true FROM learnings.telemetry_seen AS s
+             WHERE s.org_id = for_org AND s.digest = i.digest
+               AND s.day BETWEEN today - 1 AND today AND s.seen_at > since LIMIT 1);
+
+    IF mates IS NOT NULL AND known <> '{}' THEN
+        SELECT coalesce(array_agg(i.n), '{}'), coalesce(array_agg(digests[i.mate]), '{}')
+          INTO mated, taken
+          FROM unnest(mates) WITH ORDINALITY AS i (mate, n)
+         WHERE i.mate = ANY (known) AND NOT i.n = ANY (known);
+    END IF;
+    IF pairs IS NOT NULL THEN
+        FOR half IN
+            SELECT i.n, s.digest
+              FROM unnest(pairs, with_ids, times) WITH ORDINALITY AS i (pair, with_id, time, n)
+             CROSS JOIN LATERAL (
+                   SELECT k.digest, k.time FROM learnings.telemetry_seen AS k
+                    WHERE k.org_id = for_org AND k.pair = i.pair
+                      AND k.day BETWEEN today - 1 AND today AND k.seen_at > since
+                      AND k.with_id <> i.with_id
+                      AND k.time BETWEEN i.time - interval '2 s' AND i.time + interval '2 s'
+                   LIMIT 20) AS s
+             WHERE i.pair IS NOT NULL AND NOT i.n = ANY (known)
+             ORDER BY abs(extract(epoch FROM s.time - i.time)), i.n
+        LOOP
+            CONTINUE WHEN half.n = ANY (mated) OR half.digest = ANY (taken);
+            mated := mated || half.n;
+            taken := taken || half.digest;
+        END LOOP;
+    END IF;
+    IF taken <> '{}' THEN
+        UPDATE learnings.telemetry_seen SET pair = NULL
+         WHERE org_id = for_org AND digest = ANY (taken) AND day BETWEEN today - 1 AND today;
+    END IF;
+
+    IF cardinality(known) < cardinality(digests) THEN
+        INSERT INTO learnings.telemetry_seen (org_id, digest, day, seen_at, pair, with_id, time)
+        SELECT for_org, i.digest, today, at,
+               CASE WHEN NOT i.n = ANY (mated) THEN i.pair END, i.with_id, coalesce(i.time, at)
+          FROM unnest(digests, pairs, with_ids, times) WITH ORDINALITY
+               AS i (digest, pair, with_id, time, n)
+         WHERE NOT i.n = ANY (known)
+            ON CONFLICT (org_id, digest, day) DO UPDATE SET seen_at = excluded.seen_at;
+
+        batch_id := nextval('learnings.telemetry_batch_id_seq');
+        INSERT INTO learnings.telemetry_event
+        SELECT for_org, today, batch_id, at, coalesce(i.time, at), i.installation_id, i.event_type,
+               i.session_id, i.run_id, i.framework_version, i.python_version, i.os_platform,
+               i.tool_name, i.duration_ms, i.status, i.error_type, i.phase, i.ceremony_score,
+               i.input, i.output, i.cost, i.pytest, i.test_count, i.coverage, i.static_check,
+               i.mypy, i.attribute_set, i.payload
+          FROM unnest(keep, times, installation_ids, event_types, session_ids, run_ids,
+                      framework_versions, python_versions, os_platforms, tool_names, durations,
+                      statuses, error_types, phases, ceremony_scores, inputs, outputs, costs,
+                      pytests, test_counts, coverages, static_checks, mypys, attribute_sets,
+                      payloads) WITH ORDINALITY
+               AS i (keep, time, installation_id, event_type, session_id, run_id,
+                     framework_version, python_version, os_platform, tool_name, duration_ms,
+                     status, error_type, phase, ceremony_score, input, output, cost, pytest,
+                     test_count, coverage, static_check, mypy, attribute_set, payload, n)
+         WHERE i.keep AND NOT i.n = ANY (known) AND NOT i.n = ANY (mated);
+        GET DIAGNOSTICS stored = ROW_COUNT;
+        IF stored > 0 THEN
+            INSERT INTO learnings.telemetry_batch (id, org_id, day)
+            OVERRIDING SYSTEM VALUE VALUES (batch_id, for_org, today);
+        END IF;
+    END IF;
+    IF known <> '{}' THEN
+        -- Known since yesterday: keep knowing it from today on.
+        INSERT INTO learnings.telemetry_seen (org_id, digest, day, seen_at, with_id, time)
+        SELECT for_org, i.digest, today, at, i.with_id, coalesce(i.time, at)
+          FROM unnest(digests, with_ids, lasting, times) WITH ORDINALITY
+               AS i (digest, with_id, is_lasting, time, n)
+         WHERE i.is_lasting AND i.n = ANY (known)
+            ON CONFLICT (org_id, digest, day) DO NOTHING;
+    END IF;
+    RETURN coalesce(stored, 0);
+END $function$;
 
 CREATE OR REPLACE FUNCTION learnings.word_keys(org_id text, search tsvector)
  RETURNS bigint[]

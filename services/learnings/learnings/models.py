@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints
 
@@ -31,6 +31,12 @@ class Status(StrEnum):
     OBSOLETE = "obsolete"
     OBSOLETE_POISONED = "obsolete_poisoned"
     ARCHIVED = "archived"
+
+
+LIVE: Final = frozenset({Status.ACTIVE, Status.RESOLVED})
+"""The statuses of a learning that holds."""
+
+CameBy: TypeAlias = Literal["post", "push", "event"]
 
 
 def _clean_tags(tags: list[str]) -> list[str]:
@@ -133,6 +139,9 @@ class LearningQuery(PageQuery):
         "-created_at", description="Newest first, or highest impact first."
     )
     updated_since: Annotated[datetime, AfterValidator(_in_utc)] | None = None
+    include_duplicates: bool = Field(
+        False, description="Show those too that say the same as another."
+    )
 
 
 class Learning(Answer):
@@ -200,12 +209,107 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A learning locked for a change."""
+class Entry:
+    """One learning as a writer sends it, to be recorded or brought up to date.
+
+    Attributes:
+        content: as it was sent: neither redacted nor, where no ``sync_hash`` came, hashed.
+        origin: the installation, else the key or person (section 6.2).
+        source_id: the writer's own id, which with the origin is the natural key.
+        came_by: the way it came.
+        client_seq: the writer's own count of writes to it, where it keeps one.
+    """
+
+    content: Content
+    origin: str
+    source_id: str | None
+    came_by: CameBy = "push"
+    client_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an entry; ``id`` is the learning's, none where nothing is stored.
+
+    Reasons to skip: ``unchanged``, ``stale``, ``canary``.
+    """
+
+    status: Literal["inserted", "updated", "skipped"]
+    id: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Jaccard likeness of trigrams from which on two learnings are near duplicates."""
+
+    summary: float = 0.9
+    detail: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry as it can be stored.
+
+    Attributes:
+        entry: what was sent; its content is redacted and carries a hash.
+        is_canary: whether it is a probe that is stored nowhere (section 6.7).
+        text_hash: of the normal form of summary and detail.
+        grams: search keys.
+        bands: near-duplicate keys.
+        server_clock: what the writer had seen of our own counter, 0 for nothing.
+    """
+
+    entry: Entry
+    is_canary: bool
+    text_hash: bytes
+    grams: list[int]
+    bands: list[int]
+    server_clock: int
+
+
+@dataclass(slots=True)
+class Row:
+    """A learning in the hands of a transaction that holds its organization's row."""
 
     id: str
-    version: int
+    origin: str
+    source_learning_id: str | None
+    feed_id: str
+    recorded_by: str
+    account_id: str
+    came_by: CameBy
+    client_seq: int | None
     content: Content
+    text_hash: bytes | None
+    grams: list[int]
+    bands: list[int]
+    duplicate_of: str | None
+    similar_to: str | None
+    served: bool
+    version: int
+    server_clock: int
+    sync_seq: int
+    created_at: datetime
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it holds: neither obsolete nor archived."""
+        return self.content.status in LIVE
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is in the default lists: no duplicate."""
+        return self.duplicate_of is None
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """An organization's counters, and the earliest time for its next learning."""
+
+    learning_count: int
+    sequence: int
+    next_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

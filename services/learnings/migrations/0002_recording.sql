@@ -23,12 +23,15 @@ CREATE UNIQUE INDEX learning_feed_id ON learnings.learning (org_id, feed_id);
 -- Of live learnings that say the same, one is served. Two that are recorded at once find out here.
 CREATE UNIQUE INDEX learning_text ON learnings.learning (org_id, text_hash)
     WHERE duplicate_of IS NULL AND status IN ('active', 'resolved') AND text_hash IS NOT NULL;
-CREATE INDEX learning_duplicates ON learnings.learning (org_id, duplicate_of, created_at, id)
+-- Who says the same: found by what stands for them, and by the text, oldest first.
+CREATE INDEX learning_duplicates ON learnings.learning (org_id, duplicate_of)
     WHERE duplicate_of IS NOT NULL;
-CREATE INDEX learning_source ON learnings.learning (org_id, source_learning_id)
+CREATE INDEX learning_heirs ON learnings.learning (org_id, text_hash, created_at, id)
+    WHERE duplicate_of IS NOT NULL AND status IN ('active', 'resolved');
+CREATE INDEX learning_source ON learnings.learning (org_id, source_learning_id, recorded_by)
     WHERE source_learning_id IS NOT NULL;
-CREATE INDEX learning_bands ON learnings.learning USING gin (bands)
-    WITH (gin_pending_list_limit = 256);
+-- No pending list, which every write would have to read, as every write looks here first.
+CREATE INDEX learning_bands ON learnings.learning USING gin (bands) WITH (fastupdate = off);
 
 -- What clients pull, in the order in which it was committed.
 CREATE INDEX learning_feed ON learnings.learning (org_id, sync_seq) INCLUDE (origin) WHERE served;

@@ -35,7 +35,9 @@ class Tenant:
         return await self.client.request(method, path, headers=headers, **options)
 
     async def record(self, **fields: Any) -> dict[str, Any]:
-        answer = await self.send("POST", "/v1/learnings", json={"summary": "s"} | fields)
+        # A summary of its own, because learnings of one text are one learning to a list.
+        body = {"summary": uuid4().hex} | fields
+        answer = await self.send("POST", "/v1/learnings", json=body)
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()
         return made

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from services.learnings.learnings.operations.changing import change, retire
 from services.learnings.learnings.operations.reading import find, page, show
-from services.learnings.learnings.operations.recording import change, record
+from services.learnings.learnings.operations.recording import record, record_batch
+from services.learnings.learnings.rules import origin_of_client
 
-__all__ = ["change", "find", "page", "record", "show"]
+__all__ = [
+    "change",
+    "find",
+    "origin_of_client",
+    "page",
+    "record",
+    "record_batch",
+    "retire",
+    "show",
+]

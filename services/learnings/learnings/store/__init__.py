@@ -11,23 +11,41 @@ from services.learnings.learnings.store.listing import (
     newest,
 )
 from services.learnings.learnings.store.reading import read
-from services.learnings.learnings.store.recording import (
-    insert,
+from services.learnings.learnings.store.recording import insert
+from services.learnings.learnings.store.settling import (
+    alike,
+    by_id,
+    count,
+    insert_all,
+    known,
     lock,
-    lock_by_natural_key,
-    update,
+    move,
+    same_texts,
+    shift_landmarks,
+    taken_feed_ids,
+    update_all,
+    vacate,
 )
 
 __all__ = [
     "LANDMARK_SPACING",
     "NEWEST",
+    "alike",
+    "by_id",
+    "count",
     "filtered",
     "filtered_sql",
     "insert",
+    "insert_all",
     "is_plain",
+    "known",
     "lock",
-    "lock_by_natural_key",
+    "move",
     "newest",
     "read",
-    "update",
+    "same_texts",
+    "shift_landmarks",
+    "taken_feed_ids",
+    "update_all",
+    "vacate",
 ]

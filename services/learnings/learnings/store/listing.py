@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from services.learnings.learnings.models import LearningQuery
 from services.learnings.learnings.store.rows import ITEM
+from services.learnings.search.operations import tag_keys
 from shared.db import Connection
 from shared.pagination import TOTAL_CAP
 
@@ -26,7 +28,7 @@ NEWEST: Final = f"""
     SELECT '[' || coalesce(string_agg(item, ',' ORDER BY created_at DESC, id DESC), '') || ']',
            coalesce((SELECT total FROM whole), 0)
       FROM (SELECT {ITEM} AS item, l.created_at, l.id FROM learnings.learning AS l
-             WHERE l.org_id = $1
+             WHERE l.org_id = $1 AND l.duplicate_of IS NULL
                AND (l.created_at, l.id) <= (
                    coalesce((SELECT created_at FROM mark), 'infinity'),
                    coalesce((SELECT id FROM mark), ''))
@@ -48,7 +50,7 @@ _FILTERS: Final = {
     "source_project": "l.source_project = ${}",
     "origin_project": "l.origin_project = ${}",
     "tag": "l.tags @> ${}",
-    "q": "l.search @@ websearch_to_tsquery('english', ${})",
+    "tag_keys": "l.grams @> ${}::int[]",
     "min_impact": "l.impact >= ${}",
     "updated_since": "l.updated_at >= ${}",
 }
@@ -60,32 +62,36 @@ _ORDERS: Final = {
 
 def is_plain(query: LearningQuery) -> bool:
     """Tell whether a query asks for the unfiltered list in its natural order."""
-    return query.sort == "-created_at" and not _conditions(query)
+    is_filtered = query.include_duplicates or _conditions("", query)
+    return query.sort == "-created_at" and not is_filtered
 
 
-def _conditions(query: LearningQuery) -> dict[str, Any]:
+def _conditions(org_id: str, query: LearningQuery) -> dict[str, Any]:
     """Give the filters that are set, with their values."""
-    values = {name: getattr(query, name) for name in _FILTERS}
+    values = {name: getattr(query, name, None) for name in _FILTERS}
+    # The tags' keys have the index; the tags themselves decide.
+    values["tag_keys"] = tag_keys(org_id, query.tag)
     return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
-def filtered_sql(query: LearningQuery) -> tuple[str, list[Any]]:
-    """Write the statement of a filtered or differently ordered page, without its tenant.
+def filtered_sql(org_id: str, query: LearningQuery) -> tuple[str, list[Any]]:
+    """Write the statement of a filtered or differently ordered page, and its values after org_id.
 
     The page is found by keys alone and joined to its rows afterwards, so that what an index can
     skip is never read. The total is counted only up to the cap, in the order that every filter's
     index has, so that neither ever reads the whole table. The first three parameters are tenant,
-    offset and limit.
+    offset and limit. Words (``q``) are not its business but the search's.
     """
-    conditions = _conditions(query)
-    where = "l.org_id = $1" + "".join(
+    conditions = _conditions(org_id, query)
+    shown = "" if query.include_duplicates else " AND l.duplicate_of IS NULL"
+    where = f"l.org_id = $1{shown}" + "".join(
         " AND " + _FILTERS[name].format(at) for at, name in enumerate(conditions, 4)
     )
     order = _ORDERS[query.sort]
     total = (
         f"SELECT count(*) FROM (SELECT FROM learnings.learning AS l WHERE {where}"  # noqa: S608
         f" ORDER BY l.created_at DESC, l.id DESC LIMIT {TOTAL_CAP}) AS counted"
-        if conditions
+        if conditions or query.include_duplicates
         else "SELECT learning_count FROM learnings.organization WHERE org_id = $1"
     )
     sql = f"""
@@ -101,7 +107,21 @@ def filtered_sql(query: LearningQuery) -> tuple[str, list[Any]]:
 
 async def filtered(connection: Connection, org_id: str, query: LearningQuery) -> tuple[str, int]:
     """Give one page of a filtered or differently ordered list, and the total up to the cap."""
-    sql, values = filtered_sql(query)
+    sql, values = filtered_sql(org_id, query)
     row = await connection.fetchrow(sql, org_id, *values)
     assert row is not None  # an aggregate always gives a row
     return row[0], row[1]
+
+
+async def ranked(connection: Connection, org_id: str, ids: Sequence[str]) -> str:
+    """Give the learnings of these ids as a JSON array in this order."""
+    written: str = await connection.fetchval(
+        f"""
+        SELECT '[' || coalesce(string_agg({ITEM}, ',' ORDER BY f.place), '') || ']'
+          FROM unnest($2::text[]) WITH ORDINALITY AS f (id, place)
+          JOIN learnings.learning AS l ON l.org_id = $1 AND l.id = f.id
+        """,  # noqa: S608 - constants of this module
+        org_id,
+        list(ids),
+    )
+    return written

@@ -1,44 +1,35 @@
-"""The SQL of recording and changing."""
+"""The SQL of recording one new learning in one statement."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Any
 
-from pydantic_core import to_json
-
-from services.learnings.learnings.models import Author, Content, Stored
+from services.learnings.learnings.models import Author, Prepared
 from services.learnings.learnings.store.listing import LANDMARK_SPACING
-from services.learnings.learnings.store.rows import ITEM
+from services.learnings.learnings.store.rows import ITEM, to_text
 from shared.bus import Event, outbox
-from shared.db import Connection, Record
-
-_CONTENT: Final = (
-    "summary, detail, tags, impact, status, type, source_project, origin_project, client_id,"
-    " vector_clock, metadata, sync_hash, extra"
-)
+from shared.db import Connection
 
 
 async def insert(
-    connection: Connection,
-    author: Author,
-    learning_id: str,
-    origin: str,
-    source_id: str | None,
-    content: Content,
-    said: Event,
+    connection: Connection, author: Author, learning_id: str, new: Prepared, said: Event
 ) -> str | None:
-    """Write a learning, the counters and the event; None, and nothing, if its key is taken.
+    """Write a live learning, the counters and the event; None, and nothing, if it may not stand.
 
-    One statement, because five round trips would cost three times as much. The organization's row
-    stays locked until the commit, so that numbers become visible in their order (section 6.1).
-    ``created_at`` is taken under that lock and rises strictly, so that the place of a learning in
-    the list is the count at its insertion, which landmarks rely on.
+    It may not where the writer's own id is known in the organization, where a learning of the
+    same text stands, or where one could be nearly the same. One statement, because five round
+    trips would cost three times as much. The organization's row stays locked until the commit, so
+    that numbers become visible in their order (section 6.1). ``created_at`` is taken under that
+    lock and rises strictly, so that the place of a learning in the list is the count at its
+    insertion, which landmarks rely on.
+
+    The keys are looked up before the tenant is compared: salted as they are, hardly any other
+    tenant's are met.
 
     Raises:
-        UniqueViolation: the natural key was taken while this statement waited for the lock.
+        UniqueViolation: a key was taken while this statement waited for the lock.
     """
-    says, event_values = outbox.part(said, 20, "counted")
+    says, event_values = outbox.part(said, 26, "counted")
     written: str | None = await connection.fetchval(
         f"""
         WITH counted AS (
@@ -46,7 +37,13 @@ async def insert(
                    (org_id, learning_count, sequence, newest_at)
             SELECT $1, 1, 1, clock_timestamp()
              WHERE NOT EXISTS (SELECT FROM learnings.learning AS k
-                    WHERE k.org_id = $1 AND k.origin = $3 AND k.source_learning_id = $4)
+                    WHERE k.org_id = $1 AND k.source_learning_id = $4)
+               AND NOT EXISTS (SELECT FROM learnings.learning AS k
+                    WHERE k.org_id = $1 AND k.text_hash = $20 AND k.duplicate_of IS NULL
+                      AND k.status IN ('active', 'resolved'))
+               AND NOT EXISTS (SELECT FROM (SELECT org_id FROM learnings.learning
+                                             WHERE bands && $22 OFFSET 0) AS k
+                    WHERE k.org_id = $1)
             ON CONFLICT (org_id) DO UPDATE
                SET learning_count = o.learning_count + 1, sequence = o.sequence + 1,
                    newest_at = greatest(clock_timestamp(), o.newest_at + interval '1 us')
@@ -57,52 +54,30 @@ async def insert(
              WHERE learning_count % {LANDMARK_SPACING} = 0
         ), said AS ({says})
         INSERT INTO learnings.learning AS l (org_id, id, origin, source_learning_id, recorded_by,
-               account_id, feed_id, sync_seq, created_at, updated_at, {_CONTENT})
-        SELECT $1, $2, $3, $4, $5, $6, $2, sequence, newest_at, newest_at,
-               $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
+               account_id, feed_id, sync_seq, created_at, updated_at,
+               summary, detail, tags, impact, status, type, source_project, origin_project,
+               client_id, vector_clock, metadata, sync_hash, extra,
+               text_hash, grams, bands, server_clock, came_by, client_seq)
+        SELECT $1, $2, $3, $4, $5, $6, coalesce($4, $2), sequence, newest_at, newest_at,
+               $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+               $20, $21, $22, $23, $24, $25
           FROM counted
         RETURNING {ITEM}
         """,  # noqa: S608 - constants of this module
         author.org_id,
         learning_id,
-        origin,
-        source_id,
+        new.entry.origin,
+        new.entry.source_id,
         author.subject,
         author.account_id,
-        *_values(content),
+        *_values(new),
         *event_values,
     )
     return written
 
 
-async def update(connection: Connection, org_id: str, learning_id: str, content: Content) -> str:
-    """Replace the content of a locked learning, under new numbers; give it as JSON.
-
-    The organization's row is locked last and until the commit, for the order of the numbers.
-    """
-    names = [name.strip() for name in _CONTENT.split(",")]
-    assignments = ", ".join(f"{name} = ${at}" for at, name in enumerate(names, 3))
-    written: str = await connection.fetchval(
-        f"""
-        WITH counted AS (
-            UPDATE learnings.organization SET sequence = sequence + 1 WHERE org_id = $1
-            RETURNING sequence
-        )
-        UPDATE learnings.learning AS l
-           SET {assignments}, version = l.version + 1, server_clock = l.server_clock + 1,
-               sync_seq = counted.sequence, updated_at = clock_timestamp()
-          FROM counted WHERE l.org_id = $1 AND l.id = $2
-        RETURNING {ITEM}
-        """,  # noqa: S608 - constants of this module
-        org_id,
-        learning_id,
-        *_values(content),
-    )
-    return written
-
-
-def _values(content: Content) -> list[Any]:
-    """Give a content's values in the order of ``_CONTENT``."""
+def _values(new: Prepared) -> list[Any]:
+    content = new.entry.content
     return [
         content.summary,
         content.detail,
@@ -113,49 +88,14 @@ def _values(content: Content) -> list[Any]:
         content.source_project,
         content.origin_project,
         content.client_id,
-        _json(content.vector_clock),
-        _json(content.metadata),
+        to_text(content.vector_clock),
+        to_text(content.metadata),
         content.sync_hash,
-        _json(content.extra),
+        to_text(content.extra),
+        new.text_hash,
+        new.grams,
+        new.bands,
+        max(1, new.server_clock),
+        new.entry.came_by,
+        new.entry.client_seq,
     ]
-
-
-def _json(value: Any) -> str:
-    return to_json(value, inf_nan_mode="null").decode() if value else "{}"
-
-
-async def lock(connection: Connection, org_id: str, learning_id: str) -> Stored | None:
-    """Lock a learning until the transaction ends."""
-    row = await connection.fetchrow(
-        f"""
-        SELECT id, version, {_CONTENT} FROM learnings.learning
-         WHERE org_id = $1 AND id = $2 FOR UPDATE
-        """,  # noqa: S608 - constants of this module
-        org_id,
-        learning_id,
-    )
-    return None if row is None else _stored(row)
-
-
-async def lock_by_natural_key(
-    connection: Connection, org_id: str, origin: str, source_id: str
-) -> Stored | None:
-    """Lock the learning that a writer knows under its own id."""
-    row = await connection.fetchrow(
-        f"""
-        SELECT id, version, {_CONTENT} FROM learnings.learning
-         WHERE org_id = $1 AND origin = $2 AND source_learning_id = $3 FOR UPDATE
-        """,  # noqa: S608 - constants of this module
-        org_id,
-        origin,
-        source_id,
-    )
-    return None if row is None else _stored(row)
-
-
-def _stored(row: Record) -> Stored:
-    fields = dict(row)
-    learning_id, version = fields.pop("id"), fields.pop("version")
-    for name in ("vector_clock", "metadata", "extra"):
-        fields[name] = json.loads(fields[name])
-    return Stored(learning_id, version, Content(**fields))
