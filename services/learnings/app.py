@@ -23,8 +23,10 @@ from services.learnings.learnings import routes as learnings
 from services.learnings.outcomes import routes as outcomes
 from services.learnings.proprietary import routes as proprietary
 from services.learnings.releases import routes as releases
+from services.learnings.releases.operations import Signer
 from services.learnings.search import operations as searching
 from services.learnings.search import routes as search
+from services.learnings.search.operations import Searcher
 from services.learnings.settings import LearningsSettings
 from services.learnings.stream import routes as stream
 from services.learnings.stream.operations import Streams
@@ -61,6 +63,8 @@ async def open_resources(
             Scans: Scans(),
             Streams: streams,
             FileStore: files,
+            Searcher: Searcher(database),
+            Signer: Signer(settings.release_seed()),
         }
 
 
@@ -75,7 +79,7 @@ async def background(resources: Resources, database: Database) -> AsyncIterator[
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return ()
+    return (deliveries.sweep,)
 
 
 SERVICE: Final = Service(

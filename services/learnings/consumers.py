@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from services.learnings.erasures import operations as erasures
 from services.learnings.organizations import operations as organizations
+from services.learnings.webhooks import operations as webhooks
+from services.learnings.webhooks.models import EventType
 from shared.bus import Subscription
 from shared.contracts.auth import AccountDeleted, OrganizationCreated, OrganizationDeleted
+from shared.contracts.learnings import LearningChanged, LearningRecorded, LearningRetired
 from shared.db import Connection
 from shared.service import Resources
 
@@ -34,6 +37,31 @@ async def on_account_deleted(connection: Connection, event: AccountDeleted) -> N
     await erasures.forget_account(connection, event.account_id, event.org_ids)
 
 
+async def on_learning_recorded(connection: Connection, event: LearningRecorded) -> None:
+    """Tell webhooks."""
+    await _tell(connection, EventType.RECORDED, event)
+
+
+async def on_learning_changed(connection: Connection, event: LearningChanged) -> None:
+    """Tell webhooks."""
+    await _tell(connection, EventType.CHANGED, event)
+
+
+async def on_learning_retired(connection: Connection, event: LearningRetired) -> None:
+    """Tell webhooks."""
+    await _tell(connection, EventType.RETIRED, event)
+
+
+async def _tell(
+    connection: Connection,
+    kind: EventType,
+    event: LearningRecorded | LearningChanged | LearningRetired,
+) -> None:
+    await webhooks.tell(
+        connection, kind, event.org_id, event.learning_id, event.occurred_at, event.event_id
+    )
+
+
 ERASURE_TIMEOUT_S: Final = 600.0
 """Somebody may have written for years."""
 
@@ -46,6 +74,9 @@ SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
         timeout_s=ERASURE_TIMEOUT_S,
     ),
     Subscription("forget_account", AccountDeleted, on_account_deleted, timeout_s=ERASURE_TIMEOUT_S),
+    Subscription("tell_recorded", LearningRecorded, on_learning_recorded),
+    Subscription("tell_changed", LearningChanged, on_learning_changed),
+    Subscription("tell_retired", LearningRetired, on_learning_retired),
 )
 
 

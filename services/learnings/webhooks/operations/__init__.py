@@ -1,0 +1,35 @@
+"""Use cases of webhooks, by topic."""
+
+from __future__ import annotations
+
+from services.learnings.webhooks.operations.deliveries import (
+    deliveries,
+    redeliver,
+    send_test,
+    sweep,
+)
+from services.learnings.webhooks.operations.delivering import delivering
+from services.learnings.webhooks.operations.managing import (
+    change,
+    create,
+    delete,
+    page,
+    rotate,
+    show,
+)
+from services.learnings.webhooks.operations.telling import tell
+
+__all__ = [
+    "change",
+    "create",
+    "delete",
+    "deliveries",
+    "delivering",
+    "page",
+    "redeliver",
+    "rotate",
+    "send_test",
+    "show",
+    "sweep",
+    "tell",
+]
