@@ -23,7 +23,6 @@ from services.learnings.learnings import routes as learnings
 from services.learnings.outcomes import routes as outcomes
 from services.learnings.proprietary import routes as proprietary
 from services.learnings.releases import routes as releases
-from services.learnings.releases.operations import Signer
 from services.learnings.search import operations as searching
 from services.learnings.search import routes as search
 from services.learnings.search.operations import Searcher
@@ -64,7 +63,6 @@ async def open_resources(
             Streams: streams,
             FileStore: files,
             Searcher: Searcher(database),
-            Signer: Signer(settings.release_seed()),
         }
 
 
