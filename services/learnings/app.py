@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from services.learnings import consumers
 from services.learnings.backup import routes as backup
 from services.learnings.export import routes as export
+from services.learnings.export.operations import Exports
 from services.learnings.files.operations import FileStore
 from services.learnings.health import routes as health
 from services.learnings.installations import routes as installations
@@ -23,6 +24,7 @@ from services.learnings.learnings import routes as learnings
 from services.learnings.outcomes import routes as outcomes
 from services.learnings.proprietary import routes as proprietary
 from services.learnings.releases import routes as releases
+from services.learnings.releases.operations import Signer
 from services.learnings.search import operations as searching
 from services.learnings.search import routes as search
 from services.learnings.search.operations import Searcher
@@ -62,7 +64,10 @@ async def open_resources(
             Scans: Scans(),
             Streams: streams,
             FileStore: files,
+            Exports: Exports(),
             Searcher: Searcher(database),
+            Signer: Signer(settings.release_seed()),
+            events.Reader: events.Reader(),
         }
 
 
