@@ -10,22 +10,32 @@ from services.learnings.learnings.models import (
     LearningChange,
     LearningPage,
     LearningQuery,
+    Likeness,
     NewLearning,
 )
+from services.learnings.search.operations import Searcher
+from services.learnings.settings import LearningsSettings
 from shared.api import Call, Operation, Reply
 from shared.pagination import page_json
 
 
 async def create(call: Call[NewLearning, Any]) -> Reply:
     """Record a learning: 201, or 200 when the writer's own id is known already."""
-    shown = await operations.record(call.database, rules.author_of(call.principal), call.body)
+    settings = call.resource(LearningsSettings)
+    shown = await operations.record(
+        call.database,
+        rules.author_of(call.principal),
+        call.body,
+        Likeness.of(settings),
+        key_quota=settings.key_quota,
+    )
     return Reply(shown.json.encode(), status=201 if shown.is_new else 200)
 
 
 async def index(call: Call[Any, LearningQuery]) -> Reply:
     """List the organization's learnings."""
     org_id = rules.author_of(call.principal).org_id
-    items, total = await operations.page(call.database, org_id, call.query)
+    items, total = await operations.page(call.database, org_id, call.query, call.resource(Searcher))
     return Reply(page_json(items, total, call.query))
 
 
@@ -39,8 +49,21 @@ async def show(call: Call[Any, Any]) -> Reply:
 async def change(call: Call[LearningChange, Any]) -> Reply:
     """Change a learning."""
     org_id = rules.author_of(call.principal).org_id
-    shown = await operations.change(call.database, org_id, call.path["id"], call.body)
+    shown = await operations.change(
+        call.database,
+        org_id,
+        call.path["id"],
+        call.body,
+        by_platform_admin=call.principal.is_platform_admin,
+    )
     return Reply(shown.json.encode())
+
+
+async def retire(call: Call[Any, Any]) -> Reply:
+    """Retire a learning."""
+    org_id = rules.author_of(call.principal).org_id
+    await operations.retire(call.database, org_id, call.path["id"])
+    return Reply(None)
 
 
 def _change_at(path: str, summary: str) -> Operation:
@@ -90,5 +113,15 @@ OPERATIONS: Final = (
         tag="Learnings",
     ),
     _change_at("/v1/learnings/{id}", "Change a learning's status, tags, texts or impact"),
+    Operation(
+        method="DELETE",
+        path="/v1/learnings/{id}",
+        endpoint=retire,
+        summary="Retire a learning: it stays as obsolete, so that its end reaches every client",
+        answer=None,
+        status=204,
+        scope="learnings:write",
+        tag="Learnings",
+    ),
     _change_at("/v1/learnings/{id}/status", "The same under the path that older clients use"),
 )

@@ -101,6 +101,8 @@ class Filters:
     updated_since: datetime | None = None
     expired: bool = True
     """Whether those whose ``expires`` is past are found too."""
+    duplicates: bool = False
+    """Whether those that say the same as another are found too."""
 
 
 @dataclass(frozen=True, slots=True)

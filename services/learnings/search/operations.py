@@ -19,13 +19,13 @@ from services.learnings.search.models import (
     SearchRequest,
     Wanted,
 )
-from services.learnings.search.rules.keys import gram_keys, grams_of, pieces_of, words_of
+from services.learnings.search.rules.keys import gram_keys, grams_of, pieces_of, tag_keys, words_of
 from services.learnings.search.rules.plans import plan, rare_tags, rarest
 from services.learnings.search.store import finding, reading, sampling
 from shared.db import Connection, Database
 from shared.service import Resources
 
-__all__ = ["Searcher", "embedding", "grams_of"]
+__all__ = ["Searcher", "embedding", "grams_of", "tag_keys"]
 
 SMALL: Final = 2000
 """Learnings up to which every word's list is short enough to be read whole."""
@@ -60,7 +60,7 @@ class Searcher:
         )
         wanted = Wanted(body.query, filters, limit=body.limit)
         async with self._database.connection() as connection:
-            found = await self._find(connection, org_id, wanted)
+            found = await self._find(connection, org_id, wanted, blank_is_all=True)
             return await reading.items(connection, org_id, found)
 
     async def find(self, connection: Connection, org_id: str, wanted: Wanted) -> Found:
@@ -68,12 +68,16 @@ class Searcher:
 
         Of a large organization, only the most promising few thousand are.
         """
-        return await self._find(connection, org_id, wanted)
+        return await self._find(connection, org_id, wanted, blank_is_all=False)
 
-    async def _find(self, connection: Connection, org_id: str, wanted: Wanted) -> Found:
+    async def _find(
+        self, connection: Connection, org_id: str, wanted: Wanted, *, blank_is_all: bool
+    ) -> Found:
         wanted = replace(wanted, query=wanted.query[:QUERY_CUT])
         terms, rows = await finding.read_terms(connection, org_id, wanted.query)
         words = words_of(wanted.query)
+        if not words and not terms and not blank_is_all:
+            return Found()
         frequencies = await self._frequencies(connection, org_id, rows)
         if not words and not terms:
             tags = rare_tags(wanted.filters, org_id, frequencies)

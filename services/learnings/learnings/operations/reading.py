@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from services.learnings.learnings import store
 from services.learnings.learnings.models import LearningQuery, Shown
+from services.learnings.search.models import Filters, Wanted
+from services.learnings.search.operations import Searcher, tag_keys
 from shared.db import Connection, Database
 from shared.errors import NotFound
 
@@ -27,12 +29,34 @@ async def show(database: Database, org_id: str, learning_id: str) -> Shown:
     return Shown(found)
 
 
-async def page(database: Database, org_id: str, query: LearningQuery) -> tuple[str, int]:
+async def page(
+    database: Database, org_id: str, query: LearningQuery, searcher: Searcher
+) -> tuple[str, int]:
     """Give one page as a JSON array, and the total.
 
-    The total of an unfiltered list is exact; a filtered one is counted up to ``TOTAL_CAP``.
+    The total of an unfiltered list is exact; a filtered one is counted up to ``TOTAL_CAP``; with
+    ``q`` it counts what the search ranked, which of a large organization is the best of it.
     """
     async with database.connection() as connection:
+        if query.q:
+            found = await searcher.find(connection, org_id, _wanted(query))
+            return await store.ranked(connection, org_id, found.ids), found.total
         if store.is_plain(query):
             return await store.newest(connection, org_id, query.offset, query.page_size)
-        return await store.filtered(connection, org_id, query)
+        return await store.filtered(connection, org_id, query, tag_keys(org_id, query.tag))
+
+
+def _wanted(query: LearningQuery) -> Wanted:
+    """Say a list with ``q`` as a search; by rank, unless an order was asked for."""
+    filters = Filters(
+        statuses=() if query.status is None else (query.status.value,),
+        tags=query.tag,
+        min_impact=query.min_impact,
+        type=query.type or None,
+        source_project=query.source_project or None,
+        origin_project=query.origin_project or None,
+        updated_since=query.updated_since,
+        duplicates=query.include_duplicates,
+    )
+    order = query.sort if "sort" in query.model_fields_set else "score"
+    return Wanted(query.q, filters, query.offset, query.page_size, order)

@@ -9,6 +9,7 @@ from services.learnings.learnings.store.listing import (
     filtered_sql,
     is_plain,
     newest,
+    ranked,
 )
 from services.learnings.learnings.store.reading import read
 from services.learnings.learnings.store.recording import insert
@@ -16,10 +17,12 @@ from services.learnings.learnings.store.settling import (
     alike,
     by_id,
     count,
+    count_use,
     insert_all,
     known,
     lock,
     move,
+    room,
     same_texts,
     shift_landmarks,
     taken_feed_ids,
@@ -33,6 +36,7 @@ __all__ = [
     "alike",
     "by_id",
     "count",
+    "count_use",
     "filtered",
     "filtered_sql",
     "insert",
@@ -42,7 +46,9 @@ __all__ = [
     "lock",
     "move",
     "newest",
+    "ranked",
     "read",
+    "room",
     "same_texts",
     "shift_landmarks",
     "taken_feed_ids",

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from services.learnings.learnings.models import LearningQuery
 from services.learnings.learnings.store.rows import ITEM
-from services.learnings.search.operations import tag_keys
 from shared.db import Connection
 from shared.pagination import TOTAL_CAP
 
@@ -62,27 +61,27 @@ _ORDERS: Final = {
 
 def is_plain(query: LearningQuery) -> bool:
     """Tell whether a query asks for the unfiltered list in its natural order."""
-    is_filtered = query.include_duplicates or _conditions("", query)
+    is_filtered = query.include_duplicates or _conditions(query, ())
     return query.sort == "-created_at" and not is_filtered
 
 
-def _conditions(org_id: str, query: LearningQuery) -> dict[str, Any]:
+def _conditions(query: LearningQuery, tag_keys: Sequence[int]) -> dict[str, Any]:
     """Give the filters that are set, with their values."""
     values = {name: getattr(query, name, None) for name in _FILTERS}
     # The tags' keys have the index; the tags themselves decide.
-    values["tag_keys"] = tag_keys(org_id, query.tag)
+    values["tag_keys"] = list(tag_keys)
     return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
-def filtered_sql(org_id: str, query: LearningQuery) -> tuple[str, list[Any]]:
-    """Write the statement of a filtered or differently ordered page, and its values after org_id.
+def filtered_sql(query: LearningQuery, tag_keys: Sequence[int]) -> tuple[str, list[Any]]:
+    """Write the statement of a filtered or differently ordered page, without its tenant.
 
     The page is found by keys alone and joined to its rows afterwards, so that what an index can
     skip is never read. The total is counted only up to the cap, in the order that every filter's
     index has, so that neither ever reads the whole table. The first three parameters are tenant,
     offset and limit. Words (``q``) are not its business but the search's.
     """
-    conditions = _conditions(org_id, query)
+    conditions = _conditions(query, tag_keys)
     shown = "" if query.include_duplicates else " AND l.duplicate_of IS NULL"
     where = f"l.org_id = $1{shown}" + "".join(
         " AND " + _FILTERS[name].format(at) for at, name in enumerate(conditions, 4)
@@ -105,9 +104,18 @@ def filtered_sql(org_id: str, query: LearningQuery) -> tuple[str, list[Any]]:
     return sql, [query.offset, query.page_size, *conditions.values()]
 
 
-async def filtered(connection: Connection, org_id: str, query: LearningQuery) -> tuple[str, int]:
-    """Give one page of a filtered or differently ordered list, and the total up to the cap."""
-    sql, values = filtered_sql(org_id, query)
+async def filtered(
+    connection: Connection, org_id: str, query: LearningQuery, tag_keys: Sequence[int]
+) -> tuple[str, int]:
+    """Give one page of a filtered or differently ordered list, and the total up to the cap.
+
+    Args:
+        connection: to ask.
+        org_id: the tenant.
+        query: the filters.
+        tag_keys: of ``query.tag``, as they stand in ``grams``.
+    """
+    sql, values = filtered_sql(query, tag_keys)
     row = await connection.fetchrow(sql, org_id, *values)
     assert row is not None  # an aggregate always gives a row
     return row[0], row[1]

@@ -52,7 +52,7 @@ def plan(terms: Sequence[Term], wanted: Wanted, org_id: str, frequencies: Freque
     if tagged is not None:
         grams.append(Group(tagged, ALONE))
     # Behind a filter, what the keys gave may all be lost.
-    is_filtered = replace(wanted.filters, statuses=(), expired=True) != Filters()
+    is_filtered = replace(wanted.filters, statuses=(), expired=True, duplicates=False) != Filters()
     return Plan(words, grams, wide=is_filtered or not covered)
 
 

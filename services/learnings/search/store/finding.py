@@ -40,7 +40,7 @@ async def read_terms(connection: Connection, org_id: str, query: str) -> tuple[l
 
 
 FITS: Final = """
-    l.org_id = $1 AND l.duplicate_of IS NULL
+    l.org_id = $1
     AND ($2::text[] = '{}' OR l.status = ANY($2))
     AND ($3::text[] = '{}' OR l.tags @> $3)
     AND ($4::float8 IS NULL OR l.impact >= $4)
@@ -93,6 +93,7 @@ _ORDERS: Final = {
 
 def finding_sql(wanted: Wanted) -> str:
     """Write the statement of a search for words; ``finding_values`` gives its parameters."""
+    shown = "" if wanted.filters.duplicates else "AND l.duplicate_of IS NULL"
     return f"""
         WITH grouped AS MATERIALIZED (
             SELECT one.at FROM unnest($10::text[], $11::int[]) AS g (keys, most),
@@ -107,7 +108,7 @@ def finding_sql(wanted: Wanted) -> str:
                              LIMIT g.most) AS one
         ), newest AS (
             SELECT l.ctid AS at FROM learnings.learning AS l
-             WHERE l.org_id = $1 AND l.duplicate_of IS NULL {lead_of(wanted.filters)}
+             WHERE l.org_id = $1 {shown} {lead_of(wanted.filters)}
              ORDER BY l.created_at DESC, l.id DESC
              LIMIT (SELECT CASE WHEN count(*) < $14 THEN {WINDOW} ELSE 0 END FROM grouped)
         ), read AS MATERIALIZED (
@@ -117,7 +118,7 @@ def finding_sql(wanted: Wanted) -> str:
                    (SELECT count(*) FROM unnest(l.grams) AS k WHERE k = ANY($15::int[])) AS shared
               FROM learnings.learning AS l
              WHERE l.ctid = ANY(ARRAY(SELECT at FROM grouped UNION ALL SELECT at FROM newest))
-               AND {FITS}
+               AND {FITS} {shown}
         ), hit AS MATERIALIZED (
             SELECT r.id, t.n, ts_rank(r.search, t.term) AS rank
               FROM read AS r, unnest($16::text[]::tsquery[]) WITH ORDINALITY AS t (term, n)
@@ -139,7 +140,7 @@ def finding_sql(wanted: Wanted) -> str:
                   + CASE WHEN likeness IS NULL THEN 0
                          ELSE 1.0 / ({K} + rank() OVER (ORDER BY likeness DESC NULLS LAST)) END)
                   -- From 0.95 to 1.05, and 1 where nobody has said anything yet.
-                  * (0.95 + 0.1 * coalesce((s.helped + 1) / (s.helped + s.not_helped + 2), 0.5))
+                  * (0.95 + 0.1 * coalesce((s.helped + 2) / (s.helped + s.not_helped + 4), 0.5))
                    AS score
               FROM matched AS m
               LEFT JOIN learnings.learning_score AS s ON s.org_id = $1 AND s.learning_id = m.id

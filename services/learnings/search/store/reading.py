@@ -46,7 +46,7 @@ def browsing_sql(wanted: Wanted, *, by_tags: bool) -> str:
           FROM (SELECT l.id, l.impact, l.created_at
                   FROM (SELECT * FROM learnings.learning AS l
                          WHERE l.org_id = $1 AND l.duplicate_of IS NULL {among}) AS l
-                 WHERE {FITS}
+                 WHERE {FITS} AND l.duplicate_of IS NULL
                  ORDER BY l.impact DESC, l.created_at DESC, l.id DESC LIMIT $10) AS page
         """  # noqa: S608 - constants of this module
 
