@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.learnings.installations.models import TEXT_LIMIT, Seen, Sighting
+from services.learnings.redaction.operations import redact
 from shared.principal import Kind, Principal
 
 KEY_PREFIX: Final = "key:"
@@ -21,6 +22,7 @@ _FACTS: Final = (
 _CURSORS: Final = ("pulled_to", "company_pulled_to")
 _COUNTERS: Final = ("pushed", "events", "outcomes")
 _LARGEST: Final = 2**62
+_MOST_AT_ONCE: Final = 1_000_000
 
 
 def origin_of(client_id: str) -> str:
@@ -51,8 +53,8 @@ def seen(
 
 
 def text_of(value: object) -> str:
-    """Cut a text to what can be stored; anything that is no text is none."""
-    return _UNSTORABLE.sub("", value[:TEXT_LIMIT]).strip() if isinstance(value, str) else ""
+    """Cut a text to what can be stored and may be kept; anything that is no text is none."""
+    return redact(_UNSTORABLE.sub("", value[:TEXT_LIMIT])).strip() if isinstance(value, str) else ""
 
 
 def own_id_of(sighting: Sighting) -> str:
@@ -63,7 +65,7 @@ def own_id_of(sighting: Sighting) -> str:
 
 
 def begin(sighting: Sighting, new_id: str, own: str, at: datetime) -> Seen:
-    """Begin the row of an installation; ``own`` is its own id, redacted."""
+    """Begin the row of an installation; ``own`` is its own id, empty where it has none."""
     return Seen(
         org_id=sighting.org_id,
         identity=own or KEY_PREFIX + sighting.key_id,
@@ -84,7 +86,7 @@ def add(row: Seen, sighting: Sighting, at: datetime) -> None:
     for name in _COUNTERS:
         count = getattr(sighting, name)
         if count:
-            setattr(row, name, getattr(row, name) + count)
+            setattr(row, name, getattr(row, name) + max(0, min(count, _MOST_AT_ONCE)))
     for name in _CURSORS:
         cursor = getattr(sighting, name)
         if cursor is not None:

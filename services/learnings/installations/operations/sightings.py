@@ -11,7 +11,6 @@ from typing import Final
 
 from services.learnings.installations import rules, store
 from services.learnings.installations.models import ID_PREFIX, Seen, Sighting
-from services.learnings.redaction.operations import redact
 from shared.bus import outbox
 from shared.contracts.learnings import InstallationSeen
 from shared.db import Database
@@ -96,7 +95,7 @@ class Sightings:
             own = rules.own_id_of(sighting)
             if not own and not sighting.key_id:
                 return
-            entry.pending = rules.begin(sighting, new_id(ID_PREFIX), redact(own), now)
+            entry.pending = rules.begin(sighting, new_id(ID_PREFIX), own, now)
         rules.add(entry.pending, sighting, now)
 
     def note_caller(self, principal: Principal) -> None:
@@ -111,8 +110,10 @@ class Sightings:
         """
         try:
             await self._flush()
-        except Exception as error:
-            log.info("sightings postponed", reason=type(error).__name__)
+        except Unavailable:
+            log.info("sightings postponed", reason="database unavailable")
+        except Exception:
+            log.exception("sightings failed")
 
     async def _flush(self) -> None:
         while self._fresh or self._writing.locked():
@@ -209,11 +210,11 @@ class Sightings:
                 made += await store.upsert(connection, own)
             if keys:
                 made += await store.upsert(connection, keys)
-            events = (
+            events = [
                 InstallationSeen(org_id=new.org_id, installation_id=new.id, project=new.project)
                 for new in made
-            )
-            await outbox.add(connection, *events)
+            ]
+            await outbox.add_all(connection, events)
 
     async def _say_farewell(self) -> None:
         pending = [key for key, entry in self._known.items() if entry.pending is not None]
