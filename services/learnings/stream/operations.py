@@ -77,6 +77,7 @@ class Streams:
         self._open: WeakSet[Follower] = WeakSet()
         self._wanted = asyncio.Event()
         self._listening = asyncio.Event()
+        self._all_left = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -125,6 +126,8 @@ class Streams:
     def leave(self, follower: Follower) -> None:
         """Take a stream out again."""
         self._open.discard(follower)
+        if not self._open:
+            self._all_left.set()
 
     async def _keep_listening(self) -> None:
         while True:
@@ -135,13 +138,18 @@ class Streams:
             async with listener:
                 announce = asyncio.create_task(self._announce(listener))
                 try:
-                    while self._open:
-                        await asyncio.sleep(_IDLE_CHECK)
+                    await self._until_unused()
                 finally:
                     announce.cancel()
                     await asyncio.gather(announce, return_exceptions=True)
                     self._listening.clear()
                     self._wanted.clear()
+
+    async def _until_unused(self) -> None:
+        while self._open:
+            # Those that were dropped without a word say nothing when they leave.
+            self._all_left.clear()
+            await _is_set(self._all_left, _IDLE_CHECK)
 
     async def _announce(self, listener: Listener) -> None:
         await listener.listening()
