@@ -10,6 +10,7 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from services.learnings import consumers
+from services.learnings.backup import operations as backups
 from services.learnings.backup import routes as backup
 from services.learnings.export import routes as export
 from services.learnings.export.operations import Exports
@@ -82,7 +83,7 @@ async def background(resources: Resources, database: Database) -> AsyncIterator[
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return (deliveries.sweep,)
+    return (deliveries.sweep, backups.sweep_of(resources))
 
 
 SERVICE: Final = Service(

@@ -16,7 +16,6 @@ CREATE TABLE learnings.release (
     number                 bigint      GENERATED ALWAYS AS IDENTITY,
     channel                text        NOT NULL CHECK (channel IN ('latest', 'lts')),
     posted_at              timestamptz NOT NULL DEFAULT now(),
-    posted_by              text        NOT NULL,
     withdrawn_at           timestamptz,
     -- Where the builder had it: told as text, never opened.
     built_at               text        NOT NULL,
@@ -53,7 +52,6 @@ CREATE INDEX package_newest ON learnings.package (package, number DESC);
 CREATE TABLE learnings.entitlement (
     org_id     text        NOT NULL,
     package    text        NOT NULL,
-    granted_by text        NOT NULL,
     granted_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (org_id, package)
 );
