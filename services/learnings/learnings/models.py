@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints
 
+from services.learnings.settings import LearningsSettings
 from shared.api import Answer, Body
 from shared.pagination import PageQuery
 
@@ -36,6 +37,7 @@ class Status(StrEnum):
 LIVE: Final = frozenset({Status.ACTIVE, Status.RESOLVED})
 """The statuses of a learning that holds."""
 
+Tier: TypeAlias = Literal["team", "company"]
 CameBy: TypeAlias = Literal["post", "push", "event"]
 
 
@@ -123,6 +125,7 @@ class LearningChange(Body):
     summary: Summary = _ABSENT
     detail: Detail = _ABSENT
     impact: Impact = _ABSENT
+    tier: Tier = _ABSENT
 
 
 class LearningQuery(PageQuery):
@@ -154,7 +157,7 @@ class Learning(Answer):
     impact: float
     status: Status
     type: str
-    tier: Literal["team", "company"]
+    tier: Tier
     source_project: str | None
     source_learning_id: str | None
     origin_project: str | None
@@ -231,7 +234,7 @@ class Entry:
 class Verdict:
     """What became of an entry; ``id`` is the learning's, none where nothing is stored.
 
-    Reasons to skip: ``unchanged``, ``stale``, ``canary``.
+    Reasons to skip: ``unchanged``, ``stale``, ``canary``, ``quota``.
     """
 
     status: Literal["inserted", "updated", "skipped"]
@@ -245,6 +248,11 @@ class Likeness:
 
     summary: float = 0.9
     detail: float = 0.8
+
+    @classmethod
+    def of(cls, settings: LearningsSettings) -> Self:
+        """Take the limits that are set."""
+        return cls(settings.similar_summary, settings.similar_detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +288,7 @@ class Row:
     account_id: str
     came_by: CameBy
     client_seq: int | None
+    tier: Tier
     content: Content
     text_hash: bytes | None
     grams: list[int]

@@ -7,16 +7,26 @@ from services.learnings.learnings.models import Entry, LearningChange, Shown, St
 from services.learnings.learnings.operations.preparing import prepare
 from services.learnings.learnings.operations.settling import gather, write
 from shared.db import Database
-from shared.errors import NotFound
+from shared.errors import Forbidden, NotFound
 
 
-async def change(database: Database, org_id: str, learning_id: str, body: LearningChange) -> Shown:
+async def change(
+    database: Database,
+    org_id: str,
+    learning_id: str,
+    body: LearningChange,
+    *,
+    by_platform_admin: bool = False,
+) -> Shown:
     """Change what was sent of a learning; the values it already has change nothing.
 
     Raises:
         NotFound: there is none, or it is another tenant's.
         Invalid: nothing was sent.
+        Forbidden: the tier was sent by somebody who is no platform administrator.
     """
+    if "tier" in body.model_fields_set and not by_platform_admin:
+        raise Forbidden("Admin role required")
     async with database.transaction() as connection:
         counters = await store.lock(connection, org_id)
         row = await store.by_id(connection, org_id, learning_id)
@@ -27,8 +37,10 @@ async def change(database: Database, org_id: str, learning_id: str, body: Learni
             org_id,
             Entry(wanted, row.origin, row.source_learning_id, row.came_by, row.client_seq),
         )
-        if new.entry.content != row.content:
+        tier = body.tier if "tier" in body.model_fields_set else row.tier
+        if new.entry.content != row.content or tier != row.tier:
             settlement = await gather(connection, org_id, [row], [new.text_hash])
+            row.tier = tier
             settlement.change(row, new)
             await write(connection, org_id, settlement, counters)
         return Shown(await store.read(connection, org_id, learning_id) or "")

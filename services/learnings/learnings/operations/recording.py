@@ -27,29 +27,39 @@ from services.learnings.learnings.operations.preparing import prepare, prepare_a
 from services.learnings.learnings.operations.settling import gather, write
 from shared.contracts.learnings import LearningRecorded
 from shared.db import Connection, Database, UniqueViolation
-from shared.errors import Conflict
+from shared.errors import Conflict, Forbidden
 from shared.ids import new_id
 
 CANARY: Final = Verdict("skipped", None, "canary")
 
 
 async def record(
-    database: Database, author: Author, body: NewLearning, likeness: Likeness | None = None
+    database: Database,
+    author: Author,
+    body: NewLearning,
+    likeness: Likeness | None = None,
+    *,
+    key_quota: int = 0,
 ) -> Shown:
     """Record a learning, or bring up to date the one with the same natural key.
 
     A canary is answered like a new learning, and stored nowhere (section 6.7).
+
+    Raises:
+        Forbidden: the key has recorded as many as it may.
     """
     entry = rules.entry_of(author, body)
     new = prepare(author.org_id, entry)
     if new.is_canary:
         return Shown(rules.canary_json(author, new, _new_id()), is_new=True)
-    if new.entry.content.status in LIVE:
+    if new.entry.content.status in LIVE and not (key_quota and rules.is_key(author)):
         written = await _insert(database, author, new)
         if written is not None:
             return Shown(written, is_new=True)
     async with database.transaction() as connection:
-        (verdict,) = await _record_all(connection, author, [new], likeness or Likeness())
+        (verdict,) = await _record_all(connection, author, [new], likeness, key_quota)
+        if verdict.reason == "quota":
+            raise Forbidden("This key has recorded as many learnings as it may")
         shown = await store.read(connection, author.org_id, verdict.id or "")
     if shown is None:
         raise Conflict("The learning was deleted while it was being recorded")
@@ -64,7 +74,9 @@ async def _insert(database: Database, author: Author, new: Prepared) -> str | No
     )
     try:
         async with database.statement() as connection:
-            return await store.insert(connection, author, learning_id, new, event)
+            return await store.insert(
+                connection, author, learning_id, new, event, by_key=rules.is_key(author)
+            )
     except UniqueViolation:
         # Another request with one of its keys committed while this one waited for its turn.
         return None
@@ -83,21 +95,31 @@ async def record_batch(
     To be called before anything else in that transaction locks learnings: it locks the
     organization's row first. The number of queries does not depend on the number of entries.
     The same natural key may come twice; the later entry changes what the earlier one made.
+    ``key_quota`` is how many a key may record in all that has no quota of its own, 0 for any.
     """
     prepared = await prepare_all(author.org_id, entries)
-    return await _record_all(connection, author, prepared, likeness or Likeness())
+    return await _record_all(connection, author, prepared, likeness, key_quota)
 
 
 async def _record_all(
-    connection: Connection, author: Author, news: Sequence[Prepared], likeness: Likeness
+    connection: Connection,
+    author: Author,
+    news: Sequence[Prepared],
+    likeness: Likeness | None,
+    key_quota: int,
 ) -> list[Verdict]:
     stored = [new for new in news if not new.is_canary]
     if not stored:
         return [CANARY] * len(news)
     counters = await store.lock(connection, author.org_id)
-    batch = await _open(connection, author, stored, counters, likeness)
+    batch = await _open(connection, author, stored, counters, likeness or Likeness())
+    if rules.is_key(author):
+        batch.room = await store.room(connection, author.org_id, author.subject, key_quota)
     verdicts = [CANARY if new.is_canary else batch.take(new) for new in news]
     await write(connection, author.org_id, batch.settlement, counters)
+    if rules.is_key(author) and batch.settlement.new:
+        made = len(batch.settlement.new)
+        await store.count_use(connection, author.org_id, author.subject, made)
     return verdicts
 
 
@@ -148,11 +170,15 @@ class _Batch:
     candidates: Mapping[int, Sequence[Row]]
     taken: set[str]
     comparing: rules.Comparing
+    room: int | None = None
+    """Learnings that the author may still record; None for any number."""
 
     def take(self, new: Prepared) -> Verdict:
         """Decide on one entry."""
         row = self.keys.find(self.author.subject, new)
         if row is None:
+            if self.room is not None and len(self.settlement.new) >= self.room:
+                return Verdict("skipped", None, "quota")
             row = self._insert(new)
             verdict = Verdict("inserted", row.id)
         elif row.content.sync_hash == new.entry.content.sync_hash:

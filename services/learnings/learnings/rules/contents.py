@@ -79,7 +79,13 @@ def changed(content: Content, change: LearningChange) -> Content:
     if not fields:
         names = ", ".join(LearningChange.model_fields)
         raise Invalid.field("body", msg=f"give at least one of {names}", type="missing")
+    fields.pop("tier", None)  # not the writer's to say
     return replace(content, **fields)
+
+
+def is_key(author: Author) -> bool:
+    """Tell whether a key wrote, and not a person."""
+    return author.subject.startswith("key_")
 
 
 CANARY_ID: Final = re.compile(r"canary-[0-9]+")

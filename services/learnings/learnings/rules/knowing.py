@@ -106,6 +106,7 @@ def new_row(
         account_id=author.account_id,
         came_by=entry.came_by,
         client_seq=entry.client_seq,
+        tier="team",
         content=entry.content,
         text_hash=new.text_hash,
         grams=new.grams,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from services.learnings.learnings.models import Author, Prepared
 from services.learnings.learnings.store.listing import LANDMARK_SPACING
@@ -10,18 +10,32 @@ from services.learnings.learnings.store.rows import ITEM, to_text
 from shared.bus import Event, outbox
 from shared.db import Connection
 
+_UNLIMITED: Final = """
+               AND NOT EXISTS (SELECT FROM learnings.key_policy AS p
+                    WHERE p.org_id = $1 AND p.key_id = $5 AND p.quota IS NOT NULL)"""
+_USED: Final = """, used AS (
+            INSERT INTO learnings.key_usage AS u (org_id, key_id, recorded)
+            SELECT $1, $5, 1 FROM counted
+            ON CONFLICT (org_id, key_id) DO UPDATE SET recorded = u.recorded + 1)"""
+
 
 async def insert(
-    connection: Connection, author: Author, learning_id: str, new: Prepared, said: Event
+    connection: Connection,
+    author: Author,
+    learning_id: str,
+    new: Prepared,
+    said: Event,
+    *,
+    by_key: bool,
 ) -> str | None:
     """Write a live learning, the counters and the event; None, and nothing, if it may not stand.
 
     It may not where the writer's own id is known in the organization, where a learning of the
-    same text stands, or where one could be nearly the same. One statement, because five round
-    trips would cost three times as much. The organization's row stays locked until the commit, so
-    that numbers become visible in their order (section 6.1). ``created_at`` is taken under that
-    lock and rises strictly, so that the place of a learning in the list is the count at its
-    insertion, which landmarks rely on.
+    same text stands, where one could be nearly the same, or where the key has a quota. One
+    statement, because five round trips would cost three times as much. The organization's row
+    stays locked until the commit, so that numbers become visible in their order (section 6.1).
+    ``created_at`` is taken under that lock and rises strictly, so that the place of a learning in
+    the list is the count at its insertion, which landmarks rely on.
 
     The keys are looked up before the tenant is compared: salted as they are, hardly any other
     tenant's are met.
@@ -30,6 +44,7 @@ async def insert(
         UniqueViolation: a key was taken while this statement waited for the lock.
     """
     says, event_values = outbox.part(said, 26, "counted")
+    free, used = (_UNLIMITED, _USED) if by_key else ("", "")
     written: str | None = await connection.fetchval(
         f"""
         WITH counted AS (
@@ -44,6 +59,7 @@ async def insert(
                AND NOT EXISTS (SELECT FROM (SELECT org_id FROM learnings.learning
                                              WHERE bands && $22 OFFSET 0) AS k
                     WHERE k.org_id = $1)
+               {free}
             ON CONFLICT (org_id) DO UPDATE
                SET learning_count = o.learning_count + 1, sequence = o.sequence + 1,
                    newest_at = greatest(clock_timestamp(), o.newest_at + interval '1 us')
@@ -53,6 +69,7 @@ async def insert(
             SELECT $1, learning_count, newest_at, $2 FROM counted
              WHERE learning_count % {LANDMARK_SPACING} = 0
         ), said AS ({says})
+        {used}
         INSERT INTO learnings.learning AS l (org_id, id, origin, source_learning_id, recorded_by,
                account_id, feed_id, sync_seq, created_at, updated_at,
                summary, detail, tags, impact, status, type, source_project, origin_project,

@@ -31,10 +31,10 @@ ITEM: Final = f"""(jsonb_build_object(
     'updated_at', {_TIME.format("l.updated_at")}) || l.extra)::text"""
 
 COLUMNS: Final = """l.id, l.origin, l.source_learning_id, l.feed_id, l.recorded_by, l.account_id,
-    l.came_by, l.client_seq, l.text_hash, l.grams, l.bands, l.duplicate_of, l.similar_to, l.served,
-    l.version, l.server_clock, l.sync_seq, l.created_at, l.summary, l.detail, l.tags, l.impact,
-    l.status, l.type, l.source_project, l.origin_project, l.client_id, l.vector_clock, l.metadata,
-    l.sync_hash, l.extra"""
+    l.came_by, l.client_seq, l.tier, l.text_hash, l.grams, l.bands, l.duplicate_of, l.similar_to,
+    l.served, l.version, l.server_clock, l.sync_seq, l.created_at, l.summary, l.detail, l.tags,
+    l.impact, l.status, l.type, l.source_project, l.origin_project, l.client_id, l.vector_clock,
+    l.metadata, l.sync_hash, l.extra"""
 """What ``row_of`` reads."""
 
 _CONTENT: Final = tuple(field.name for field in fields(Content))

@@ -171,6 +171,7 @@ _TYPES: Final = {
     "account_id": "text",
     "came_by": "text",
     "client_seq": "bigint",
+    "tier": "text",
     "text_hash": "text",
     "grams": "int[]",
     "bands": "int[]",
@@ -308,4 +309,36 @@ async def count(
         [place for place, _ in marks],
         [row.created_at for _, row in marks],
         [row.id for _, row in marks],
+    )
+
+
+async def room(connection: Connection, org_id: str, key_id: str, quota: int) -> int | None:
+    """Tell how many learnings a key may still record; None for any number.
+
+    ``quota`` holds for keys that have none of their own, 0 for none.
+    """
+    left: int | None = await connection.fetchval(
+        """
+        SELECT coalesce((SELECT quota FROM learnings.key_policy
+                          WHERE org_id = $1 AND key_id = $2), nullif($3::bigint, 0))
+               - coalesce((SELECT recorded FROM learnings.key_usage
+                            WHERE org_id = $1 AND key_id = $2), 0)
+        """,
+        org_id,
+        key_id,
+        quota,
+    )
+    return left
+
+
+async def count_use(connection: Connection, org_id: str, key_id: str, recorded: int) -> None:
+    """Count what a key has recorded."""
+    await connection.execute(
+        """
+        INSERT INTO learnings.key_usage AS u (org_id, key_id, recorded) VALUES ($1, $2, $3)
+        ON CONFLICT (org_id, key_id) DO UPDATE SET recorded = u.recorded + excluded.recorded
+        """,
+        org_id,
+        key_id,
+        recorded,
     )
