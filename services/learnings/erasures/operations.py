@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.learnings.backup import operations as backup
 from services.learnings.erasures import store
+from services.learnings.proprietary import operations as proprietary
 from shared.bus import outbox
 from shared.contracts.learnings import ErasureCompleted
 from shared.db import Connection
@@ -33,3 +35,5 @@ async def forget_organization(connection: Connection, org_id: str) -> None:
     await store.keep_forgotten(connection, org_id)
     await store.delete_landmarks(connection, org_id)
     await store.delete_learnings(connection, org_id)
+    await backup.forget_organization(connection, org_id)
+    await proprietary.forget_organization(connection, org_id)
