@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from services.learnings.learnings.store import LANDMARK_SPACING
+from services.learnings.search.operations import grams_of
+from tests.services.learnings.vocabulary import Writer
+
+BATCH: Final = 5_000
 
 
 async def fill(connection: asyncpg.Connection[Any], org_id: str, count: int) -> None:
     """Record ``count`` learnings in an organization that has none, one a second, until now.
 
-    Statuses, types, tags, projects and words are spread from common to rare.
+    Statuses, types, tags, projects and words are spread from common to rare: every summary says
+    "learning", one in a thousand "zebras".
     """
-    await connection.execute(
-        """
-        INSERT INTO learnings.learning (org_id, id, feed_id, summary, detail, tags, impact, status,
-               type, origin, source_project, origin_project, recorded_by, account_id, sync_seq,
-               created_at, updated_at)
-        SELECT $1, 'L-' || substr(encode(sha256(($1 || n)::bytea), 'hex'), 1, 16), 'L-' || n,
-               'Learning ' || n || CASE WHEN n % 1000 = 0 THEN ' about zebras' ELSE '' END,
-               'What was seen in ' || md5(n::text) || ' and done about it',
-               ARRAY['all', 'tenth' || n % 10, 'thousandth' || n % 1000],
-               (n % 101) / 100.0,
-               (ARRAY['active', 'active', 'active', 'active', 'active', 'active', 'active',
-                      'resolved', 'resolved', 'obsolete'])[1 + n % 10],
-               CASE WHEN n % 5000 = 0 THEN 'decision' WHEN n % 3 = 0 THEN 'incident'
-                    ELSE 'pattern' END,
-               'filled', CASE WHEN n % 50 = 0 THEN lpad((n % 1000)::text, 16, '0') END,
-               CASE WHEN n % 4 = 0 THEN 'git:' || lpad((n % 100)::text, 16, '0') END,
-               'key_fill', 'usr_fill', n, at, at
-          FROM generate_series(1, $2::int) AS n,
-               LATERAL (SELECT now() - ($2::int - n) * interval '1 s' AS at) AS clock
-        """,
-        org_id,
-        count,
-        timeout=1200,
-    )
+    writer = Writer()
+    for start in range(1, count + 1, BATCH):
+        await _fill_part(
+            connection, org_id, range(start, min(start + BATCH, count + 1)), count, writer
+        )
     await connection.execute(
         """
         INSERT INTO learnings.organization (org_id, learning_count, sequence, newest_at)
@@ -54,4 +40,45 @@ async def fill(connection: asyncpg.Connection[Any], org_id: str, count: int) -> 
         """,  # noqa: S608 - a constant of the service
         org_id,
         timeout=600,
+    )
+
+
+async def _fill_part(
+    connection: asyncpg.Connection[Any], org_id: str, part: range, count: int, writer: Writer
+) -> None:
+    summaries, details, grams = [], [], []
+    for n in part:
+        zebras = " about zebras" if n % 1000 == 0 else ""
+        summaries.append(f"Learning {n}{zebras}: {writer.sentence(5, 11)}")
+        details.append(writer.sentence(20, 60))
+        tags = ["all", f"tenth{n % 10}", f"thousandth{n % 1000}"]
+        grams.append("{" + ",".join(map(str, grams_of(org_id, summaries[-1], tags))) + "}")
+    await connection.execute(
+        """
+        INSERT INTO learnings.learning (org_id, id, feed_id, summary, detail, grams, tags, impact,
+               status, type, origin, source_project, origin_project, recorded_by, account_id,
+               sync_seq, created_at, updated_at)
+        SELECT $1, 'L-' || substr(encode(sha256(($1 || n)::bytea), 'hex'), 1, 16), 'L-' || n,
+               t.summary, t.detail, t.grams::int[],
+               ARRAY['all', 'tenth' || n % 10, 'thousandth' || n % 1000],
+               (n % 101) / 100.0,
+               (ARRAY['active', 'active', 'active', 'active', 'active', 'active', 'active',
+                      'resolved', 'resolved', 'obsolete'])[1 + n % 10],
+               CASE WHEN n % 5000 = 0 THEN 'decision' WHEN n % 3 = 0 THEN 'incident'
+                    ELSE 'pattern' END,
+               'filled', CASE WHEN n % 50 = 0 THEN lpad((n % 1000)::text, 16, '0') END,
+               CASE WHEN n % 4 = 0 THEN 'git:' || lpad((n % 100)::text, 16, '0') END,
+               'key_fill', 'usr_fill', n, at, at
+          FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY
+                   AS t (summary, detail, grams, place),
+               LATERAL (SELECT t.place + $5 - 1 AS n) AS number,
+               LATERAL (SELECT now() - ($6::int - n) * interval '1 s' AS at) AS clock
+        """,
+        org_id,
+        summaries,
+        details,
+        grams,
+        part.start,
+        count,
+        timeout=1200,
     )

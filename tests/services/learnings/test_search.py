@@ -6,9 +6,7 @@ from tests.services.learnings.conftest import Tenant
 
 
 async def search(tenant: Tenant, query: str, **fields: Any) -> list[dict[str, Any]]:
-    answer = await tenant.send(
-        "POST", "/v1/learnings/search", json={"query": query} | fields
-    )
+    answer = await tenant.send("POST", "/v1/learnings/search", json={"query": query} | fields)
     assert answer.status_code == 200, answer.text
     assert list(answer.json()) == ["results"]
     found: list[dict[str, Any]] = answer.json()["results"]

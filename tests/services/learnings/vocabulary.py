@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
 
-COMMON: Final = (
+_COMMON: Final = (
     "test error file service value request use run fix check call when not set type data "
     "config build query cache client server table index lock timeout retry connection pool "
     "database migration async queue message event token key user session log trace schema column "
@@ -16,7 +16,8 @@ COMMON: Final = (
     "pipeline worker thread process memory leak latency throughput metric alert dashboard header "
     "cookie redirect certificate proxy gateway route endpoint payload validation parser encoder "
     "fixture mock assertion coverage flake snapshot rollback deployment replica failover backup"
-).split()
+)
+COMMON: Final = _COMMON.split()
 
 RARE: Final = 20_000
 """Made-up words behind the common ones."""
@@ -24,7 +25,7 @@ RARE: Final = 20_000
 _SYLLABLES: Final = (
     "ba co di fer gan hol in jor kel lum mar nor op pra qui ros sel tor ul ven wes xan yor zim "
     "ack bri chel dro est fli gra hus ith"
-).split()
+)
 
 
 class Writer:
@@ -38,17 +39,16 @@ class Writer:
     def sentence(self, least: int, most: int) -> str:
         """Write one of so many words."""
         count = self._chance.randint(least, most)
-        return " ".join(
-            self._chance.choices(self.words, cum_weights=self._weights, k=count)
-        )
+        return " ".join(self._chance.choices(self.words, cum_weights=self._weights, k=count))
 
 
 def _made_up(count: int) -> Iterator[str]:
     """Give distinct pronounceable words, always the same."""
     chance = random.Random(7)
+    syllables = _SYLLABLES.split()
     seen = set(COMMON)
     while len(seen) < count + len(COMMON):
-        word = "".join(chance.choices(_SYLLABLES, k=chance.randint(2, 4)))
+        word = "".join(chance.choices(syllables, k=chance.randint(2, 4)))
         if word not in seen:
             seen.add(word)
             yield word
