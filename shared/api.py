@@ -135,7 +135,7 @@ class Operation:
         public: callable without a credential; the gateway's table must say so too.
         internal: asked by sibling services only, never reachable through the gateway.
         idempotent: honours ``Idempotency-Key``.
-        raw: the endpoint reads the body itself, piece by piece.
+        raw: the endpoint reads the body itself, piece by piece; ``body`` then only documents it.
         page: a page for people: reads a form instead of JSON, and stands in no document.
         no_store: the answer carries a secret and must not be kept by anyone.
         names_errors: every error has its machine word as top-level ``error`` beside the message
@@ -280,7 +280,7 @@ async def decode(
     query = _validate(operation.query, _query_values(operation, request), "query", faults)
     raw = b""
     body: BaseModel = _EMPTY
-    if operation.body is not None:
+    if operation.body is not None and not operation.raw:
         raw = b"".join([piece async for piece in pieces_of(request, operation.body_limit)])
         value = _form(request, raw) if operation.page else _json(request, raw)
         body = _validate(operation.body, value, "body", faults)

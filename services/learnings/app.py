@@ -83,7 +83,8 @@ async def background(resources: Resources, database: Database) -> AsyncIterator[
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return (deliveries.sweep, backups.sweep_of(resources))
+    telemetry_days = resources[LearningsSettings].telemetry_days
+    return (deliveries.sweep, backups.sweep_of(resources), events.sweep(telemetry_days))
 
 
 SERVICE: Final = Service(

@@ -1,0 +1,3 @@
+"""Decisions about telemetry that need no database, by topic."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The SQL of telemetry, by topic."""
+
+from __future__ import annotations
