@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from typing import Final
 
@@ -20,12 +19,12 @@ from services.learnings.intel.models import (
     StateQuery,
     SyncHints,
 )
+from services.learnings.learnings.operations import origin_of_client
 from shared.db import Database
 from shared.errors import Forbidden
 from shared.principal import Kind, Principal
 
 _MOST_SCANS: Final = 10_000
-_INSTALLATION: Final = re.compile(r"(?:.*-)?([0-9a-f]{16})", re.DOTALL)
 
 
 class Scans:
@@ -61,12 +60,6 @@ def reader_of(principal: Principal, query: StateQuery) -> Reader:
     own = "" if query.include_own == "1" else origin_of_client(query.client_id)
     key_id = principal.subject if principal.kind is Kind.API_KEY else ""
     return Reader(principal.org, key_id, own, query.since_seq, query.since_company_seq)
-
-
-def origin_of_client(client_id: str) -> str:
-    """Name the origin of what a client pushes: its installation's 16 hex digits, else its id."""
-    match = _INSTALLATION.fullmatch(client_id)
-    return match[1] if match else client_id
 
 
 async def pull(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.learnings.installations.operations import Sighting, Sightings
+from services.learnings.installations.operations import Sightings, seen
 from services.learnings.intel import operations
 from services.learnings.intel.models import State, StateQuery
 from services.learnings.intel.operations import Scans
@@ -26,12 +26,13 @@ async def state(call: Call[Any, StateQuery]) -> Reply:
     )
     if query.client_id or reader.key_id:
         call.resource(Sightings).note(
-            Sighting(
-                reader.org_id,
-                query.client_id or reader.key_id,
+            seen(
+                call.principal,
+                client_id=query.client_id,
                 framework_version=query.trw_version,
                 model_family=query.model_family,
                 pulled_to=reader.since,
+                company_pulled_to=reader.company_since,
             )
         )
     headers = {"etag": f'"{pulled.etag}"', "cache-control": "private, no-cache"}
