@@ -13,7 +13,7 @@ from shared.errors import PreconditionFailed, RangeNotSatisfiable
 LONGEST_KEY: Final = 512
 
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-_RANGE: Final = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\s*")
 
 
 def check_key(key: str) -> str:

@@ -86,7 +86,7 @@ async def count(connection: Connection, channel: str | None, cap: int) -> int:
         """
         SELECT count(*) FROM (
             SELECT 1 FROM learnings.release
-             WHERE withdrawn_at IS NULL AND ($1::text IS NULL OR channel = $1) LIMIT $2) AS some
+             WHERE withdrawn_at IS NULL AND ($1::text IS NULL OR channel = $1) LIMIT $2) AS found
         """,
         channel,
         cap,

@@ -103,7 +103,9 @@ class FileStore:
         check_key(key)
         if end is not None and end <= start:
             return _nothing()
-        wanted: GetOptions = {"range": {"offset": start} if end is None else (start, end)}
+        wanted: GetOptions = {}
+        if start or end is not None:
+            wanted["range"] = {"offset": start} if end is None else (start, end)
         async with _reaching("get"), asyncio.timeout(PATIENCE):
             found = await obstore.get_async(self._store, key, options=wanted)
         return _pieces(aiter(found.stream(min_chunk_size=PIECE)))
