@@ -44,6 +44,7 @@ CREATE TABLE learnings.company_learning (
     type text NOT NULL,
     server_clock bigint DEFAULT 1 NOT NULL,
     company_seq bigint NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT company_learning_company_seq_key UNIQUE (company_seq),
     CONSTRAINT company_learning_feed_id_key UNIQUE (feed_id),
@@ -503,6 +504,8 @@ CREATE INDEX learning_all ON learnings.learning USING btree (org_id, created_at 
 
 CREATE INDEX learning_bands ON learnings.learning USING gin (bands) WITH (fastupdate=off);
 
+CREATE INDEX learning_company ON learnings.learning USING btree (org_id, id) WHERE (tier = 'company'::text);
+
 CREATE INDEX learning_duplicates ON learnings.learning USING btree (org_id, duplicate_of) WHERE (duplicate_of IS NOT NULL);
 
 CREATE INDEX learning_feed ON learnings.learning USING btree (org_id, sync_seq) INCLUDE (origin) WHERE served;
@@ -546,6 +549,8 @@ CREATE INDEX release_newest ON learnings.release USING btree (channel, number DE
 CREATE INDEX submission_account ON learnings.submission USING btree (account_id) WHERE (account_id <> ''::text);
 
 CREATE INDEX submission_all ON learnings.submission USING btree (created_at DESC, id DESC);
+
+CREATE INDEX submission_category ON learnings.submission USING btree (category, created_at DESC, id DESC);
 
 CREATE INDEX submission_rate ON learnings.submission USING btree (org_id, principal, created_at DESC);
 

@@ -55,6 +55,8 @@ CREATE TABLE learnings.submission (
 CREATE INDEX submission_repeat ON learnings.submission (org_id, principal, digest, created_at DESC);
 CREATE INDEX submission_rate ON learnings.submission (org_id, principal, created_at DESC);
 CREATE INDEX submission_all ON learnings.submission (created_at DESC, id DESC);
+CREATE INDEX submission_category
+    ON learnings.submission (category, created_at DESC, id DESC);
 CREATE INDEX submission_account ON learnings.submission (account_id) WHERE account_id <> '';
 
 -- What came of work that learnings were used in.
