@@ -14,6 +14,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _CREDENTIAL: Final = re.compile(
     r"(?P<keep>trc_ak_[\w-]{5})[\w-]+"
     r"|\b(?:trw_(?:live|dk)_|tw_|trc_(?:inv|cl|ocs|vt)_)[\w-]+"
+    r"|\bwhsec_[\w+/=-]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|(?P<scheme>://[^:/@\s]*:)[^@\s/]+(?=@)"
 )

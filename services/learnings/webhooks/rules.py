@@ -82,11 +82,16 @@ def check_url(url: str, policy: TargetPolicy) -> None:
         raise _wrong_url("is not an address") from None
     if parts.scheme not in (("https", "http") if policy.allow_private else ("https",)):
         raise _wrong_url("must begin with https://")
-    if not host or parts.userinfo or parts.fragment or port == 0:
+    if port is None:
+        port = 443 if parts.scheme == "https" else 80
+    if not host or parts.userinfo or parts.fragment or not 0 < port < 65_536:
         raise _wrong_url("must be a host with a path, without user, password and fragment")
     address = _literal(host)
-    standard = 443 if parts.scheme == "https" else 80
-    if address is not None and not policy.permits(host, port or standard, address):
+    if address is None:
+        labels = host.removesuffix(".").split(".")
+        if len(host) > 253 or not all(0 < len(label) < 64 for label in labels):
+            raise _wrong_url("is not an address")
+    elif not policy.permits(host, port, address):
         raise _wrong_url("names an address that may not be reached")
 
 
