@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from services.learnings import consumers
 from services.learnings.backup import operations as backups
 from services.learnings.backup import routes as backup
+from services.learnings.company import operations as company
 from services.learnings.export import routes as export
 from services.learnings.export.operations import Exports
 from services.learnings.files.operations import FileStore
@@ -84,7 +85,12 @@ async def background(resources: Resources, database: Database) -> AsyncIterator[
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
     telemetry_days = resources[LearningsSettings].telemetry_days
-    return (deliveries.sweep, backups.sweep_of(resources), events.sweep(telemetry_days))
+    return (
+        deliveries.sweep,
+        backups.sweep_of(resources),
+        events.sweep(telemetry_days),
+        company.sweep,
+    )
 
 
 SERVICE: Final = Service(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from services.learnings.company import operations as company
 from services.learnings.erasures import operations as erasures
 from services.learnings.organizations import operations as organizations
 from services.learnings.webhooks import operations as webhooks
@@ -52,6 +53,11 @@ async def on_learning_retired(connection: Connection, event: LearningRetired) ->
     await _tell(connection, EventType.RETIRED, event)
 
 
+async def follow_learning(connection: Connection, event: LearningChanged | LearningRetired) -> None:
+    """Bring the copy that other organizations have up to date, if there is one."""
+    await company.follow(connection, event.org_id, event.learning_id)
+
+
 async def _tell(
     connection: Connection,
     kind: EventType,
@@ -77,6 +83,8 @@ SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
     Subscription("tell_recorded", LearningRecorded, on_learning_recorded),
     Subscription("tell_changed", LearningChanged, on_learning_changed),
     Subscription("tell_retired", LearningRetired, on_learning_retired),
+    Subscription("follow_changed", LearningChanged, follow_learning),
+    Subscription("follow_retired", LearningRetired, follow_learning),
 )
 
 

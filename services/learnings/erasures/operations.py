@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.learnings.backup import operations as backup
+from services.learnings.company import operations as company
 from services.learnings.erasures import store
 from services.learnings.proprietary import operations as proprietary
 from shared.bus import outbox
@@ -37,3 +38,4 @@ async def forget_organization(connection: Connection, org_id: str) -> None:
     await store.delete_learnings(connection, org_id)
     await backup.forget_organization(connection, org_id)
     await proprietary.forget_organization(connection, org_id)
+    await company.forget_organization(connection, org_id)

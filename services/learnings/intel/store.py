@@ -72,8 +72,8 @@ PAGE: Final = f"""
           FROM known CROSS JOIN p CROSS JOIN LATERAL (
             SELECT l.* FROM learnings.company_learning AS l
              WHERE l.company_seq > $5::bigint AND l.org_id <> $1
-               AND (p.tags IS NULL OR l.tags && p.tags OR l.org_id = '')
-               AND (l.impact >= p.min_impact OR l.org_id = '')
+               AND (l.withdrawn
+                    OR (p.tags IS NULL OR l.tags && p.tags) AND l.impact >= p.min_impact)
              ORDER BY l.company_seq LIMIT $6::bigint + 1) AS l
     ), numbered AS (
         SELECT found.*, row_number() OVER up AS place, sum(size) OVER up - size AS before

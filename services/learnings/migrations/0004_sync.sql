@@ -16,9 +16,12 @@ CREATE TABLE learnings.company_learning (
     type         text             NOT NULL,
     server_clock bigint           NOT NULL DEFAULT 1,
     company_seq  bigint           NOT NULL UNIQUE,
+    withdrawn    boolean          NOT NULL DEFAULT false,
     updated_at   timestamptz      NOT NULL DEFAULT now(),
     PRIMARY KEY (org_id, learning_id)
 );
+
+CREATE INDEX learning_company ON learnings.learning (org_id, id) WHERE tier = 'company';
 
 -- One row: given to each written copy under its lock, so that commit order is number order.
 CREATE TABLE learnings.company_counter (

@@ -35,6 +35,7 @@ _MOST_NODES: Final = 1000
 _MOST_METADATA: Final = 200
 _METADATA_LIMIT: Final = 10_000
 _BIGGEST: Final = 2**63
+_MOST_DIGITS: Final = 400
 _DEFAULT_IMPACT: Final = 0.5
 
 
@@ -47,7 +48,7 @@ class Unusable(Exception):
 
 
 def parse(raw: bytes) -> Any:
-    """Read JSON, also such that strict readers refuse: NaN, halves of surrogate pairs.
+    """Read JSON, also such that strict readers refuse: NaN, halved surrogates, huge numbers.
 
     One such text among a hundred must not hold up the others.
 
@@ -58,9 +59,13 @@ def parse(raw: bytes) -> Any:
         return from_json(raw or b"{}")
     except ValueError:
         try:
-            return json.loads(raw)
+            return json.loads(raw, parse_int=_number)
         except (ValueError, RecursionError):
             raise BadRequest("The body is not valid JSON", code="invalid_json") from None
+
+
+def _number(digits: str) -> float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def read(body: Any, origin_of: Callable[[str], str]) -> Batch:
@@ -193,7 +198,7 @@ def _impact(value: Any) -> float:
             return _DEFAULT_IMPACT
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         return _DEFAULT_IMPACT
-    return float(min(1, max(0, value))) if not math.isinf(value) else float(value > 0)
+    return float(min(1, max(0, value)))
 
 
 def _clock(value: Any) -> dict[str, int]:
