@@ -20,7 +20,7 @@ from services.learnings.search.models import (
     Wanted,
 )
 from services.learnings.search.rules.keys import gram_keys, grams_of, pieces_of, tag_keys, words_of
-from services.learnings.search.rules.plans import plan, rare_tags, rarest
+from services.learnings.search.rules.plans import plan, rare_tags, rarest, rarest_grams
 from services.learnings.search.store import finding, reading, sampling
 from shared.db import Connection, Database
 from shared.service import Resources
@@ -83,7 +83,8 @@ class Searcher:
             tags = rare_tags(wanted.filters, org_id, frequencies)
             return await reading.browse(connection, org_id, wanted, tags)
         terms = rarest(terms, frequencies)
-        grams = gram_keys(org_id, set(chain.from_iterable(map(pieces_of, words))))
+        pieces = set(chain.from_iterable(map(pieces_of, words)))
+        grams = rarest_grams(gram_keys(org_id, pieces), frequencies)
         chosen = plan(terms, wanted, org_id, frequencies)
         return await finding.find(connection, org_id, wanted, terms, grams, chosen)
 

@@ -30,8 +30,11 @@ again as many."""
 ALONE: Final = 1000
 """Rows up to which a single word is worth its list."""
 
-TOGETHER: Final = 100_000
-"""Rows up to which the rarest of several words is worth the walk through its list."""
+WALK: Final = 100_000
+"""Rows of lists that a search walks through to find those that common words share."""
+
+MOST_GRAMS: Final = 48
+"""Trigrams of a query that likeness is judged by."""
 
 UNSEEN: Final = 0.5
 """Occurrences that a key counts for that is not in the sample."""
@@ -76,6 +79,11 @@ def estimate(counts: Mapping[int, int], key: int, frequencies: Frequencies) -> f
     return frequencies.rows * max(counts.get(key, 0), UNSEEN) / frequencies.sampled
 
 
+def rarest_grams(keys: Sequence[int], frequencies: Frequencies) -> list[int]:
+    """Keep the trigrams of a long query that tell most."""
+    return sorted(keys, key=lambda key: frequencies.grams.get(key, 0))[:MOST_GRAMS]
+
+
 def _word_groups(keys: Sequence[int], frequencies: Frequencies) -> tuple[list[Group], bool]:
     """Give the groups, and whether they hold all that a reader would look for."""
     sized = sorted((estimate(frequencies.words, key, frequencies), key) for key in keys)
@@ -89,22 +97,31 @@ def _word_groups(keys: Sequence[int], frequencies: Frequencies) -> tuple[list[Gr
     if not common:
         return groups, True
     together, fits = _together(common, frequencies.rows)
+    if not groups and not together and common[0][0] <= WALK:
+        together = [Group([common[0][1]], ALONE // 2)]
     return groups + together, bool(groups) or fits
 
 
 def _together(common: Sequence[tuple[float, int]], rows: int) -> tuple[list[Group], bool]:
-    """Give groups of common words that few learnings share, one word of them left out at a time."""
-    if len(common) < 2 or common[0][0] > TOGETHER:
+    """Give groups of common words that few learnings share, and whether they are that few.
+
+    First all of them; then, as far as the walks through their lists may go, so many as are rare
+    together, with another one left out each time.
+    """
+    if len(common) < 2 or common[0][0] > WALK:
         return [], False
     expected, size = common[0][0], 1
     while size < len(common) and expected > ALONE / 4:
         expected *= common[size][0] / rows
         size += 1
-    fits = expected <= ALONE
-    pool = common[: size + 1]
-    picks = [[key for _, key in pick] for pick in combinations(pool, size)]
+    picks: list[Sequence[tuple[float, int]]] = [common]
+    walked = common[0][0]
+    for pick in combinations(common[: size + 1], size):
+        walked += pick[0][0]
+        if walked <= WALK and size > 1 and list(pick) != list(common):
+            picks.append(pick)
     most = ALONE // len(picks) + 100
-    return [Group(pick, most) for pick in picks if pick], fits
+    return [Group([key for _, key in pick], most) for pick in picks], expected <= ALONE
 
 
 def _gram_groups(query: str, org_id: str, frequencies: Frequencies) -> list[Group]:

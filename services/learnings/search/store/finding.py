@@ -12,7 +12,7 @@ from typing import Any, Final
 from services.learnings.search.models import Filters, Found, Plan, Term, Wanted
 from shared.db import Connection
 
-WINDOW: Final = 1500
+WINDOW: Final = 1000
 """Newest learnings that are read where keys give too little."""
 
 LIKENESS: Final = 0.3
@@ -81,7 +81,7 @@ def lead_of(filters: Filters) -> str:
     for name, sql in _LEADS:
         if getattr(filters, name) is not None:
             return sql
-    return "AND l.status = $2[1]" if len(filters.statuses) == 1 else ""
+    return "AND l.status = ($2::text[])[1]" if len(filters.statuses) == 1 else ""
 
 
 _ORDERS: Final = {
@@ -96,61 +96,61 @@ def finding_sql(wanted: Wanted) -> str:
     shown = "" if wanted.filters.duplicates else "AND l.duplicate_of IS NULL"
     return f"""
         WITH grouped AS MATERIALIZED (
+            -- The keys are the organization's own. Saying so again would have its whole index read.
             SELECT one.at FROM unnest($10::text[], $11::int[]) AS g (keys, most),
                    LATERAL (SELECT l.ctid AS at FROM learnings.learning AS l
-                             WHERE l.org_id = $1
-                               AND learnings.word_keys(l.org_id, l.search) @> g.keys::bigint[]
+                             WHERE learnings.word_keys(l.org_id, l.search) @> g.keys::bigint[]
                              LIMIT g.most) AS one
              UNION ALL
             SELECT one.at FROM unnest($12::text[], $13::int[]) AS g (keys, most),
                    LATERAL (SELECT l.ctid AS at FROM learnings.learning AS l
-                             WHERE l.org_id = $1 AND l.grams @> g.keys::int[]
-                             LIMIT g.most) AS one
+                             WHERE l.grams @> g.keys::int[] LIMIT g.most) AS one
         ), newest AS (
             SELECT l.ctid AS at FROM learnings.learning AS l
              WHERE l.org_id = $1 {shown} {lead_of(wanted.filters)}
              ORDER BY l.created_at DESC, l.id DESC
              LIMIT (SELECT CASE WHEN count(*) < $14 THEN {WINDOW} ELSE 0 END FROM grouped)
+        ), place AS (
+            SELECT at FROM grouped UNION ALL SELECT at FROM newest
         ), read AS MATERIALIZED (
-            -- Joined to an empty one, a vector is unpacked once and not for every word.
-            SELECT l.id, l.impact, l.created_at, l.updated_at, l.search || ''::tsvector AS search,
-                   cardinality(l.grams) AS size,
-                   (SELECT count(*) FROM unnest(l.grams) AS k WHERE k = ANY($15::int[])) AS shared
-              FROM learnings.learning AS l
-             WHERE l.ctid = ANY(ARRAY(SELECT at FROM grouped UNION ALL SELECT at FROM newest))
-               AND {FITS} {shown}
-        ), hit AS MATERIALIZED (
-            SELECT r.id, t.n, ts_rank(r.search, t.term) AS rank
-              FROM read AS r, unnest($16::text[]::tsquery[]) WITH ORDINALITY AS t (term, n)
-             WHERE r.search @@ t.term
+            SELECT l.id, l.impact, l.created_at, l.updated_at, cardinality(l.grams) AS size,
+                   ARRAY(SELECT ts_rank(l.vector, term)
+                           FROM unnest((SELECT $16::text[]::tsquery[])) AS term) AS ranks,
+                   (SELECT count(*) FROM unnest($15::int[]) AS k WHERE k = ANY(l.grams)) AS shared
+              -- Joined to an empty one, a vector is unpacked once and not for every word.
+              FROM (SELECT l.*, l.search || ''::tsvector AS vector FROM learnings.learning AS l
+                     WHERE l.ctid = ANY(ARRAY(SELECT at FROM place))
+                       AND {FITS} {shown} OFFSET 0) AS l
         ), weight AS (
-            SELECT n, ln(1 + (SELECT count(*) FROM read)::float8 / count(*)) AS weight
-              FROM hit GROUP BY n
-        ), worded AS (
-            SELECT id, sum(rank * weight) AS words FROM hit JOIN weight USING (n) GROUP BY id
+            -- Words that few of the candidates have tell more.
+            SELECT ARRAY(SELECT ln(1 + count(*)::float8 / (1 + count(*) FILTER (WHERE rank > 0)))
+                           FROM read, unnest(ranks) WITH ORDINALITY AS u (rank, n)
+                          GROUP BY n ORDER BY n) AS each
         ), matched AS (
-            SELECT r.*, w.words, CASE WHEN shared >= {LIKENESS} * cardinality($15) AND shared > 0
-                   THEN shared * (1.0 / cardinality($15)
-                        + 0.1 / (size + cardinality($15) - shared)) END AS likeness
-              FROM read AS r LEFT JOIN worded AS w USING (id)
-        ), fused AS (
-            SELECT m.*,
-                   (CASE WHEN words IS NULL THEN 0
-                         ELSE 1.0 / ({K} + rank() OVER (ORDER BY words DESC NULLS LAST)) END
-                  + CASE WHEN likeness IS NULL THEN 0
-                         ELSE 1.0 / ({K} + rank() OVER (ORDER BY likeness DESC NULLS LAST)) END)
+            SELECT r.*, (SELECT sum(rank * each) FROM unnest(r.ranks, (SELECT each FROM weight))
+                             AS u (rank, each)) AS words,
+                   CASE WHEN shared > 0 AND shared >= {LIKENESS} * $19::int
+                        THEN shared * (1.0::float8 / $19 + 0.1::float8 / (size + $19 - shared))
+                        ELSE 0 END AS likeness
+              FROM read AS r OFFSET 0
+        ), fused AS MATERIALIZED (
+            SELECT m.id, m.impact, m.created_at, m.updated_at,
+                   (CASE WHEN words > 0
+                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY words DESC)) ELSE 0 END
+                  + CASE WHEN likeness > 0
+                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY likeness DESC)) ELSE 0 END)
                   -- From 0.95 to 1.05, and 1 where nobody has said anything yet.
-                  * (0.95 + 0.1 * coalesce((s.helped + 2) / (s.helped + s.not_helped + 4), 0.5))
-                   AS score
-              FROM matched AS m
-              LEFT JOIN learnings.learning_score AS s ON s.org_id = $1 AND s.learning_id = m.id
-             WHERE words IS NOT NULL OR likeness IS NOT NULL
+                  * (0.95 + 0.1 * coalesce((
+                        SELECT (s.helped + 2) / (s.helped + s.not_helped + 4)
+                          FROM learnings.learning_score AS s
+                         WHERE s.org_id = $1 AND s.learning_id = m.id), 0.5)) AS score
+              FROM matched AS m WHERE words > 0 OR likeness > 0
         ), page AS (
             SELECT id, score, row_number() OVER (ORDER BY {_ORDERS[wanted.order]}) AS place
               FROM fused ORDER BY place OFFSET $17 LIMIT $18
         )
         SELECT coalesce(array_agg(id ORDER BY place), '{{}}'),
-               coalesce(array_agg(score::float8 ORDER BY place), '{{}}'),
+               coalesce(array_agg(score ORDER BY place), '{{}}'),
                (SELECT count(*) FROM fused) FROM page
         """  # noqa: S608 - constants of this module
 
@@ -178,6 +178,7 @@ def finding_values(
         [_quoted(term.lexeme) for term in terms],
         wanted.offset,
         wanted.limit,
+        len(grams),
     ]
 
 

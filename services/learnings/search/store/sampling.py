@@ -27,12 +27,12 @@ SAMPLING: Final = f"""
          ORDER BY l.created_at DESC, l.id DESC
          LIMIT {SAMPLE} - (SELECT count(*) FROM spread)
     ), sample AS MATERIALIZED (
-        SELECT learnings.word_keys(l.org_id, l.search) AS words, l.grams
+        SELECT tsvector_to_array(l.search) AS words, l.grams
           FROM (SELECT id FROM spread UNION SELECT id FROM newest) AS s
           JOIN learnings.learning AS l ON l.org_id = $1 AND l.id = s.id
     ), word AS (
-        SELECT key, count(*) AS times FROM sample, unnest(words) AS key
-         GROUP BY key HAVING count(*) >= {SEEN}
+        SELECT hashtextextended(word, hashtextextended($1, 0)) AS key, count(*) AS times
+          FROM sample, unnest(words) AS word GROUP BY word HAVING count(*) >= {SEEN}
     ), gram AS (
         SELECT key, count(*) AS times FROM sample, unnest(grams) AS key
          GROUP BY key HAVING count(*) >= {SEEN}
