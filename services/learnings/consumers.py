@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from services.learnings.company import operations as company
 from services.learnings.erasures import operations as erasures
+from services.learnings.learnings import operations as learnings
 from services.learnings.organizations import operations as organizations
 from services.learnings.webhooks import operations as webhooks
 from services.learnings.webhooks.models import EventType
 from shared.bus import Subscription
 from shared.contracts.auth import AccountDeleted, OrganizationCreated, OrganizationDeleted
 from shared.contracts.learnings import LearningChanged, LearningRecorded, LearningRetired
+from shared.contracts.runs import IssueClosed
 from shared.db import Connection
 from shared.service import Resources
 
@@ -36,6 +38,12 @@ async def on_organization_deleted(connection: Connection, event: OrganizationDel
 async def on_account_deleted(connection: Connection, event: AccountDeleted) -> None:
     """Forget who wrote, and what went along."""
     await erasures.forget_account(connection, event.account_id, event.org_ids)
+
+
+async def on_issue_closed(connection: Connection, event: IssueClosed) -> None:
+    """Learn from an issue whose cause was found out."""
+    if not await organizations.is_forgotten(connection, event.org_id):
+        await learnings.record_issue(connection, event)
 
 
 async def on_learning_recorded(connection: Connection, event: LearningRecorded) -> None:
@@ -80,6 +88,7 @@ SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
         timeout_s=ERASURE_TIMEOUT_S,
     ),
     Subscription("forget_account", AccountDeleted, on_account_deleted, timeout_s=ERASURE_TIMEOUT_S),
+    Subscription("learn_from_issue", IssueClosed, on_issue_closed),
     Subscription("tell_recorded", LearningRecorded, on_learning_recorded),
     Subscription("tell_changed", LearningChanged, on_learning_changed),
     Subscription("tell_retired", LearningRetired, on_learning_retired),

@@ -54,6 +54,7 @@ async def change(call: Call[LearningChange, Any]) -> Reply:
         org_id,
         call.path["id"],
         call.body,
+        likeness=Likeness.of(call.resource(LearningsSettings)),
         by_platform_admin=call.principal.is_platform_admin,
     )
     return Reply(shown.json.encode())

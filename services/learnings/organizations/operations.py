@@ -17,3 +17,8 @@ async def note_created(
     first learning can come before the event.
     """
     await store.keep_name(connection, org_id, name, slug, said_at)
+
+
+async def is_forgotten(connection: Connection, org_id: str) -> bool:
+    """Tell whether the organization was deleted, so that late news of it are dropped."""
+    return await store.is_forgotten(connection, org_id)

@@ -24,3 +24,11 @@ async def keep_name(
         slug,
         said_at,
     )
+
+
+async def is_forgotten(connection: Connection, org_id: str) -> bool:
+    """Tell whether what stays of a forgotten organization is there: no name can be newer."""
+    found: bool | None = await connection.fetchval(
+        "SELECT named_at = 'infinity' FROM learnings.organization WHERE org_id = $1", org_id
+    )
+    return found is True

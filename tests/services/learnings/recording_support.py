@@ -23,7 +23,7 @@ OTHER = "fedcba9876543210"
 
 def entry(summary: str = "s", **fields: Any) -> Entry:
     """Make an entry of a push; what is not said is usual."""
-    own = {
+    own: dict[str, Any] = {
         name: fields.pop(name)
         for name in ("origin", "source_id", "came_by", "client_seq")
         if name in fields

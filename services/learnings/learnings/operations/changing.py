@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.learnings.learnings import rules, store
-from services.learnings.learnings.models import Entry, LearningChange, Shown, Status
+from services.learnings.learnings.models import Entry, LearningChange, Likeness, Shown, Status
 from services.learnings.learnings.operations.preparing import prepare
 from services.learnings.learnings.operations.settling import gather, write
 from shared.db import Database
@@ -16,6 +16,7 @@ async def change(
     learning_id: str,
     body: LearningChange,
     *,
+    likeness: Likeness | None = None,
     by_platform_admin: bool = False,
 ) -> Shown:
     """Change what was sent of a learning; the values it already has change nothing.
@@ -41,7 +42,12 @@ async def change(
         if new.entry.content != row.content or tier != row.tier:
             settlement = await gather(connection, org_id, [row], [new.text_hash])
             row.tier = tier
+            says_the_same = row.text_hash == new.text_hash
             settlement.change(row, new)
+            if row.stands and not says_the_same:
+                alike = await store.alike(connection, org_id, [new])
+                comparing = rules.Comparing(likeness or Likeness())
+                row.similar_to = comparing.closest(row, alike.get(0, ()))
             await write(connection, org_id, settlement, counters)
         return Shown(await store.read(connection, org_id, learning_id) or "")
 

@@ -7,7 +7,7 @@ unchanged changes nothing and says nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from services.learnings.learnings import rules, store
@@ -170,6 +170,8 @@ class _Batch:
     candidates: Mapping[int, Sequence[Row]]
     taken: set[str]
     comparing: rules.Comparing
+    written: dict[int, Row] = field(default_factory=dict)
+    """The latest row of this batch under each near-duplicate key."""
     room: int | None = None
     """Learnings that the author may still record; None for any number."""
 
@@ -189,8 +191,15 @@ class _Batch:
             self._update(row, new)
             verdict = Verdict("updated", row.id)
         if row.stands and row.similar_to is None:
-            row.similar_to = self.comparing.closest(row, self.candidates.get(id(new), ()))
+            row.similar_to = self.comparing.closest(row, self._alike(new))
+        for band in new.bands:
+            self.written[band] = row
         return verdict
+
+    def _alike(self, new: Prepared) -> list[Row]:
+        """Give the learnings, here before or in this batch, that share a key with an entry."""
+        here = [self.written[band] for band in new.bands if band in self.written]
+        return [*here, *self.candidates.get(id(new), ())]
 
     def _insert(self, new: Prepared) -> Row:
         learning_id = _new_id()

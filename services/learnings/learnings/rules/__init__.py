@@ -17,6 +17,7 @@ from services.learnings.learnings.rules.contents import (
     split_clock,
     sync_hash_of,
 )
+from services.learnings.learnings.rules.incidents import entry_of_issue
 from services.learnings.learnings.rules.knowing import (
     Keys,
     canary_json,
@@ -41,6 +42,7 @@ __all__ = [
     "changed",
     "content_of",
     "entry_of",
+    "entry_of_issue",
     "events",
     "feed_ids",
     "is_canary",

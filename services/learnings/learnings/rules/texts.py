@@ -2,7 +2,8 @@
 
 Exactly the same is decided over a normal form. Nearly the same is the Jaccard likeness of the
 trigrams of normal forms; candidates are found by keys that alike summaries share with high
-probability (MinHash: the least hash of a bin stands for the bin, eight bins make a key).
+probability (bottom-k sketches: what is least under a random order is likely in both of two alike
+sets).
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from bisect import bisect_left
 from functools import lru_cache
+from struct import pack
 from typing import Final
 from zlib import crc32
 
@@ -20,12 +23,15 @@ SUMMARY_LOOKED_AT: Final = 1_000
 DETAIL_LOOKED_AT: Final = 2_000
 """Characters of a detail by which near duplicates are told."""
 
-_BINS: Final = 64
-_BAND: Final = 8
+_TAKEN: Final = 8
+_POINTS: Final = [number << 29 for number in range(8)]
 
 # Between digits a mark has a meaning: 1.5 is not 15, and -1 is not 1.
-_ASCII: Final = r"!\"#%&'()*,./:;?@\[\\\]_`{}"
-_ASCII_MARKS: Final = re.compile(rf"-(?![0-9])|(?<![0-9])[{_ASCII}]+|[{_ASCII}]+(?![0-9])")
+_ASCII: Final = "-!\"#%&'()*,./:;?@[\\]_`{}"
+_CLASS: Final = re.escape(_ASCII)
+_MEANT: Final = re.compile(rf"-[0-9]|[0-9][{_CLASS}]+[0-9]")
+_UNMEANT: Final = re.compile(rf"-(?![0-9])|(?<![0-9])[{_CLASS[2:]}]+|[{_CLASS[2:]}]+(?![0-9])")
+_DROPPED: Final = str.maketrans("", "", _ASCII)
 _MARKS: Final = re.compile(r"[^\w\s\x00-\x7f]|_")
 
 
@@ -44,7 +50,9 @@ def normal_form(text: str) -> str:
         folded = unicodedata.normalize("NFKC", text).casefold()
         # Folding can take a text out of its normal form.
         folded = _MARKS.sub(_unless_punctuation, unicodedata.normalize("NFKC", folded))
-    return " ".join(_ASCII_MARKS.sub("", folded).split()) or " ".join(folded.split())
+    has_meant = _MEANT.search(folded) is not None
+    bare = _UNMEANT.sub("", folded) if has_meant else folded.translate(_DROPPED)
+    return " ".join(bare.split()) or " ".join(folded.split())
 
 
 def hash_of(summary: str, detail: str) -> bytes:
@@ -74,41 +82,18 @@ def _salt(org_id: str) -> int:
 def bands(org_id: str, summary: str) -> list[int]:
     """Give the keys of which summaries share one that are alike, with high probability.
 
-    Signed 32-bit numbers, salted by the organization. A bin that no trigram falls into takes the
-    value of the next one that has some, marked with the distance.
+    The hashes of the trigrams lie on a ring; each of eight points, evenly spaced on it, takes the
+    eight that follow it. Signed 32-bit numbers, salted by the organization.
     """
     data = f" {normal_form(summary[:SUMMARY_LOOKED_AT])} ".encode()
     salt = _salt(org_id)
-    least: list[int | None] = [None] * _BINS
-    for gram in {data[at : at + 3] for at in range(len(data) - 2)}:
-        # A multiplication, because a check sum alone keeps too much order.
-        value = crc32(gram, salt) * 0x9E3779B1 & 0xFFFFFFFF
-        at = value & _BINS - 1
-        kept = least[at]
-        if kept is None or value < kept:
-            least[at] = value
-    return _keys(_filled(least), salt)
-
-
-def _filled(least: list[int | None]) -> list[int]:
-    """Fill each empty bin from the next that is not; how far that is goes in, too."""
-    filled = [0] * _BINS
-    following, distance = 0, 0
-    for at in range(2 * _BINS - 1, -1, -1):
-        value = least[at % _BINS]
-        if value is not None:
-            following, distance = value, 0
-        else:
-            distance += 1
-        if at < _BINS:
-            filled[at] = following + distance * 0x85EBCA6B & 0xFFFFFFFF
-    return filled
-
-
-def _keys(filled: list[int], salt: int) -> list[int]:
+    grams = {data[at : at + 3] for at in range(len(data) - 2)}
+    ring = sorted([crc32(gram, salt) for gram in grams])
+    around = ring + ring[:_TAKEN]
     keys = []
-    for at in range(0, _BINS, _BAND):
-        part = b"".join(value.to_bytes(4, "big") for value in filled[at : at + _BAND])
-        key = crc32(part, salt + at & 0xFFFFFFFF)
+    for number, point in enumerate(_POINTS):
+        at = bisect_left(ring, point)
+        taken = around[at : at + _TAKEN]
+        key = crc32(pack(f">{len(taken)}I", *taken), number)
         keys.append(key - (1 << 32) if key >= 1 << 31 else key)
     return keys
