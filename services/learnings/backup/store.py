@@ -129,7 +129,7 @@ async def newest(
     """List what is there, newest first."""
     rows = await connection.fetch(
         """
-        SELECT key, uploaded_at AT TIME ZONE 'UTC' AS uploaded_at, size_bytes, sha256, client_id
+        SELECT key, uploaded_at, size_bytes, sha256, client_id
           FROM learnings.backup
          WHERE org_id = $1 AND ($2::text IS NULL OR client_id = $2) AND uploaded_at IS NOT NULL
          ORDER BY uploaded_at DESC, key DESC LIMIT $3

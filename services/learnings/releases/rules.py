@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC
 from typing import Final
 
 from nacl.signing import SigningKey
@@ -140,7 +141,7 @@ def _installer(stored: Stored) -> str | None:
 
 
 def _day(stored: Stored) -> str:
-    return stored.posted_at.strftime("%Y-%m-%d")
+    return stored.posted_at.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 def _home(stored: Stored, public_url: str) -> str:

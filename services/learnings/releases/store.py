@@ -8,7 +8,7 @@ from services.learnings.releases.models import NewRelease, Stored
 from shared.db import Connection
 
 _STORED: Final = """
-    SELECT version, channel, posted_at AT TIME ZONE 'UTC' AS posted_at, built_at,
+    SELECT version, channel, posted_at, built_at,
            artifact_checksum, artifact_size_bytes, expected_installer, min_compatible_version,
            framework_version, changelog_url, changelog, artifact_file, installer_file,
            installer_checksum, installer_size_bytes, withdrawn_at IS NOT NULL AS is_withdrawn

@@ -7,8 +7,9 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import httpx
@@ -62,21 +63,35 @@ def path_in(url: str) -> str:
     return httpx.URL(url).raw_path.decode()
 
 
+@dataclass(frozen=True)
+class S3:
+    """An S3 of our own: the address of a bucket, and the variables by which a client finds it."""
+
+    bucket: str
+    variables: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.bucket}/below"
+
+
 @contextmanager
-def s3(bucket: str = "bucket") -> Iterator[dict[str, str]]:
-    """An S3 of our own, and the variables by which a client finds it."""
+def s3() -> Iterator[S3]:
+    """Start one with a bucket of its own; servers of one process share what they hold."""
+    bucket = f"bucket-{uuid4().hex}"
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         _, port = server.get_host_and_port()
         endpoint = f"http://127.0.0.1:{port}"
         httpx.put(f"{endpoint}/{bucket}", timeout=20).raise_for_status()
-        yield {
+        variables = {
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "us-east-1",
         }
+        yield S3(bucket, variables)
     finally:
         server.stop()
 
@@ -93,6 +108,3 @@ def environment(values: dict[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-
-
-Json = dict[str, Any]

@@ -26,8 +26,8 @@ async def store(
         async with FileStore.opened((tmp_path_factory.mktemp("s") / "a b").as_uri()) as opened:
             yield opened
         return
-    with s3() as variables, environment(variables):
-        async with FileStore.opened("s3://bucket/pre/fix") as opened:
+    with s3() as server, environment(server.variables):
+        async with FileStore.opened(server.url) as opened:
             yield opened
 
 
@@ -112,8 +112,8 @@ async def test_s3_keeps_no_parts_of_what_failed_or_was_given_up() -> None:
             yield piece
         raise BadRequest
 
-    with s3() as variables, environment(variables):
-        async with FileStore.opened("s3://bucket") as store:
+    with s3() as server, environment(server.variables):
+        async with FileStore.opened(f"s3://{server.bucket}") as store:
             with pytest.raises(BadRequest):
                 await store.put("one", failing())
             task = asyncio.create_task(store.put("two", stuck()))
@@ -123,7 +123,8 @@ async def test_s3_keeps_no_parts_of_what_failed_or_was_given_up() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
         async with httpx.AsyncClient() as client:
-            answer = await client.get(f"{variables['AWS_ENDPOINT_URL']}/bucket?uploads")
+            endpoint = server.variables["AWS_ENDPOINT_URL"]
+            answer = await client.get(f"{endpoint}/{server.bucket}?uploads")
     assert answer.status_code == 200
     assert "<Upload>" not in answer.text
 

@@ -10,6 +10,7 @@ import pytest
 
 from services.learnings.files import rules
 from services.learnings.files.models import Described
+from shared.errors import RangeNotSatisfiable
 from tests.services.learnings.conftest import Tenant
 from tests.services.learnings.files_support import builder, pieces_of, sha256
 
@@ -112,6 +113,6 @@ async def test_head_tells_the_same_and_sends_nothing(reader: Tenant) -> None:
 def test_an_empty_file_has_no_parts() -> None:
     file = Described(0, sha256(b""), "empty")
     headers: Mapping[str, str] = {"range": "bytes=0-"}
-    with pytest.raises(rules.RangeNotSatisfiable):
+    with pytest.raises(RangeNotSatisfiable):
         rules.select(file, headers)
     assert rules.select(file, {}).status == 200

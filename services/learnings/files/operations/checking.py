@@ -55,10 +55,10 @@ class Checked:
         size, sha256 = self._wanted
         while (piece := await self._next()) is not None:
             self.size += len(piece)
-            if self.size > self._limit:
-                raise TooLarge(f"The body may have at most {self._limit} bytes")
             if size is not None and self.size > size:
                 raise self._refusal(f"The body has more than the {size} bytes announced")
+            if self.size > self._limit:
+                raise TooLarge(f"The body may have at most {self._limit} bytes")
             self._hash.update(piece)
             yield piece
         if size is not None and self.size != size:

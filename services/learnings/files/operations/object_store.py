@@ -199,9 +199,9 @@ class _Stopped(Exception):
 async def _reaching(what: str) -> AsyncIterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise NotFound from None
     except (BaseError, OSError, TimeoutError) as error:
+        if isinstance(error, FileNotFoundError) and what != "put":
+            raise NotFound from None
         log.error("file store unavailable", call=what, error=str(error)[:500])
         raise Unavailable("The file store cannot be reached") from error
 

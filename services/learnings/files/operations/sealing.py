@@ -9,36 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_ABYTES as EXTRA,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_HEADERBYTES as HEADER,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_init_pull as init_pull,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_init_push as init_push,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_keygen as keygen,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_pull as pull,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_push as push,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_state as new_state,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_TAG_FINAL as FINAL,
-)
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_TAG_MESSAGE as MESSAGE,
-)
+from nacl import bindings
+
+EXTRA: Final[int] = bindings.crypto_secretstream_xchacha20poly1305_ABYTES
+"""Bytes by which an encrypted chunk is longer."""
+
+HEADER: Final[int] = bindings.crypto_secretstream_xchacha20poly1305_HEADERBYTES
+"""Bytes of a stream's header."""
 
 CHUNK: Final = 131_072
 """Bytes that are encrypted at once: well under a millisecond, so that the loop need not wait."""
@@ -50,21 +27,21 @@ class Damaged(Exception):
 
 def random_key() -> bytes:
     """Make the key of one object."""
-    return bytes(keygen())
+    return bytes(bindings.crypto_secretstream_xchacha20poly1305_keygen())
 
 
 async def sealed(pieces: AsyncIterator[bytes], key: bytes) -> AsyncIterator[bytes]:
     """Encrypt a stream as it passes."""
-    state = new_state()
-    yield init_push(state, key)
+    state = bindings.crypto_secretstream_xchacha20poly1305_state()
+    yield bindings.crypto_secretstream_xchacha20poly1305_init_push(state, key)
     buffer = bytearray()
     async for piece in pieces:
         buffer += piece
         # The last chunk bears a mark, so one that is full waits for what follows.
         while len(buffer) > CHUNK:
-            yield push(state, bytes(buffer[:CHUNK]), None, MESSAGE)
+            yield _push(state, bytes(buffer[:CHUNK]), is_last=False)
             del buffer[:CHUNK]
-    yield push(state, bytes(buffer), None, FINAL)
+    yield _push(state, bytes(buffer), is_last=True)
 
 
 async def opened(pieces: AsyncIterator[bytes], key: bytes) -> AsyncIterator[bytes]:
@@ -73,12 +50,14 @@ async def opened(pieces: AsyncIterator[bytes], key: bytes) -> AsyncIterator[byte
     Raises:
         Damaged: before the first wrong byte, or at the end if some are missing.
     """
-    state, is_open, is_whole = new_state(), False, False
+    state = bindings.crypto_secretstream_xchacha20poly1305_state()
+    is_open = is_whole = False
     buffer = bytearray()
     async for piece in pieces:
         buffer += piece
         if not is_open and len(buffer) >= HEADER:
-            init_pull(state, bytes(buffer[:HEADER]), key)
+            header = bytes(buffer[:HEADER])
+            bindings.crypto_secretstream_xchacha20poly1305_init_pull(state, header, key)
             del buffer[:HEADER]
             is_open = True
         while is_open and len(buffer) > CHUNK + EXTRA:
@@ -95,11 +74,24 @@ async def opened(pieces: AsyncIterator[bytes], key: bytes) -> AsyncIterator[byte
     yield plain
 
 
-def _pull(state: new_state, chunk: bytes) -> tuple[bytes, bool]:
+def _push(
+    state: bindings.crypto_secretstream_xchacha20poly1305_state, chunk: bytes, *, is_last: bool
+) -> bytes:
+    tag = (
+        bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL
+        if is_last
+        else bindings.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
+    )
+    return bindings.crypto_secretstream_xchacha20poly1305_push(state, chunk, None, tag)
+
+
+def _pull(
+    state: bindings.crypto_secretstream_xchacha20poly1305_state, chunk: bytes
+) -> tuple[bytes, bool]:
     if len(chunk) < EXTRA:
         raise Damaged("the end is missing")
     try:
-        plain, tag = pull(state, chunk, None)
+        plain, tag = bindings.crypto_secretstream_xchacha20poly1305_pull(state, chunk, None)
     except RuntimeError:
         raise Damaged("a chunk does not authenticate") from None
-    return plain, tag == FINAL
+    return plain, tag == bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from shared.errors import BadRequest
@@ -22,14 +23,16 @@ class Tickets:
 
     Args:
         key: the service's encryption key, from which a key for this alone is derived.
+        clock: Unix seconds; replaceable in tests.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
         self._key = derive(key, "tickets")
+        self._clock = clock
 
     def write(self, purpose: str, **claims: str | int) -> str:
         """Write a ticket that holds for 15 minutes."""
-        body = {"for": purpose, "exp": int(time.time()) + LIFE, **claims}
+        body = {"for": purpose, "exp": int(self._clock()) + LIFE, **claims}
         payload = json.dumps(body, separators=(",", ":")).encode()
         return f"{encode_base64url(payload)}.{encode_base64url(self._sign(payload))}"
 
@@ -49,7 +52,7 @@ class Tickets:
         if not hmac.compare_digest(self._sign(payload), signature):
             raise _refused()
         claims: dict[str, Any] = json.loads(payload)
-        if claims["for"] != purpose or claims["exp"] <= time.time():
+        if claims["for"] != purpose or claims["exp"] <= self._clock():
             raise _refused()
         return claims
 
