@@ -77,7 +77,7 @@ class Hooks:
 
         async def newest() -> dict[str, Any] | None:
             found = (await self.deliveries(webhook_id))[0]
-            is_written = found["duration_ms"] is not None or found["status"] != "pending"
+            is_written = found["duration_ms"] is not None
             return found if found["attempts"] >= attempts and is_written else None
 
         found: dict[str, Any] = await until(newest, f"not tried {attempts} times")

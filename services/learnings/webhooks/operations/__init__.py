@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from services.learnings.webhooks.operations.deliveries import (
+from services.learnings.webhooks.operations.courier import delivering
+from services.learnings.webhooks.operations.looking import (
     deliveries,
     redeliver,
     send_test,
     sweep,
 )
-from services.learnings.webhooks.operations.delivering import delivering
 from services.learnings.webhooks.operations.managing import (
     change,
     create,

@@ -41,7 +41,8 @@ CLAIM: Final = f"""
                AND d.status = 'pending' AND d.due_at <= now()
              ORDER BY d.due_at LIMIT $6) AS one
     ), taken AS (
-        UPDATE learnings.webhook_delivery AS d SET attempts = attempts + 1, attempted_at = now()
+        UPDATE learnings.webhook_delivery AS d
+           SET attempts = attempts + 1, attempted_at = now(), duration_ms = NULL
           FROM picked
          WHERE d.org_id = picked.org_id AND d.id = picked.id AND d.status = 'pending'
         RETURNING d.org_id, d.id, d.webhook_id, d.message_id, d.attempts, d.earlier
