@@ -13,7 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 # What a credential looks like wherever it turns up: our prefixes, JWTs, and userinfo in URLs.
 _CREDENTIAL: Final = re.compile(
     r"(?P<keep>trc_ak_[\w-]{5})[\w-]+"
-    r"|\b(?:trw_(?:live|dk)_|tw_|trc_(?:inv|cl|ocs|vt)_)[\w-]+"
+    r"|\b(?:trw_(?:live|dk|lic)_|tw_|trc_(?:inv|cl|ocs|vt)_)[\w-]+"
     r"|\bwhsec_[\w+/=-]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|(?P<scheme>://[^:/@\s]*:)[^@\s/]+(?=@)"
