@@ -53,3 +53,105 @@ async def delete_learnings(connection: Connection, org_id: str) -> None:
     await connection.execute(
         "DELETE FROM learnings.learning WHERE org_id = $1", org_id, timeout=TIMEOUT
     )
+
+
+async def delete_key_policies(connection: Connection, org_id: str) -> None:
+    """Delete what an organization's keys may pull and record."""
+    await connection.execute(
+        "DELETE FROM learnings.key_policy WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_key_usage(connection: Connection, org_id: str) -> None:
+    """Delete what an organization's keys have recorded in number."""
+    await connection.execute(
+        "DELETE FROM learnings.key_usage WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_installations(connection: Connection, org_id: str) -> None:
+    """Delete the clients that were seen in an organization."""
+    await connection.execute(
+        "DELETE FROM learnings.installation WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_submissions(connection: Connection, org_id: str) -> None:
+    """Delete what an organization's people wrote to the platform's."""
+    await connection.execute(
+        "DELETE FROM learnings.submission WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_submissions_of(connection: Connection, account_id: str) -> None:
+    """Delete what a person wrote to the platform's people.
+
+    Reads all tenants: a person may have written in several.
+    """
+    await connection.execute(
+        "DELETE FROM learnings.submission WHERE account_id = $1 AND account_id <> ''",
+        account_id,
+        timeout=TIMEOUT,
+    )
+
+
+async def delete_outcome_learnings(connection: Connection, org_id: str) -> None:
+    """Delete which learnings an organization's work used."""
+    await connection.execute(
+        "DELETE FROM learnings.outcome_learning WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_outcomes(connection: Connection, org_id: str) -> None:
+    """Delete what came of an organization's work."""
+    await connection.execute(
+        "DELETE FROM learnings.outcome WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_scores(connection: Connection, org_id: str) -> None:
+    """Delete how much an organization's learnings helped."""
+    await connection.execute(
+        "DELETE FROM learnings.learning_score WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_webhooks(connection: Connection, org_id: str) -> None:
+    """Delete the addresses that an organization is told at, and what waits for them."""
+    await connection.execute(
+        "DELETE FROM learnings.webhook WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_webhook_messages(connection: Connection, org_id: str) -> None:
+    """Delete what an organization's addresses were told."""
+    await connection.execute(
+        "DELETE FROM learnings.webhook_message WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
+async def delete_answers(connection: Connection, org_id: str) -> None:
+    """Delete the answers that are kept for a day in case a request comes again.
+
+    Reads all tenants: the table is a day's, and its principals name the organization inside.
+    """
+    await connection.execute(
+        """
+        DELETE FROM learnings.idempotency_key
+         WHERE split_part(split_part(principal, ':', 2), '/', 1) = $1
+        """,
+        org_id,
+        timeout=TIMEOUT,
+    )
+
+
+async def delete_answers_to(connection: Connection, account_id: str) -> None:
+    """Delete the answers that are kept for a day for a person.
+
+    Reads all tenants: the table is a day's, and a person may act in several.
+    """
+    await connection.execute(
+        "DELETE FROM learnings.idempotency_key WHERE split_part(principal, '/', 2) = $1",
+        account_id,
+        timeout=TIMEOUT,
+    )
