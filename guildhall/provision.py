@@ -2,7 +2,8 @@
 
 For each of the five services and the bus: a role ``guildhall_<name>`` that may log in, and a
 schema ``<name>`` that it owns. Nobody else may connect to the database or use the schema
-``public``. May be repeated, and by several at once. Works as superuser, and as a role that may
+``public``. Where the server has pgvector, it is made usable by all (search takes it if it is told
+to). May be repeated, and by several at once. Works as superuser, and as a role that may
 create roles and owns the database, which is what managed servers give.
 """
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 SCHEMAS: Final = (*SERVICES, "bus")
 DATABASE: Final = "guildhall"
+EXTENSIONS: Final = "extensions"
+"""The schema of PostgreSQL extensions that all roles may use."""
 OLDEST: Final = 15
 """The oldest PostgreSQL that will do."""
 
@@ -122,6 +125,24 @@ async def _provision(connection: asyncpg.Connection, passwords: Mapping[str, str
         if not await connection.fetchval("SELECT to_regnamespace($1)", schema):
             await _join(connection, name)
             await connection.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {name}")
+    await _offer_vectors(connection)
+
+
+async def _offer_vectors(connection: asyncpg.Connection) -> None:
+    """Make pgvector usable by every role, where the server has it and this login may."""
+    have = "SELECT count(*) FROM {} WHERE {} = 'vector'"
+    if await connection.fetchval(have.format("pg_extension", "extname")):
+        return
+    if not await connection.fetchval(have.format("pg_available_extensions", "name")):
+        return
+    try:
+        async with connection.transaction():
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {EXTENSIONS}")
+            for schema in SCHEMAS:
+                await connection.execute(f"GRANT USAGE ON SCHEMA {EXTENSIONS} TO {role(schema)}")
+            await connection.execute(f"CREATE EXTENSION vector SCHEMA {EXTENSIONS}")
+    except asyncpg.InsufficientPrivilegeError:
+        return  # search works without
 
 
 async def _join(connection: asyncpg.Connection, name: str) -> None:

@@ -27,3 +27,14 @@ FROM (VALUES
     ('bus', :'bus')
 ) AS service (name, password)
 \gexec
+
+-- pgvector, where the image has it; nothing needs it.
+SELECT sentence FROM (VALUES
+    (1, 'CREATE SCHEMA extensions'),
+    (2, 'GRANT USAGE ON SCHEMA extensions TO guildhall_auth, guildhall_learnings, guildhall_runs, '
+        'guildhall_teams, guildhall_agents, guildhall_bus'),
+    (3, 'CREATE EXTENSION vector SCHEMA extensions')
+) AS making (place, sentence)
+WHERE EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')
+ORDER BY place
+\gexec

@@ -59,6 +59,7 @@ async def open_resources(
                 transport, most=settings.streams, per_organization=settings.streams_per_organization
             )
         )
+        searcher = await stack.enter_async_context(Searcher.opened(settings, database))
         yield {
             LearningsSettings: settings,
             Vault: Vault(settings.key_for_secrets()),
@@ -67,7 +68,7 @@ async def open_resources(
             Streams: streams,
             FileStore: files,
             Exports: Exports(),
-            Searcher: Searcher(database),
+            Searcher: searcher,
             Signer: Signer(settings.release_seed()),
             events.Reader: events.Reader(),
         }

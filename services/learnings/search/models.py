@@ -134,6 +134,21 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """What candidates are ranked by.
+
+    Attributes:
+        terms: words.
+        grams: keys of trigrams.
+        near: learnings whose vectors are near the query's, the nearest first.
+    """
+
+    terms: Sequence[Term]
+    grams: Sequence[int]
+    near: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Frequencies:
     """In how many of the sampled learnings of an organization a key occurs.
 
@@ -171,3 +186,23 @@ class Plan:
     words: Sequence[Group] = ()
     grams: Sequence[Group] = ()
     wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An organization whose learnings are given vectors: after which number, until which."""
+
+    org_id: str
+    after: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a learning's vector is made of."""
+
+    id: str
+    sequence: int
+    text: str
+    digest: bytes
+    is_new: bool

@@ -37,10 +37,11 @@ async def page(
     The total of an unfiltered list is exact; a filtered one is counted up to ``TOTAL_CAP``; with
     ``q`` it counts what the search ranked, which of a large organization is the best of it.
     """
-    async with database.connection() as connection:
-        if query.q:
-            found = await searcher.find(connection, org_id, _wanted(query))
+    if query.q:
+        found = await searcher.find(org_id, _wanted(query))
+        async with database.connection() as connection:
             return await store.ranked(connection, org_id, found.ids), found.total
+    async with database.connection() as connection:
         if store.is_plain(query):
             return await store.newest(connection, org_id, query.offset, query.page_size)
         return await store.filtered(connection, org_id, query, tag_keys(org_id, query.tag))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from services.learnings.search.models import Filters, Found, Plan, Term, Wanted
+from services.learnings.search.models import Filters, Found, Plan, Query, Term, Wanted
 from shared.db import Connection
 
 WINDOW: Final = 1000
@@ -112,6 +112,8 @@ def finding_sql(wanted: Wanted) -> str:
              LIMIT (SELECT CASE WHEN count(*) < $14 THEN {WINDOW} ELSE 0 END FROM grouped)
         ), place AS (
             SELECT at FROM grouped UNION ALL SELECT at FROM newest
+             UNION ALL
+            SELECT l.ctid FROM learnings.learning AS l WHERE l.org_id = $1 AND l.id = ANY($20)
         ), read AS MATERIALIZED (
             SELECT l.id, l.impact, l.created_at, l.updated_at, cardinality(l.grams) AS size,
                    ARRAY(SELECT ts_rank(l.vector, term)
@@ -131,20 +133,21 @@ def finding_sql(wanted: Wanted) -> str:
                              AS u (rank, each)) AS words,
                    CASE WHEN shared > 0 AND shared >= {LIKENESS} * $19::int
                         THEN shared * (1.0::float8 / $19 + 0.1::float8 / (size + $19 - shared))
-                        ELSE 0 END AS likeness
+                        ELSE 0 END AS likeness, array_position($20::text[], r.id) AS nearness
               FROM read AS r OFFSET 0
         ), fused AS MATERIALIZED (
             SELECT m.id, m.impact, m.created_at, m.updated_at,
                    (CASE WHEN words > 0
                          THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY words DESC)) ELSE 0 END
                   + CASE WHEN likeness > 0
-                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY likeness DESC)) ELSE 0 END)
+                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY likeness DESC)) ELSE 0 END
+                  + coalesce(1.0::float8 / ({K} + nearness), 0))
                   -- From 0.95 to 1.05, and 1 where nobody has said anything yet.
                   * (0.95 + 0.1 * coalesce((
                         SELECT (s.helped + 2) / (s.helped + s.not_helped + 4)
                           FROM learnings.learning_score AS s
                          WHERE s.org_id = $1 AND s.learning_id = m.id), 0.5)) AS score
-              FROM matched AS m WHERE words > 0 OR likeness > 0
+              FROM matched AS m WHERE words > 0 OR likeness > 0 OR nearness > 0
         ), page AS (
             SELECT id, score, row_number() OVER (ORDER BY {_ORDERS[wanted.order]}) AS place
               FROM fused ORDER BY place OFFSET $17 LIMIT $18
@@ -155,15 +158,12 @@ def finding_sql(wanted: Wanted) -> str:
         """  # noqa: S608 - constants of this module
 
 
-def finding_values(
-    wanted: Wanted, terms: Sequence[Term], grams: Sequence[int], plan: Plan
-) -> list[Any]:
+def finding_values(wanted: Wanted, query: Query, plan: Plan) -> list[Any]:
     """Give the parameters of ``finding_sql`` after the tenant.
 
     Args:
         wanted: the search.
-        terms: the words that are ranked by.
-        grams: keys of the query's trigrams.
+        query: what is ranked by.
         plan: where candidates come from.
     """
     enough = WINDOW if plan.wide else min(WINDOW, wanted.offset + wanted.limit)
@@ -174,11 +174,12 @@ def finding_values(
         [_array(group.keys) for group in plan.grams],
         [group.most for group in plan.grams],
         enough,
-        list(grams),
-        [_quoted(term.lexeme) for term in terms],
+        list(query.grams),
+        [_quoted(term.lexeme) for term in query.terms],
         wanted.offset,
         wanted.limit,
-        len(grams),
+        len(query.grams),
+        list(query.near),
     ]
 
 
@@ -192,15 +193,10 @@ def _quoted(lexeme: str) -> str:
 
 
 async def find(
-    connection: Connection,
-    org_id: str,
-    wanted: Wanted,
-    terms: Sequence[Term],
-    grams: Sequence[int],
-    plan: Plan,
+    connection: Connection, org_id: str, wanted: Wanted, query: Query, plan: Plan
 ) -> Found:
     """Find and rank."""
-    values = finding_values(wanted, terms, grams, plan)
+    values = finding_values(wanted, query, plan)
     row = await connection.fetchrow(finding_sql(wanted), org_id, *values)
     assert row is not None  # an aggregate always gives a row
     return Found(row[0], row[1], row[2])

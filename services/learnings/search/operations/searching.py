@@ -1,12 +1,12 @@
-"""Searching, and what a learning is to be found by."""
+"""Searching."""
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
@@ -16,16 +16,20 @@ from services.learnings.search.models import (
     Filters,
     Found,
     Frequencies,
+    Query,
     SearchRequest,
     Wanted,
 )
-from services.learnings.search.rules.keys import gram_keys, grams_of, pieces_of, tag_keys, words_of
+from services.learnings.search.operations.provider import Provider
+from services.learnings.search.rules.keys import gram_keys, pieces_of, words_of
 from services.learnings.search.rules.plans import plan, rare_tags, rarest, rarest_grams
 from services.learnings.search.store import finding, reading, sampling
+from services.learnings.search.store import vectors as vectors_store
+from services.learnings.settings import LearningsSettings
 from shared.db import Connection, Database
-from shared.service import Resources
+from shared.log import get_logger
 
-__all__ = ["Searcher", "embedding", "grams_of", "tag_keys"]
+log = get_logger()
 
 SMALL: Final = 2000
 """Learnings up to which every word's list is short enough to be read whole."""
@@ -40,12 +44,41 @@ MOST_SAMPLES: Final = 32
 """Organizations whose samples a process keeps, about half a megabyte each."""
 
 
-class Searcher:
-    """Finds an organization's learnings by what is asked for; a resource."""
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Who makes vectors, and the schema of the extension that compares them."""
 
-    def __init__(self, database: Database) -> None:
+    provider: Provider
+    schema: str
+
+
+class Searcher:
+    """Finds an organization's learnings by what is asked for; a resource. See ``opened``."""
+
+    def __init__(self, database: Database, vectors: Vectors | None = None) -> None:
         self._database = database
+        self.vectors = vectors
         self._samples: OrderedDict[str, tuple[float, Frequencies]] = OrderedDict()
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, settings: LearningsSettings, database: Database
+    ) -> AsyncIterator[Searcher]:
+        """Open what searching needs: with vectors where both provider and pgvector are there."""
+        if settings.embeddings_url is None:
+            yield cls(database)
+            return
+        async with database.transaction() as connection:
+            schema = await vectors_store.home(connection)
+            if schema is not None:
+                await vectors_store.prepare(connection, schema, settings.embeddings_size)
+        if schema is None:
+            log.warning("searching without vectors", reason="the database has no pgvector")
+            yield cls(database)
+            return
+        async with Provider.opened(settings) as provider:
+            yield cls(database, Vectors(provider, schema))
 
     async def search(self, org_id: str, body: SearchRequest) -> str:
         """Answer a search as a JSON array of items, best first."""
@@ -59,19 +92,44 @@ class Searcher:
             expired=False,
         )
         wanted = Wanted(body.query, filters, limit=body.limit)
+        vector = await self._vector(wanted)
         async with self._database.connection() as connection:
-            found = await self._find(connection, org_id, wanted, blank_is_all=True)
+            found = await self._find(connection, org_id, wanted, vector, blank_is_all=True)
             return await reading.items(connection, org_id, found)
 
-    async def find(self, connection: Connection, org_id: str, wanted: Wanted) -> Found:
+    async def find(self, org_id: str, wanted: Wanted) -> Found:
         """Find one page of results, best first; the total counts those that were ranked.
 
         Of a large organization, only the most promising few thousand are.
         """
-        return await self._find(connection, org_id, wanted, blank_is_all=False)
+        vector = await self._vector(wanted)
+        async with self._database.connection() as connection:
+            return await self._find(connection, org_id, wanted, vector, blank_is_all=False)
+
+    async def _vector(self, wanted: Wanted) -> Sequence[float] | None:
+        """Ask for the query's vector, before a connection is taken that others could use."""
+        if self.vectors is None or not words_of(wanted.query):
+            return None
+        return await self.vectors.provider.of_query(wanted.query[:QUERY_CUT])
+
+    async def _nearest(
+        self, connection: Connection, org_id: str, vector: Sequence[float] | None
+    ) -> Sequence[str]:
+        if self.vectors is None or vector is None:
+            return ()
+        provider = self.vectors.provider
+        return await vectors_store.nearest(
+            connection, self.vectors.schema, provider.size, provider.model, org_id, vector
+        )
 
     async def _find(
-        self, connection: Connection, org_id: str, wanted: Wanted, *, blank_is_all: bool
+        self,
+        connection: Connection,
+        org_id: str,
+        wanted: Wanted,
+        vector: Sequence[float] | None,
+        *,
+        blank_is_all: bool,
     ) -> Found:
         wanted = replace(wanted, query=wanted.query[:QUERY_CUT])
         terms, rows = await finding.read_terms(connection, org_id, wanted.query)
@@ -86,7 +144,8 @@ class Searcher:
         pieces = set(chain.from_iterable(map(pieces_of, words)))
         grams = rarest_grams(gram_keys(org_id, pieces), frequencies)
         chosen = plan(terms, wanted, org_id, frequencies)
-        return await finding.find(connection, org_id, wanted, terms, grams, chosen)
+        near = await self._nearest(connection, org_id, vector)
+        return await finding.find(connection, org_id, wanted, Query(terms, grams, near), chosen)
 
     async def _frequencies(self, connection: Connection, org_id: str, rows: int) -> Frequencies:
         if rows <= SMALL:
@@ -104,9 +163,3 @@ class Searcher:
         while len(self._samples) > MOST_SAMPLES:
             self._samples.popitem(last=False)
         return drawn
-
-
-@asynccontextmanager
-async def embedding(resources: Resources, database: Database) -> AsyncIterator[None]:
-    """Make vectors of new learnings where a provider is configured, until the context is left."""
-    yield
