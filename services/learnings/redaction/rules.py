@@ -117,7 +117,7 @@ _UNIX_PATH: Final = re.compile(
 )
 _DRIVE_PATH: Final = re.compile(
     r"(?<![A-Za-z0-9])[A-Za-z]:[\\/]++"
-    r"(?:[^\\/:*?\"<>|\r\n\x00]{1,128}+[\\/]++)*+"
+    r"(?:(?:[^\\/:*?\"<>|\s\x00]|\x20(?![\\/\s])){1,128}+[\\/]++)*+"
     r"([^\s\\/:*?\"'<>|,;()`\x00]++)?"
 )
 _NETWORK_PATH: Final = re.compile(

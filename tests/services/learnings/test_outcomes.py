@@ -127,7 +127,7 @@ async def test_without_a_key_the_content_is_the_key(tenant: Tenant, missing: Any
 
 
 async def test_bad_elements_are_listed_and_the_rest_is_stored(tenant: Tenant) -> None:
-    bad = [None, 5, "text", [], full(learning_ids="L-1"), full(learning_ids={"a": 1})]
+    bad: list[Any] = [None, 5, "text", [], full(learning_ids="L-1"), full(learning_ids={"a": 1})]
     verdict = await taken(tenant, *bad, full())
     assert (verdict["inserted"], verdict["skipped"]) == (1, 6)
     assert [one["index"] for one in verdict["rejected"]] == [0, 1, 2, 3, 4, 5]
