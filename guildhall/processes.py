@@ -32,8 +32,8 @@ from shared.settings import (
 
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
-_STORES_FILES: Final = frozenset({"learnings"})
-"""Who gets the AWS_* variables, because files may be kept in S3."""
+_KEEPS_FILES: Final = frozenset({"learnings"})
+"""Who gets the AWS_* variables too, where files are kept in S3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,6 @@ class Plan:
     def _for(self, owner: str, worked_out: Mapping[str, str]) -> dict[str, str]:
         given = self._environment
         result: dict[str, str] = {name: given[name] for name in _PASSED_ON if name in given}
-        if owner in _STORES_FILES:
-            result |= {name: value for name, value in given.items() if name.startswith("AWS_")}
         cls = settings_class(owner)
         for field in cls.model_fields:
             if field == "root_secret":  # opens everything; only derived keys leave this process
@@ -171,6 +169,8 @@ class Plan:
                     result[names[0]] = worked_out[field]
                 else:
                     result.update({name: given[name] for name in names if name in given})
+        if owner in _KEEPS_FILES and any(_is_s3(name, value) for name, value in result.items()):
+            result |= {name: value for name, value in given.items() if name.startswith("AWS_")}
         return result
 
 
@@ -187,6 +187,10 @@ def settings_class(owner: str) -> type[Settings]:
     ]
     assert len(found) == 1, f"{module.__name__} must define one settings class"
     return found[0]
+
+
+def _is_s3(name: str, value: str) -> bool:
+    return name.endswith("ARTIFACTS_URL") and value.startswith("s3://")
 
 
 def _in_url(host: str) -> str:

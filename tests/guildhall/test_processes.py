@@ -74,6 +74,13 @@ def test_each_process_holds_its_own_secrets_only(tmp_path: Path, name: str) -> N
     assert encode_base64url(ROOT) not in values
 
 
+def test_the_keys_of_an_object_store_go_to_who_keeps_files_there(tmp_path: Path) -> None:
+    machine = {**MACHINE, "GUILDHALL_ARTIFACTS_URL": "s3://bucket/prefix"}
+    processes = every(plan(tmp_path, machine))
+    holders = {n for n, process in processes.items() if "not ours" in process.environment.values()}
+    assert holders == {"learnings"}
+
+
 def test_a_variable_of_one_process_wins_over_the_one_for_all(tmp_path: Path) -> None:
     processes = every(plan(tmp_path))
     assert processes["auth"].environment["GUILDHALL_LOG_LEVEL"] == "warning"
