@@ -16,6 +16,9 @@ from shared.settings import SERVICES
 from shared.surfaces import Surface, surface_of
 
 DEFAULT_BODY_LIMIT: Final = 2_000_000
+SYNC_BODY_LIMIT: Final = 16_000_000
+"""Bytes; 500 entries of the longest texts that clients send, twice (learnings contract, 6.2)."""
+
 TEAMS_BODY_LIMIT: Final = 256_000
 """Bytes; teams contract, section 2."""
 
@@ -127,7 +130,8 @@ TABLE: Final[tuple[Row, ...]] = (
         "/v1/admin/erasures",
     ),
     _row("/v1", "learnings", "learnings"),
-    *_rows("learnings", "sync", "/v1/sync", "/v1/intel"),
+    _row("/v1/sync", "learnings", "sync", body_limit=SYNC_BODY_LIMIT),
+    _row("/v1/intel", "learnings", "sync"),
     _row("/v1/telemetry", "learnings", "telemetry"),
     _row("/v1/health", "learnings", "health"),
     *_rows(

@@ -28,8 +28,9 @@ async def test_no_request_is_answered_with_a_server_error(make_stack: MakeStack)
 
 def fuzz(base_url: str, document: dict[str, Any], headers: dict[str, str]) -> list[str]:
     """Call every operation with what its schema allows and forbids; give what went wrong."""
-    # The end of the session would make every later request the same 401.
-    schema: Any = schemathesis.openapi.from_dict(document).exclude(path="/v1/auth/logout")
+    # The end of the session would make every later request the same 401, and the stream has none.
+    left_out = ["/v1/auth/logout", "/v1/learnings/stream"]
+    schema: Any = schemathesis.openapi.from_dict(document).exclude(path=left_out)
     failures: list[str] = []
     with httpx.Client(base_url=base_url, timeout=20, headers=headers) as client:
         for result in schema.get_all_operations():

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import WeakSet
 
 from services.learnings.stream import rules, store
@@ -41,6 +41,8 @@ PAGE: Final = 100
 PAGE_BYTES: Final = 1_000_000
 _LISTEN_LIMIT: Final = 2.0
 _IDLE_CHECK: Final = 5.0
+
+_News: TypeAlias = LearningRecorded | LearningChanged | LearningRetired
 
 
 @dataclass(eq=False)
@@ -156,7 +158,7 @@ class Streams:
         self._listening.set()
 
     def _subscriptions(self) -> list[BroadcastSubscription[Any]]:
-        news = (LearningRecorded, LearningChanged, LearningRetired)
+        news: tuple[type[_News], ...] = (LearningRecorded, LearningChanged, LearningRetired)
         ends: tuple[tuple[type[Event], str], ...] = (
             (SessionRevoked, "session_id"),
             (ApiKeyRevoked, "key_id"),
@@ -169,7 +171,7 @@ class Streams:
             *(BroadcastSubscription(event, self._end(name)) for event, name in ends),
         ]
 
-    async def _wake(self, event: LearningRecorded | LearningChanged | LearningRetired) -> None:
+    async def _wake(self, event: _News) -> None:
         for follower in tuple(self._open):
             if follower.org_id == event.org_id:
                 follower.wake.set()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.learnings.intel import operations, rules, store
-from services.learnings.intel.models import FeedPage, Known, Reader, Scanned
+from services.learnings.intel.models import FeedPage, Known, Reader, Scanned, StateQuery
 from services.learnings.intel.operations import Scans
 from services.learnings.stream import store as stream
 from shared.db import Database
@@ -120,7 +120,7 @@ async def test_real_pages_of_random_size_between_random_pushes(
     pullers = {name: Puller(tenant, client_id=f"sync-x-{name * 16}") for name in "abc"}
 
     async def pull(puller: Puller, most: int) -> bool:
-        query = operations.StateQuery(
+        query = StateQuery(
             since_seq=puller.since,
             since_company_seq=puller.company_since,
             client_id=puller.client_id,

@@ -23,8 +23,8 @@ from tests.services.learnings.conftest import Tenant, learnings_settings
 from tests.services.learnings.stream_support import LIMIT, Reading, reading
 from tests.services.learnings.sync_support import entry, push
 from tests.support.postgres import DatabaseUrls
-from tests.support.serving import serving
 from tests.support.service import asserting
+from tests.support.serving import serving
 
 
 @asynccontextmanager
@@ -261,8 +261,8 @@ async def publish(urls: DatabaseUrls, event: Any) -> None:
 
 
 async def test_streams_are_bounded(urls: DatabaseUrls, tmp_path: Path) -> None:
-    limits = {"GUILDHALL_STREAMS": 3, "GUILDHALL_STREAMS_PER_ORGANIZATION": 2}
-    async with served(urls, tmp_path, **limits) as client, AsyncExitStack() as open_streams:
+    limits: dict[str, Any] = {"GUILDHALL_STREAMS": 3, "GUILDHALL_STREAMS_PER_ORGANIZATION": 2}
+    async with served(urls, tmp_path, None, **limits) as client, AsyncExitStack() as open_streams:
         one, two = Tenant(client), Tenant(client)
         for _ in range(2):
             await open_streams.enter_async_context(follow(one))
@@ -306,9 +306,7 @@ async def test_slow_reader_costs_only_its_own(there: Tenant) -> None:
     writer.transport.abort()
 
 
-async def test_page_ends_early_for_long_texts(
-    there: Tenant, urls: DatabaseUrls
-) -> None:
+async def test_page_ends_early_for_long_texts(there: Tenant, urls: DatabaseUrls) -> None:
     for number in range(3):
         await there.record(summary=f"number {number}", detail=f"{number}" + "x" * 60_000)
     from services.learnings.stream import store
@@ -326,5 +324,3 @@ async def test_page_ends_early_for_long_texts(
             assert (page.events, page.waits) == ([], False)
     finally:
         await database.close()
-
-
