@@ -42,7 +42,7 @@ UPLOAD_PATIENCE: Final = 3600.0
 PATIENCE: Final = 30.0
 """Seconds for the store to answer, and for each piece of a file."""
 
-PIECE: Final = 262_144
+PIECE: Final = 524_288
 """Bytes of a file that are sent at once, or little more."""
 
 _CLIENT: Final[ClientConfig] = {
@@ -103,12 +103,23 @@ class FileStore:
         check_key(key)
         if end is not None and end <= start:
             return _nothing()
+        if isinstance(self._store, LocalStore):
+            return self._ranges(key, start, min(await self.size(key), end or 2**63))
         wanted: GetOptions = {}
         if start or end is not None:
             wanted["range"] = {"offset": start} if end is None else (start, end)
         async with _reaching("get"), asyncio.timeout(PATIENCE):
             found = await obstore.get_async(self._store, key, options=wanted)
         return _pieces(aiter(found.stream(min_chunk_size=PIECE)))
+
+    async def _ranges(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Read a file of a folder: the library streams one in 8 KiB, at ten times the cost."""
+        for at in range(start, end, PIECE):
+            async with _reaching("read"), asyncio.timeout(PATIENCE):
+                piece = await obstore.get_range_async(
+                    self._store, key, start=at, end=min(at + PIECE, end)
+                )
+            yield bytes(piece)
 
     async def delete(self, key: str) -> None:
         """Delete a file; one that is not there is no trouble."""
