@@ -648,6 +648,7 @@ DECLARE
     known    bigint[];
     mated    bigint[] := '{}';
     taken    bytea[] := '{}';
+    fresh    bytea[];
     half     record;
     batch_id bigint;
     stored   integer;
@@ -663,12 +664,29 @@ BEGIN
         PERFORM learnings.make_telemetry_days(today, today);
     END IF;
 
-    -- Sub-selects that are asked for each row: no plan can turn them into a scan of the table.
+    -- What was received yesterday, asked for one by one: no plan can turn that into a scan of the
+    -- table. Then what was received today, which cannot be inserted again.
     SELECT coalesce(array_agg(i.n), '{}') INTO known
       FROM unnest(digests) WITH ORDINALITY AS i (digest, n)
      WHERE (SELECT true FROM learnings.telemetry_seen AS s
              WHERE s.org_id = for_org AND s.digest = i.digest
-               AND s.day BETWEEN today - 1 AND today AND s.seen_at > since LIMIT 1);
+               AND s.day = today - 1 AND s.seen_at > since LIMIT 1);
+    WITH made AS (
+        INSERT INTO learnings.telemetry_seen (org_id, digest, day, seen_at, pair, with_id, time)
+        SELECT for_org, i.digest, today, at, i.pair, i.with_id, coalesce(i.time, at)
+          FROM unnest(digests, pairs, with_ids, times) WITH ORDINALITY
+               AS i (digest, pair, with_id, time, n)
+         WHERE NOT i.n = ANY (known)
+            ON CONFLICT (org_id, digest, day) DO NOTHING
+        RETURNING digest
+    )
+    SELECT coalesce(array_agg(digest), '{}') INTO fresh FROM made;
+    IF cardinality(fresh) + cardinality(known) < cardinality(digests) THEN
+        SELECT array_agg(i.n) INTO known
+          FROM unnest(digests) WITH ORDINALITY AS i (digest, n)
+          LEFT JOIN unnest(fresh) AS f (digest) ON f.digest = i.digest
+         WHERE f.digest IS NULL;
+    END IF;
 
     IF mates IS NOT NULL AND known <> '{}' THEN
         SELECT coalesce(array_agg(i.n), '{}'), coalesce(array_agg(digests[i.mate]), '{}')
@@ -696,19 +714,13 @@ BEGIN
         END LOOP;
     END IF;
     IF taken <> '{}' THEN
+        -- Married now, and so no other's half any more.
         UPDATE learnings.telemetry_seen SET pair = NULL
-         WHERE org_id = for_org AND digest = ANY (taken) AND day BETWEEN today - 1 AND today;
+         WHERE org_id = for_org AND day BETWEEN today - 1 AND today
+           AND digest = ANY (taken || ARRAY(SELECT digests[n] FROM unnest(mated) AS m (n)));
     END IF;
 
     IF cardinality(known) < cardinality(digests) THEN
-        INSERT INTO learnings.telemetry_seen (org_id, digest, day, seen_at, pair, with_id, time)
-        SELECT for_org, i.digest, today, at,
-               CASE WHEN NOT i.n = ANY (mated) THEN i.pair END, i.with_id, coalesce(i.time, at)
-          FROM unnest(digests, pairs, with_ids, times) WITH ORDINALITY
-               AS i (digest, pair, with_id, time, n)
-         WHERE NOT i.n = ANY (known)
-            ON CONFLICT (org_id, digest, day) DO UPDATE SET seen_at = excluded.seen_at;
-
         batch_id := nextval('learnings.telemetry_batch_id_seq');
         INSERT INTO learnings.telemetry_event
         SELECT for_org, today, batch_id, at, coalesce(i.time, at), i.installation_id, i.event_type,

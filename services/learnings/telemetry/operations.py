@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from services.learnings.installations.operations import Sightings, seen
 from services.learnings.redaction.operations import redact_json
 from services.learnings.telemetry.models import (
+    LONGEST_WORD,
     Prepared,
     Source,
     Summary,
@@ -32,7 +33,7 @@ from shared.log import get_logger
 from shared.principal import Kind, Principal
 from shared.service import Resources, Sweep
 
-INLINE: Final = 48 * 1024
+INLINE: Final = 80 * 1024
 """Bytes of body that are read on the event loop; reading more would hold up others."""
 
 AT_ONCE: Final = 2
@@ -102,12 +103,8 @@ def source_of(principal: Principal) -> Source:
 
 def _note(sightings: Sightings, principal: Principal, source: Source, found: Prepared) -> None:
     """Note each installation, with what its last event tells of it."""
-    counts: Counter[str] = Counter()
-    last: dict[str, list[Any]] = {}
-    for event in found.events:
-        name = event.row[shapes.INSTALLATION]
-        counts[name] += 1
-        last[name] = event.row
+    counts = Counter([event.row[shapes.INSTALLATION] for event in found.events])
+    last = {event.row[shapes.INSTALLATION]: event.row for event in found.events}
     for name, row in last.items():
         if name == "person":
             continue
@@ -125,25 +122,23 @@ def _note(sightings: Sightings, principal: Principal, source: Source, found: Pre
 
 
 _SAFE: Final = re.compile(
-    r"(?:(?:evt|ses|session|run|tc|call|toolu|agent|msg|span|trace|req)[_-])?[0-9a-f-]{6,64}"
+    r"(?=[0-9-]*[a-f])[0-9a-f-]{6,64}"
     r"|(?:evt|ses|session|run|tc|call|toolu|agent|msg|span|trace|req)[_-][0-9A-Za-z]{4,64}"
 )
-"""Hashes and ids as clients make them. They differ in each event, and hold nothing to take out."""
-
-_PHONE_LIKE: Final = re.compile(r"[0-9-]+")
+"""Hashes and ids as clients make them: unlike words they differ in each event, and hold nothing
+that is to be taken out."""
 
 
 def clean(name: str, value: Any) -> Any:
     """Redact the value of a named field; most are numbers, known words, hashes or ids."""
     if isinstance(value, str):
-        if len(value) > 128:
-            return redact_json({name: value})[name]
-        if _SAFE.fullmatch(value) and not _PHONE_LIKE.fullmatch(value) and _is_plain(name):
+        if _SAFE.fullmatch(value) and _is_plain(name):
             return value
-        return _clean_word(name, value)
-    if isinstance(value, dict | list):
-        return redact_json({name: value})[name]
-    return value
+        if len(value) <= LONGEST_WORD:
+            return _clean_word(name, value)
+    elif not isinstance(value, dict | list):
+        return value
+    return redact_json({name: value})[name]
 
 
 @lru_cache(maxsize=16_384)

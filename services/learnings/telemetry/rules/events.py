@@ -40,11 +40,16 @@ _STATUSES: Final = {
 }
 _PLAIN: Final = frozenset({"success", "error"})
 _LARGEST: Final = 2**53
-_WORDS: Final = frozenset(
-    {
+_AT_WORDS: Final = {
+    name: _AT[name]
+    for name in (
         *("installation_id", "event_type", "session_id", "run_id", "framework_version"),
         *("python_version", "os_platform", "tool_name", "error_type", "phase"),
-    }
+    )
+}
+# The installation is what a client is known by, and is kept as it was sent.
+_CLEANED: Final = tuple(
+    (name, _AT[name]) for name in (*_AT_WORDS, "attributes") if name != "installation_id"
 )
 
 
@@ -127,9 +132,10 @@ def normalised(event: Mapping[str, Any], received: datetime, clean: Clean) -> li
     for name, value in event.items():
         if value is None:
             continue
-        if name in _WORDS:
-            if _is_word(value):
-                row[_AT[name]] = clean(name, value)
+        place = _AT_WORDS.get(name)
+        if place is not None:
+            if isinstance(value, str) and 0 < len(value) <= LONGEST_WORD:
+                row[place] = value
                 continue
         elif name in _OTHERS:
             place, take = _OTHERS[name]
@@ -138,15 +144,16 @@ def normalised(event: Mapping[str, Any], received: datetime, clean: Clean) -> li
                 row[place] = taken
                 continue
         rest[name] = value
-    _merge(row, rest, received, clean)
+    _merge(row, rest, received)
+    for name, place in _CLEANED:
+        if row[place] is not None:
+            row[place] = clean(name, row[place])
     if rest:
         row[PAYLOAD] = {name: clean(name, value) for name, value in rest.items()}
-    if row[ATTRIBUTES] is not None:
-        row[ATTRIBUTES] = clean("attributes", row[ATTRIBUTES])
     return row
 
 
-def _merge(row: list[Any], rest: dict[str, Any], received: datetime, clean: Clean) -> None:
+def _merge(row: list[Any], rest: dict[str, Any], received: datetime) -> None:
     """Take out of the rest what goes by another name."""
     for name in ("ts", "timestamp"):
         if row[TIME] is None and name in rest:
@@ -155,7 +162,7 @@ def _merge(row: list[Any], rest: dict[str, Any], received: datetime, clean: Clea
                 del rest[name]
     for name, place in (("event", TYPE), ("tool", TOOL)):
         if row[place] is None and _is_word(rest.get(name)):
-            row[place] = clean(name, rest.pop(name))
+            row[place] = rest.pop(name)
     _merge_status(row, rest)
     kind = row[TYPE]
     if kind == "tool_call" or (kind is None and row[TOOL] is not None):
