@@ -40,6 +40,8 @@ CREATE TABLE auth.api_key (
     revoked_at timestamp with time zone,
     kind text DEFAULT 'organization'::text NOT NULL,
     replaced_by text,
+    last_refused_at timestamp with time zone,
+    refused_count bigint DEFAULT 0 NOT NULL,
     CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
     CONSTRAINT api_key_digest_key UNIQUE (digest),
     CONSTRAINT api_key_org_id_fkey FOREIGN KEY (org_id) REFERENCES auth.organization(id) ON DELETE CASCADE,
@@ -484,6 +486,8 @@ CREATE INDEX api_key_account ON auth.api_key USING btree (account_id);
 CREATE INDEX api_key_newest ON auth.api_key USING btree (org_id, created_at DESC, id DESC) WHERE (revoked_at IS NULL);
 
 CREATE INDEX api_key_personal ON auth.api_key USING btree (account_id, created_at DESC) WHERE ((kind = 'personal'::text) AND (revoked_at IS NULL));
+
+CREATE INDEX api_key_refused ON auth.api_key USING btree (org_id, last_refused_at DESC) WHERE (last_refused_at IS NOT NULL);
 
 CREATE INDEX audit_event_action ON auth.audit_event USING btree (action, occurred_at DESC, id DESC);
 

@@ -144,7 +144,9 @@ class Revoked(Answer):
 class ApiKeyItem(Answer):
     """A key in a list: recognizable by its prefix, useless to whoever reads it.
 
-    ``replaced_by`` names the key that took its place and is set while both hold.
+    ``replaced_by`` names the key that took its place and is set while both hold. A key that is
+    revoked is listed only while somebody goes on showing it: ``last_refused_at`` says when that was
+    last, ``refused_count`` in how many minutes so far.
     """
 
     id: str
@@ -156,6 +158,19 @@ class ApiKeyItem(Answer):
     expires_at: datetime | None
     last_used_at: datetime | None
     replaced_by: str | None
+    revoked_at: datetime | None
+    last_refused_at: datetime | None
+    refused_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedKey:
+    """A key that clients show although it does not hold; ``why`` is for people."""
+
+    name: str
+    prefix: str
+    why: str
+    last_refused_at: datetime
 
 
 class KeyCheck(Body):
@@ -234,3 +249,4 @@ class KeyStanding:
     platform_admin: bool
     holds: bool
     is_use_noted: bool
+    is_refusal_noted: bool

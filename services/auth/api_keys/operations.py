@@ -19,6 +19,7 @@ from services.auth.api_keys.models import (
     NewKey,
     NewPersonalToken,
     PersonalTokenItem,
+    RefusedKey,
 )
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
@@ -30,10 +31,15 @@ from shared.db import Connection, Database
 from shared.errors import NotFound
 from shared.ids import new_id
 from shared.pagination import TOTAL_CAP, OffsetQuery, Page, PageQuery, page_of
-from shared.principal import Kind, Principal
+from shared.principal import Kind, Principal, Role
 
 UNNAMED: Final = "API token"
 """What a personal token is called whose maker gave it no name."""
+
+MOST_REFUSED: Final = 20
+"""Refused keys on a page for people."""
+
+ADMIN_ROLES: Final = frozenset({Role.ADMIN, Role.OWNER, Role.PLATFORM_ADMIN})
 
 
 async def create(
@@ -98,14 +104,28 @@ async def list_keys(
 ) -> Page[ApiKeyItem]:
     """List an organization's keys, newest first.
 
+    A revoked one is among them for 30 days after it was last shown, so that whoever looks after the
+    organization sees which clients keep failing.
+
     Raises:
         NotFound: the organization is not one the caller administers.
     """
     async with database.connection() as connection:
         await require_visible(connection, principal, org_id)
-        items = await store.list_live(connection, org_id, query.page_size, query.offset)
-        total = await store.count_live(connection, org_id, TOTAL_CAP)
+        items = await store.list_shown(connection, org_id, query.page_size, query.offset)
+        total = await store.count_shown(connection, org_id, TOTAL_CAP)
     return page_of(items, total, query)
+
+
+async def list_refused(database: Database, principal: Principal) -> list[RefusedKey]:
+    """List keys of the active organization that clients go on showing in vain.
+
+    Nothing for members without admin rights: keys are not theirs to see.
+    """
+    if not principal.org or principal.role not in ADMIN_ROLES:
+        return []
+    async with database.connection() as connection:
+        return await store.list_refused(connection, principal.org, MOST_REFUSED)
 
 
 async def revoke(
@@ -236,21 +256,25 @@ async def check(database: Database, key: str) -> KeyVerdict:
 
 
 async def check_digest(database: Database, digest: bytes) -> KeyVerdict:
-    """Tell whether the key of this SHA-256 holds, and note that it was used."""
+    """Tell whether the key of this SHA-256 holds, and note that it was used or refused."""
     async with database.connection() as connection:
         return await _decide(connection, await store.find_by_digest(connection, digest))
 
 
 async def check_id(database: Database, org_id: str, key_id: str) -> KeyVerdict:
-    """Tell whether a key by which a token was bought still holds, and note that it was used."""
+    """Tell whether a key by which a token was bought still holds, and note its use or refusal."""
     async with database.connection() as connection:
         return await _decide(connection, await store.find_by_id(connection, org_id, key_id))
 
 
 async def _decide(connection: Connection, standing: KeyStanding | None) -> KeyVerdict:
     verdict = rules.verdict(standing)
-    if standing is not None and verdict.active and not standing.is_use_noted:
+    if standing is None:
+        return verdict
+    if verdict.active and not standing.is_use_noted:
         await store.note_use(connection, standing.org_id, standing.id)
+    elif not verdict.active and not standing.is_refusal_noted:
+        await store.note_refusal(connection, standing.org_id, standing.id)
     return verdict
 
 

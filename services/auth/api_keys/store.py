@@ -9,6 +9,7 @@ from services.auth.api_keys.models import (
     KeyStanding,
     NewKey,
     PersonalTokenItem,
+    RefusedKey,
     Rotatable,
     Written,
 )
@@ -39,14 +40,20 @@ async def insert(connection: Connection, key_id: str, new: NewKey, written: Writ
     return row
 
 
-async def list_live(
+async def list_shown(
     connection: Connection, org_id: str, limit: int, offset: int
 ) -> list[ApiKeyItem]:
-    """Give a page of an organization's keys that are not revoked, newest first."""
+    """Give a page of an organization's keys, newest first: those not revoked, and those refused."""
     rows = await connection.fetch(
         """
-        SELECT id, kind, name, prefix, scopes, created_at, expires_at, last_used_at, replaced_by
-          FROM auth.api_key WHERE org_id = $1 AND revoked_at IS NULL
+        SELECT id, kind, name, prefix, scopes, created_at, expires_at, last_used_at, replaced_by,
+               revoked_at, last_refused_at, refused_count
+          FROM ((SELECT * FROM auth.api_key WHERE org_id = $1 AND revoked_at IS NULL
+                  ORDER BY created_at DESC, id DESC LIMIT $2::bigint + $3::bigint)
+                UNION ALL
+                SELECT * FROM auth.api_key
+                 WHERE org_id = $1 AND last_refused_at > now() - interval '30 days'
+                   AND revoked_at IS NOT NULL) AS shown
          ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
         """,
         org_id,
@@ -56,17 +63,43 @@ async def list_live(
     return [ApiKeyItem(**row) for row in rows]
 
 
-async def count_live(connection: Connection, org_id: str, cap: int) -> int:
-    """Count an organization's keys that are not revoked, up to a cap."""
+async def count_shown(connection: Connection, org_id: str, cap: int) -> int:
+    """Count the keys that are listed of an organization, up to a cap."""
     total: int = await connection.fetchval(
         """
-        SELECT count(*) FROM (SELECT FROM auth.api_key
-                               WHERE org_id = $1 AND revoked_at IS NULL LIMIT $2) AS capped
+        SELECT count(*)
+          FROM ((SELECT FROM auth.api_key WHERE org_id = $1 AND revoked_at IS NULL LIMIT $2)
+                UNION ALL
+                (SELECT FROM auth.api_key
+                  WHERE org_id = $1 AND last_refused_at > now() - interval '30 days'
+                    AND revoked_at IS NOT NULL LIMIT $2)) AS shown
         """,
         org_id,
         cap,
     )
-    return total
+    return min(total, cap)
+
+
+async def list_refused(connection: Connection, org_id: str, limit: int) -> list[RefusedKey]:
+    """Give the keys of an organization that were refused within 30 days, the last one first.
+
+    A key that holds again, because its maker came back, is none of them.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT name, prefix, last_refused_at,
+               CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
+                    WHEN expires_at <= now() THEN 'expired'
+                    ELSE 'its maker may not' END AS why
+          FROM auth.api_key
+         WHERE org_id = $1 AND last_refused_at > now() - interval '30 days'
+           AND (last_used_at IS NULL OR last_used_at < last_refused_at)
+         ORDER BY last_refused_at DESC LIMIT $2
+        """,
+        org_id,
+        limit,
+    )
+    return [RefusedKey(**row) for row in rows]
 
 
 async def revoke(connection: Connection, org_id: str, key_id: str) -> bool:
@@ -199,11 +232,29 @@ async def note_use(connection: Connection, org_id: str, key_id: str) -> None:
     )
 
 
+async def note_refusal(connection: Connection, org_id: str, key_id: str) -> None:
+    """Note that a key was shown which does not hold, unless another process just did.
+
+    Without waiting for the disk, as in ``note_use``.
+    """
+    await connection.execute(
+        """
+        UPDATE auth.api_key SET last_refused_at = now(), refused_count = refused_count + 1
+          FROM (SELECT set_config('synchronous_commit', 'off', true)) AS disk (waits)
+         WHERE disk.waits = 'off' AND org_id = $1 AND id = $2
+           AND (last_refused_at IS NULL OR last_refused_at < now() - interval '1 minute')
+        """,
+        org_id,
+        key_id,
+    )
+
+
 _STANDING = """
     SELECT k.id, k.account_id, k.org_id, k.scopes, k.expires_at, m.role, a.platform_admin,
            k.revoked_at IS NULL AND a.disabled_at IS NULL
                AND (k.expires_at IS NULL OR k.expires_at > now()) AS holds,
-           coalesce(k.last_used_at > now() - interval '1 minute', false) AS is_use_noted
+           coalesce(k.last_used_at > now() - interval '1 minute', false) AS is_use_noted,
+           coalesce(k.last_refused_at > now() - interval '1 minute', false) AS is_refusal_noted
       FROM auth.api_key k
       JOIN auth.account a ON a.id = k.account_id
       LEFT JOIN auth.membership m ON m.org_id = k.org_id AND m.account_id = k.account_id

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from services.auth.api_keys.operations import list_refused
 from services.auth.device_logins.operations import choices
-from services.auth.pages.routes.frame import back_to, page, see, shown, signed_in
+from services.auth.pages.routes.frame import back_to, page, public_url, see, shown, signed_in
 from services.auth.web_sessions.models import WebSession
 from services.auth.web_sessions.operations import HOME
 from shared.api import Call, Empty, Operation, Reply
@@ -21,6 +22,8 @@ async def show_home(call: Call[Empty, Empty], session: WebSession) -> Reply:
         email=session.email,
         org_id=session.principal.org,
         choices=await choices(call.database, session.principal),
+        refused=await list_refused(call.database, session.principal),
+        address=public_url(call),
     )
 
 
