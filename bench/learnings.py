@@ -39,6 +39,7 @@ from bench.service import (
 from guildhall.embedded.server import EmbeddedPostgres
 from shared.principal import Kind, Principal
 from tests.services.learnings.rows import fill
+from tests.services.learnings.vocabulary import Writer
 
 CONNECTIONS: Final = 16
 ROUNDS: Final = 5
@@ -148,13 +149,15 @@ def _get(query: dict[str, str]) -> Iterator[bytes]:
 
 def _post() -> Iterator[bytes]:
     number = 0
+    # Real summaries differ: alike ones are looked at twice, as near duplicates.
+    writer = Writer(os.getpid())
     while True:
         start = _head("POST", "/v1/learnings")
         for _ in range(500):
             number += 1
             body = json.dumps(
                 {
-                    "summary": f"Learning {number} about connections that time out",
+                    "summary": writer.sentence(8, 14),
                     "detail": DETAIL,
                     "tags": ["network", "timeouts", "python"],
                     "impact": 0.7,

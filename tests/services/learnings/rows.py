@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
 
+from services.learnings.learnings import rules
 from services.learnings.learnings.store import LANDMARK_SPACING
 from services.learnings.search.operations import grams_of
 from tests.services.learnings.vocabulary import Writer
@@ -46,20 +48,23 @@ async def fill(connection: asyncpg.Connection[Any], org_id: str, count: int) -> 
 async def _fill_part(
     connection: asyncpg.Connection[Any], org_id: str, part: range, count: int, writer: Writer
 ) -> None:
-    summaries, details, grams = [], [], []
+    summaries, details, grams, bands, hashes = [], [], [], [], []
     for n in part:
         zebras = " about zebras" if n % 1000 == 0 else ""
         summaries.append(f"Learning {n}{zebras}: {writer.sentence(5, 11)}")
         details.append(writer.sentence(20, 60))
         tags = ["all", f"tenth{n % 10}", f"thousandth{n % 1000}"]
-        grams.append("{" + ",".join(map(str, grams_of(org_id, summaries[-1], tags))) + "}")
+        grams.append(_array(grams_of(org_id, summaries[-1], tags)))
+        bands.append(_array(rules.bands(org_id, summaries[-1])))
+        hashes.append(rules.text_hash(summaries[-1], details[-1]))
     await connection.execute(
         """
-        INSERT INTO learnings.learning (org_id, id, feed_id, summary, detail, grams, tags, impact,
+        INSERT INTO learnings.learning (org_id, id, feed_id, summary, detail, grams, bands,
+               text_hash, tags, impact,
                status, type, origin, source_project, origin_project, recorded_by, account_id,
                sync_seq, created_at, updated_at)
         SELECT $1, 'L-' || substr(encode(sha256(($1 || n)::bytea), 'hex'), 1, 16), 'L-' || n,
-               t.summary, t.detail, t.grams::int[],
+               t.summary, t.detail, t.grams::int[], t.bands::int[], t.text_hash,
                ARRAY['all', 'tenth' || n % 10, 'thousandth' || n % 1000],
                (n % 101) / 100.0,
                (ARRAY['active', 'active', 'active', 'active', 'active', 'active', 'active',
@@ -69,16 +74,22 @@ async def _fill_part(
                'filled', CASE WHEN n % 50 = 0 THEN lpad((n % 1000)::text, 16, '0') END,
                CASE WHEN n % 4 = 0 THEN 'git:' || lpad((n % 100)::text, 16, '0') END,
                'key_fill', 'usr_fill', n, at, at
-          FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY
-                   AS t (summary, detail, grams, place),
-               LATERAL (SELECT t.place + $5 - 1 AS n) AS number,
-               LATERAL (SELECT now() - ($6::int - n) * interval '1 s' AS at) AS clock
+          FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])
+               WITH ORDINALITY AS t (summary, detail, grams, bands, text_hash, place),
+               LATERAL (SELECT t.place + $7 - 1 AS n) AS number,
+               LATERAL (SELECT now() - ($8::int - n) * interval '1 s' AS at) AS clock
         """,
         org_id,
         summaries,
         details,
         grams,
+        bands,
+        hashes,
         part.start,
         count,
         timeout=1200,
     )
+
+
+def _array(values: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
