@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from services.auth.app import SERVICE
+from tests.services.auth.conftest import auth_settings
 from tests.services.authorization.callers import MACHINE_TOKEN, SERVICE_ACCOUNT
+from tests.services.authorization.doors import World
 
 ROLE: Final = "00000000-0000-4000-8000-000000000002"
 BINDING: Final = "00000000-0000-4000-8000-000000000003"
@@ -73,3 +76,12 @@ INSERT INTO auth.role (id, name, rules) VALUES ('{ROLE}', 'something', '[]');
 INSERT INTO auth.role_binding (id, role_id, principal_type, principal_name, namespace)
 VALUES ('{BINDING}', '{ROLE}', 'Subject', 'somebody', 'one');
 """  # noqa: S608 - made of constants
+
+WORLD: Final = World(
+    service=SERVICE,
+    settings=auth_settings,
+    reset=RESET,
+    parameters=PARAMETERS,
+    bodies=BODIES,
+    secrets=SECRETS_OF_ONE,
+)
