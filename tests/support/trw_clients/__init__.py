@@ -126,6 +126,7 @@ class TrwClient:
             "TRW_PROJECT_ROOT": str(self.project),
             "TRW_PLATFORM_URL": self.base_url,
             "TRW_BACKEND_URL": self.base_url,
+            "TRW_BACKUP_REMOTE_ENABLED": "true",
             "TRW_DEBUG": "true",
             "PYTHONUNBUFFERED": "1",
             "TRW_MEMORY_EMBEDDINGS_ENABLED": "false",

@@ -29,7 +29,7 @@ def search(query: str) -> Any:
     from trw_memory.sync._remote_fetch import fetch_shared_memories
 
     found = fetch_shared_memories(
-        query, _memory_config(), admit=lambda rows: AdmissionOutcome(list(rows), 0)
+        query, _memory_config(), admit=lambda rows: AdmissionOutcome(list(rows), 0, 0)
     )
     return {"status": found.status, "results": found.results}
 
@@ -69,6 +69,12 @@ def pulled(feed_id: str) -> Any:
     store, _ = _store_selection.selected_store(resolve_trw_dir())
     entry = store.get(f"team-sync-{feed_id}")
     return None if entry is None else entry.model_dump(mode="json")
+
+
+def client_id() -> Any:
+    from trw_mcp.sync.identity import resolve_sync_client_id
+
+    return resolve_sync_client_id()
 
 
 def telemetry(events: list[dict[str, Any]]) -> Any:
