@@ -25,6 +25,9 @@ from shared.errors import BadRequest, NotFound
 from shared.log import get_logger
 from shared.vault import Vault
 
+FOLDER: Final = "backups"
+"""Below which the objects stand, whosever they are: a name of a folder would outlive its owner."""
+
 PUT: Final = "backup put"
 GET: Final = "backup get"
 
@@ -106,8 +109,7 @@ async def upload(
             raise _used()
     checked = Checked(pieces, limit=announced.size, size=announced.size, sha256=announced.sha256)
     secret = files.random_key()
-    folder = f"backups/{announced.org_id}"
-    async with files.uploading(database, store_of_files, folder, announced.org_id) as object_:
+    async with files.uploading(database, store_of_files, FOLDER, announced.org_id) as object_:
         await store_of_files.put(object_.key, sealed(aiter(checked), secret))
         async with database.transaction() as connection:
             await store.take_turns(connection, announced.org_id)

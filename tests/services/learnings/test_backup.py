@@ -156,6 +156,7 @@ async def test_nothing_of_it_can_be_read_at_rest(own: Own, sql: Sql) -> None:
     assert row is not None
     assert len(row["sealed_key"]) > 32
     assert str(stored).endswith(row["file"])
+    assert own.backups.tenant.org not in str(stored)
 
 
 @pytest.mark.parametrize("place", [0, 30, 200_000, -1])

@@ -153,19 +153,22 @@ async def test_backups_are_kept_for_so_many_days(own: Own, sql: Sql, database: D
 async def test_what_a_crash_left_is_swept(own: Own, sql: Sql, database: Database) -> None:
     key = await own.backups.keep()
     org = own.backups.tenant.org
-    left = own.folder / "backups" / org / "left"
-    left.write_bytes(b"half")
+    left, begun = own.folder / "backups" / "left", own.folder / "backups" / "left#1"
+    for path in (left, begun):
+        path.write_bytes(b"half")
     await sql.execute(
         "INSERT INTO learnings.file (org_id, key) VALUES ($1, $2), ($1, $3)",
         org,
-        f"backups/{org}/left",
-        f"backups/{org}/never-written",
+        "backups/left",
+        f"backups/never-written-{org}",
     )
     await sweep(database, own)
     assert left.exists()
+    assert begun.exists()
     await sql.execute(AGED, org)
     await sweep(database, own)
     assert not left.exists()
+    assert not begun.exists()
     assert (await own.backups.get(await own.backups.address_of(key))).content == DATA
     rows = "SELECT count(*) FROM learnings.file WHERE org_id = $1"
     assert await sql.fetchval(rows, org) == 1

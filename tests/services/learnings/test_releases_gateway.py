@@ -183,7 +183,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(site: Site) -> None:
         while await sql.fetchval("SELECT count(*) FROM learnings.file WHERE NOT kept"):
             await asyncio.sleep(0.02)
     await sql.close(timeout=5)
-    folder = site.stack.data_dir / "artifacts" / "backups" / site.ada.org_id
+    folder = site.stack.data_dir / "artifacts" / "backups"
     assert all(path.stat().st_size != 15_000_000 for path in files_below(folder))
     assert not [path for path in files_below(folder) if "#" in path.name]
     again = {"content-length": str(len(data)), "x-amz-checksum-sha256": sha256_base64(data)}

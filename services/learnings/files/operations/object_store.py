@@ -126,6 +126,8 @@ class FileStore:
         check_key(key)
         try:
             async with _reaching("delete"), asyncio.timeout(PATIENCE):
+                if isinstance(self._store, LocalStore):
+                    await asyncio.to_thread(_delete_begun, self._store, key)
                 await obstore.delete_async(self._store, key)
         except NotFound:
             return
@@ -228,6 +230,14 @@ async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _nothing() -> AsyncIterator[bytes]:
     yield b""
+
+
+def _delete_begun(store: LocalStore, key: str) -> None:
+    """Delete what a killed process has begun; the library writes beside, as ``<key>#<number>``."""
+    assert store.prefix is not None  # _store_at gives one
+    path = Path(store.prefix, key)
+    for begun in path.parent.glob(f"{path.name}#*"):
+        begun.unlink(missing_ok=True)
 
 
 def _store_at(url: str) -> ObjectStore:
