@@ -14,6 +14,9 @@ from tests.services.learnings.vocabulary import Writer
 
 BATCH: Final = 5_000
 
+MANY: Final = 10_000
+"""Learnings from which on it is quicker to build the indexes of words anew."""
+
 
 async def fill(connection: asyncpg.Connection[Any], org_id: str, count: int) -> None:
     """Record ``count`` learnings in an organization that has none, one a second, until now.
@@ -21,11 +24,14 @@ async def fill(connection: asyncpg.Connection[Any], org_id: str, count: int) -> 
     Statuses, types, tags, projects and words are spread from common to rare: every summary says
     "learning", one in a thousand "zebras".
     """
+    indexes = await _without_words(connection) if count >= MANY else []
     writer = Writer()
     for start in range(1, count + 1, BATCH):
         await _fill_part(
             connection, org_id, range(start, min(start + BATCH, count + 1)), count, writer
         )
+    for definition in indexes:
+        await connection.execute(definition, timeout=1200)
     await connection.execute(
         """
         INSERT INTO learnings.organization (org_id, learning_count, sequence, newest_at)
@@ -52,7 +58,7 @@ async def _fill_part(
     for n in part:
         zebras = " about zebras" if n % 1000 == 0 else ""
         summaries.append(f"Learning {n}{zebras}: {writer.sentence(5, 11)}")
-        details.append(writer.sentence(20, 60))
+        details.append(writer.sentence(12, 36))
         tags = ["all", f"tenth{n % 10}", f"thousandth{n % 1000}"]
         grams.append(_array(grams_of(org_id, summaries[-1], tags)))
         bands.append(_array(rules.bands(org_id, summaries[-1])))
@@ -93,3 +99,14 @@ async def _fill_part(
 
 def _array(values: Sequence[int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
+
+
+async def _without_words(connection: asyncpg.Connection[Any]) -> list[str]:
+    """Drop the inverted indexes; give the statements that make them again."""
+    rows = await connection.fetch(
+        "SELECT indexname, indexdef FROM pg_indexes"
+        " WHERE schemaname = 'learnings' AND tablename = 'learning' AND indexdef LIKE '% gin %'"
+    )
+    for row in rows:
+        await connection.execute(f"DROP INDEX learnings.{row['indexname']}")
+    return [row["indexdef"] for row in rows]

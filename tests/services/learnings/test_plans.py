@@ -12,7 +12,11 @@ import pytest
 
 from services.learnings.learnings import store
 from services.learnings.learnings.models import LearningQuery
+from services.learnings.search.models import LIVE, Filters, Query, Wanted
 from services.learnings.search.operations import tag_keys
+from services.learnings.search.rules.keys import gram_keys, pieces_of, words_of
+from services.learnings.search.rules.plans import plan, rarest, rarest_grams
+from services.learnings.search.store import finding, reading, sampling
 from shared.pagination import TOTAL_CAP
 from tests.services.learnings.rows import fill
 from tests.support.postgres import DatabaseUrls
@@ -109,3 +113,93 @@ async def test_any_page_of_the_whole_list_walks_from_a_landmark(large: Sql, page
         assert "Seq Scan" not in node["Node Type"] or node["Relation Name"] != "learning"
         touched = node["Actual Rows"] * node["Actual Loops"]
         assert touched <= store.LANDMARK_SPACING + size, node["Node Type"]
+
+
+SEARCHES = (
+    "learning",
+    "learning test",
+    "zebras",
+    "zebars",
+    "connection pool deadlock",
+    "zzyzx qqqq",
+    "why does the connection pool run into a deadlock when a consumer retries after the timeout",
+    "learning test error file service value request use run fix check call",
+)
+LIMITS = (
+    Filters(statuses=LIVE),
+    Filters(statuses=("archived",)),
+    Filters(tags=("all",)),
+    Filters(tags=("thousandth7",), min_impact=0.9),
+    Filters(type="decision", statuses=LIVE),
+    Filters(source_project="0" * 13 + "050"),
+    Filters(origin_project="git:" + "0" * 14 + "04", expired=False),
+    Filters(duplicates=True),
+)
+
+
+async def searching(connection: Sql, query: str, filters: Filters) -> tuple[str, list[Any]]:
+    """Give the statement of a search and its values, the tenant among them."""
+    wanted = Wanted(query, filters, limit=50)
+    terms, rows = await finding.read_terms(connection, ORG, query)
+    assert rows == ROWS
+    frequencies = await sampling.sample(connection, ORG, rows)
+    terms = rarest(terms, frequencies)
+    pieces = {piece for word in words_of(query) for piece in pieces_of(word)}
+    grams = rarest_grams(gram_keys(ORG, pieces), frequencies)
+    chosen = plan(terms, wanted, ORG, frequencies)
+    values = finding.finding_values(wanted, Query(terms, grams), chosen)
+    return finding.finding_sql(wanted), [ORG, *values]
+
+
+def scans_all(nodes: list[dict[str, Any]]) -> bool:
+    return any(
+        "Seq Scan" in node["Node Type"] and node["Relation Name"] == "learning" for node in nodes
+    )
+
+
+@pytest.mark.parametrize("query", SEARCHES)
+async def test_no_search_reads_more_than_its_bound(large: Sql, query: str) -> None:
+    """Run for real: rows read depend neither on the organization's size nor on the words."""
+    for filters in LIMITS:
+        sql, values = await searching(large, query, filters)
+        raw = await large.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", *values)
+        found = list(nodes(json.loads(raw)[0]["Plan"]))
+        assert not scans_all(found), filters
+        for node in found:
+            if node.get("Relation Name") != "learning":
+                continue
+            dropped = node.get("Rows Removed by Filter", 0)
+            dropped += node.get("Rows Removed by Index Recheck", 0)
+            touched = (node["Actual Rows"] + dropped) * node["Actual Loops"]
+            assert touched <= 7_000, (filters, node["Node Type"], touched)
+
+
+async def test_no_search_scans_all_whatever_its_parameters(large: Sql) -> None:
+    """A prepared statement is planned once for all parameters after a while."""
+    for filters in LIMITS:
+        sql, _ = await searching(large, "connection pool", filters)
+        raw = await large.fetchval(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {sql}")
+        found = list(nodes(json.loads(raw)[0]["Plan"]))
+        assert not scans_all(found), filters
+        tenants = [n for n in found if "org_id" in n.get("Index Cond", "")]
+        assert not any(n["Node Type"] == "Bitmap Index Scan" for n in tenants), filters
+
+
+async def test_a_blank_search_and_a_sample_read_their_bounds(large: Sql) -> None:
+    statements: list[tuple[str, list[Any]]] = [(sampling.SAMPLING, [ORG])]
+    for filters in LIMITS:
+        wanted = Wanted("", filters)
+        values = [ORG, *finding.filter_values(filters), 50]
+        statements.append((reading.browsing_sql(wanted, by_tags=False), values))
+    rare = LIMITS[3]
+    by_tags = reading.browsing_sql(Wanted("", rare), by_tags=True)
+    values = [ORG, *finding.filter_values(rare), 50, tag_keys(ORG, rare.tags)]
+    statements.append((by_tags, values))
+    for sql, values in statements:
+        raw = await large.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", *values)
+        found = list(nodes(json.loads(raw)[0]["Plan"]))
+        assert not scans_all(found), sql
+        for node in found:
+            if node.get("Relation Name") == "learning":
+                touched = node["Actual Rows"] * node["Actual Loops"]
+                assert touched <= reading.MOST_BROWSED, (node["Node Type"], touched)
