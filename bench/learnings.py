@@ -14,11 +14,13 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import asyncpg
@@ -39,7 +41,7 @@ from bench.service import (
 from guildhall.embedded.server import EmbeddedPostgres
 from shared.principal import Kind, Principal
 from tests.services.learnings.rows import fill
-from tests.services.learnings.vocabulary import Writer
+from tests.services.learnings.vocabulary import COMMON, Writer
 
 CONNECTIONS: Final = 16
 ROUNDS: Final = 5
@@ -105,6 +107,7 @@ def main() -> None:
 async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> None:
     results: dict[tuple[str, int], Cost] = {}
     lists: dict[int, list[float]] = {}
+    searches: dict[int, dict[str, list[float]]] = {}
     for rows in (FEW, arguments.rows):
         urls = await make_database(server, f"bench{rows}", "learnings")
         await _fill(urls["learnings"], rows)
@@ -115,9 +118,11 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
                 results[what, rows] = await _cost(
                     port, request, arguments.requests, process, server
                 )
+            searches[rows] = await _search_times(port)
             if not arguments.no_lists:
                 lists[rows] = [await _latency(port, _get(query)) for query in LISTS]
     _print_costs(results, arguments.rows)
+    _print_searches(searches)
     if lists:
         _print_lists(lists)
 
@@ -197,6 +202,38 @@ async def _latency(port: int, requests: Iterator[bytes], times: int = 15) -> flo
     return statistics.median(taken) * 1e3
 
 
+def _searches() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give searches of every kind in turn, none of them twice."""
+    writer, chance = Writer(seed=2), random.Random(3)  # noqa: S311 - not a secret
+    while True:
+        rare = chance.choice(writer.words[2_000:])
+        at = chance.randrange(1, len(rare) - 1)
+        yield "a rare word", {"query": rare}
+        yield "two words as they occur", {"query": writer.sentence(2, 2)}
+        yield "common words", {"query": " ".join(chance.sample(COMMON[:40], 3))}
+        yield "a slip of the pen", {"query": rare[:at] + rare[at + 1 :]}
+        yield "a sentence", {"query": writer.sentence(12, 25)}
+        yield "nothing like it", {"query": f"zzy{chance.randrange(10**6)}xq"}
+        yield "blank", {"query": "", "min_impact": 0.5}
+        tags = [f"thousandth{chance.randrange(1000)}"]
+        yield "with a tag", {"query": writer.sentence(2, 3), "tags": tags}
+        yield "with an impact", {"query": writer.sentence(2, 4), "min_impact": 0.7, "limit": 50}
+
+
+async def _search_times(port: int, times: int = 450) -> dict[str, list[float]]:
+    """Milliseconds of searches, one after another, by their kind."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
+    taken: dict[str, list[float]] = defaultdict(list)
+    for number, (kind, body) in zip(range(-9, times), _searches(), strict=False):
+        request = with_body(_head("POST", "/v1/learnings/search"), json.dumps(body).encode())
+        started = time.perf_counter()
+        await ask(reader, writer, request)
+        if number >= 0:  # the first of each kind draw the sample and plan the statements
+            taken[kind].append((time.perf_counter() - started) * 1e3)
+    writer.close()
+    return taken
+
+
 async def _cost(
     port: int,
     requests: Iterator[bytes],
@@ -237,6 +274,17 @@ def _print_costs(results: dict[tuple[str, int], Cost], many: int) -> None:
     for what in TARGETS:
         ratio = results[what, many].service / results[what, FEW].service
         say(f"{what}: {many:,} to {FEW:,} learnings = {ratio:.2f} (target for the list: 0.8-1.2)")
+
+
+def _print_searches(searches: dict[int, dict[str, list[float]]]) -> None:
+    say("")
+    say("ms of one search: p50, p95, p99 (target at 1,000,000: p95 50)")
+    for rows, kinds in searches.items():
+        every = [one for times in kinds.values() for one in times]
+        for kind, times in [*kinds.items(), ("all", every)]:
+            parts = statistics.quantiles(times, n=100, method="inclusive")
+            shown = "".join(f"{parts[at - 1]:>9.1f}" for at in (50, 95, 99))
+            say(f"{rows:>10,}  {kind:26}{shown}")
 
 
 def _print_lists(lists: dict[int, list[float]]) -> None:
