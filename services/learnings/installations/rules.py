@@ -14,6 +14,7 @@ KEY_PREFIX: Final = "key:"
 UNKNOWN: Final = "unknown"
 
 _SYNC_ID: Final = re.compile(r"sync-(.{0,200})-([0-9a-f]{16})", re.DOTALL)
+_OWN_ID: Final = re.compile(r"[0-9a-f]{16}|inst-[0-9a-f]{12}")
 _UNSTORABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _FACTS: Final = (
     *("client_profile", "framework_version", "model_family", "os_platform", "python_version"),
@@ -40,10 +41,15 @@ def profile_of(client_id: str) -> str:
 def seen(
     principal: Principal, client_id: str = "", installation_id: str = "", **facts: Any
 ) -> Sighting:
-    """Make a sighting of what a caller said of itself."""
+    """Make a sighting of what a caller said of itself.
+
+    Old clients send their project's name in place of an id.
+    """
     profile = profile_of(client_id)
     if profile:
         facts["client_profile"] = facts.get("client_profile") or profile
+    if installation_id.lower() not in ("", UNKNOWN) and not _OWN_ID.fullmatch(installation_id):
+        facts["project"] = facts.get("project") or installation_id
     return Sighting(
         org_id=principal.org,
         installation_id=installation_id or origin_of(client_id),

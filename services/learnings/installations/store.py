@@ -42,74 +42,62 @@ async def adopt(connection: Connection, rows: Sequence[Seen]) -> None:
     )
 
 
+_COLUMNS: Final = (
+    *("org_id", "identity", "id", "installation_id", "key_id", "seen_at", "client_profile"),
+    *("framework_version", "model_family", "os_platform", "python_version", "project", "pushed"),
+    *("events", "outcomes", "pulled_to", "company_pulled_to"),
+)
+_UPSERT: Final = """
+    INSERT INTO learnings.installation AS i
+           (org_id, identity, id, installation_id, key_id, first_seen, last_seen,
+            client_profile, framework_version, model_family, os_platform, python_version,
+            project, pushed, events, outcomes, pulled_to, company_pulled_to)
+    SELECT s.org_id, s.identity, s.id, s.installation_id, s.key_id, s.seen_at, s.seen_at,
+           s.client_profile, s.framework_version, s.model_family, s.os_platform,
+           s.python_version, s.project, s.pushed, s.events, s.outcomes, s.pulled_to,
+           s.company_pulled_to
+      FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                  $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+                  $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[])
+           AS s (org_id, identity, id, installation_id, key_id, seen_at, client_profile,
+                 framework_version, model_family, os_platform, python_version, project, pushed,
+                 events, outcomes, pulled_to, company_pulled_to)
+     WHERE EXISTS (SELECT FROM learnings.installation AS o
+                    WHERE o.org_id = s.org_id AND o.identity = s.identity)
+        OR ((s.installation_id IS NOT NULL
+             OR NOT EXISTS (SELECT FROM learnings.installation AS o
+                             WHERE o.org_id = s.org_id AND o.key_id = s.key_id
+                               AND o.key_id <> ''))
+            AND (SELECT count(*) FROM (SELECT FROM learnings.installation AS o
+                                        WHERE o.org_id = s.org_id LIMIT $1) AS capped) < $1)
+     ORDER BY s.org_id, s.identity
+    ON CONFLICT (org_id, identity) DO UPDATE
+       SET last_seen = greatest(i.last_seen, EXCLUDED.last_seen),
+           key_id = coalesce(nullif(EXCLUDED.key_id, ''), i.key_id),
+           client_profile = coalesce(nullif(EXCLUDED.client_profile, ''), i.client_profile),
+           framework_version =
+               coalesce(nullif(EXCLUDED.framework_version, ''), i.framework_version),
+           model_family = coalesce(nullif(EXCLUDED.model_family, ''), i.model_family),
+           os_platform = coalesce(nullif(EXCLUDED.os_platform, ''), i.os_platform),
+           python_version = coalesce(nullif(EXCLUDED.python_version, ''), i.python_version),
+           project = CASE WHEN i.is_labelled OR i.project <> '' THEN i.project
+                          ELSE EXCLUDED.project END,
+           pushed = i.pushed + EXCLUDED.pushed, events = i.events + EXCLUDED.events,
+           outcomes = i.outcomes + EXCLUDED.outcomes,
+           pulled_to = coalesce(EXCLUDED.pulled_to, i.pulled_to),
+           company_pulled_to = coalesce(EXCLUDED.company_pulled_to, i.company_pulled_to)
+    RETURNING i.org_id, i.id, i.project, i.xmax = 0 AS is_new
+"""
+
+
 async def upsert(connection: Connection, rows: Sequence[Seen]) -> list[NewInstallation]:
-    """Write what was seen, and give those that are new. Each row names its tenant.
+    """Write what was seen, and give those that are new. Each row names its tenant by ``org_id``.
 
     A key that an installation is known to use gets no row of its own, and an organization no more
     than ``MOST``.
     """
-    made = await connection.fetch(
-        """
-        INSERT INTO learnings.installation AS i
-               (org_id, identity, id, installation_id, key_id, first_seen, last_seen,
-                client_profile, framework_version, model_family, os_platform, python_version,
-                project, pushed, events, outcomes, pulled_to, company_pulled_to)
-        SELECT s.org_id, s.identity, s.id, s.installation_id, s.key_id, s.seen_at, s.seen_at,
-               s.client_profile, s.framework_version, s.model_family, s.os_platform,
-               s.python_version, s.project, s.pushed, s.events, s.outcomes, s.pulled_to,
-               s.company_pulled_to
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
-                      $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[],
-                      $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::bigint[],
-                      $16::bigint[], $17::bigint[])
-               AS s (org_id, identity, id, installation_id, key_id, seen_at, client_profile,
-                     framework_version, model_family, os_platform, python_version, project, pushed,
-                     events, outcomes, pulled_to, company_pulled_to)
-         WHERE EXISTS (SELECT FROM learnings.installation AS o
-                        WHERE o.org_id = s.org_id AND o.identity = s.identity)
-            OR (s.installation_id IS NOT NULL
-                OR NOT EXISTS (SELECT FROM learnings.installation AS o
-                                WHERE o.org_id = s.org_id AND o.key_id = s.key_id
-                                  AND o.key_id <> ''))
-           AND (SELECT count(*) FROM (SELECT FROM learnings.installation AS o
-                                       WHERE o.org_id = s.org_id LIMIT $18) AS capped) < $18
-         ORDER BY s.org_id, s.identity
-        ON CONFLICT (org_id, identity) DO UPDATE
-           SET last_seen = greatest(i.last_seen, EXCLUDED.last_seen),
-               key_id = coalesce(nullif(EXCLUDED.key_id, ''), i.key_id),
-               client_profile = coalesce(nullif(EXCLUDED.client_profile, ''), i.client_profile),
-               framework_version =
-                   coalesce(nullif(EXCLUDED.framework_version, ''), i.framework_version),
-               model_family = coalesce(nullif(EXCLUDED.model_family, ''), i.model_family),
-               os_platform = coalesce(nullif(EXCLUDED.os_platform, ''), i.os_platform),
-               python_version = coalesce(nullif(EXCLUDED.python_version, ''), i.python_version),
-               project = CASE WHEN i.is_labelled OR i.project <> '' THEN i.project
-                              ELSE EXCLUDED.project END,
-               pushed = i.pushed + EXCLUDED.pushed, events = i.events + EXCLUDED.events,
-               outcomes = i.outcomes + EXCLUDED.outcomes,
-               pulled_to = coalesce(EXCLUDED.pulled_to, i.pulled_to),
-               company_pulled_to = coalesce(EXCLUDED.company_pulled_to, i.company_pulled_to)
-        RETURNING i.org_id, i.id, i.project, i.xmax = 0 AS is_new
-        """,
-        [row.org_id for row in rows],
-        [row.identity for row in rows],
-        [row.id for row in rows],
-        [row.installation_id for row in rows],
-        [row.key_id for row in rows],
-        [row.seen_at for row in rows],
-        [row.client_profile for row in rows],
-        [row.framework_version for row in rows],
-        [row.model_family for row in rows],
-        [row.os_platform for row in rows],
-        [row.python_version for row in rows],
-        [row.project for row in rows],
-        [row.pushed for row in rows],
-        [row.events for row in rows],
-        [row.outcomes for row in rows],
-        [row.pulled_to for row in rows],
-        [row.company_pulled_to for row in rows],
-        MOST,
-    )
+    columns = ([getattr(row, name) for row in rows] for name in _COLUMNS)
+    made = await connection.fetch(_UPSERT, MOST, *columns)
     return [NewInstallation(row[0], row[1], row[2]) for row in made if row["is_new"]]
 
 

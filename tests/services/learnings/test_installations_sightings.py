@@ -189,6 +189,26 @@ async def test_who_stays_away_is_forgotten(
             await asyncio.sleep(0.005)
 
 
+async def test_one_organization_leaves_room_for_others(
+    sql: Sql, database: Database, key: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_OF_ONE", 3)
+    other = Principal(Kind.API_KEY, "key_other", f"org_{uuid4().hex}")
+    many = (seen(key, installation_id=f"{number:016x}") for number in range(10))
+    await once(sql, database, *many, seen(other))
+    assert len(await rows(sql, key)) == 3
+    assert len(await rows(sql, other)) == 1
+
+
+async def test_an_old_clients_id_is_its_projects_name(
+    sql: Sql, database: Database, key: Principal
+) -> None:
+    await once(sql, database, seen(key, installation_id="shop"))
+    await once(sql, database, seen(key, installation_id="inst-0123456789ab"))
+    found = {row["installation_id"]: row["project"] for row in await rows(sql, key)}
+    assert found == {"shop": "shop", "inst-0123456789ab": ""}
+
+
 async def test_what_cannot_be_written_is_kept_and_then_dropped(
     sql: Sql, database: Database, key: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

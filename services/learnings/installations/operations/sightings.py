@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +31,9 @@ FORGET: Final = 600.0
 
 MOST: Final = 50_000
 """Installations remembered at once; more than that are not noted until some are forgotten."""
+
+MOST_OF_ONE: Final = 10_000
+"""The same of one organization, so that it leaves room for the others."""
 
 LONGEST: Final = 256
 """Characters of an installation's own id by which it is remembered."""
@@ -65,6 +69,7 @@ class Sightings:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[_Key, _Entry] = {}
+        self._counts: Counter[str] = Counter()
         self._fresh: list[_Key] = []
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -122,8 +127,9 @@ class Sightings:
                 await self._write(keys)
 
     def _remember(self, key: _Key) -> _Entry | None:
-        if len(self._known) >= MOST:
+        if len(self._known) >= MOST or self._counts[key[0]] >= MOST_OF_ONE:
             return None
+        self._counts[key[0]] += 1
         entry = self._known[key] = _Entry()
         self._fresh.append(key)
         self._wake.set()
@@ -158,8 +164,14 @@ class Sightings:
             if entry.pending is not None and entry.written_at <= now - PERIOD:
                 due.append(key)
             elif entry.pending is None and entry.written_at <= now - FORGET:
-                del self._known[key]
+                self._forget(key)
         return due
+
+    def _forget(self, key: _Key) -> None:
+        if self._known.pop(key, None) is not None:
+            self._counts[key[0]] -= 1
+            if not self._counts[key[0]]:
+                del self._counts[key[0]]
 
     async def _write_all(self, keys: list[_Key]) -> None:
         for start in range(0, len(keys), BATCH):
@@ -190,7 +202,7 @@ class Sightings:
         entry.failures += is_refused
         if entry.failures >= TRIES:
             log.error("sighting dropped", org_id=row.org_id)
-            self._known.pop(key, None)
+            self._forget(key)
             return
         entry.pending = row if entry.pending is None else rules.join(row, entry.pending)
 
