@@ -142,10 +142,11 @@ class Streams:
                 try:
                     await self._until_unused()
                 finally:
+                    self._listening.clear()
                     announce.cancel()
                     await asyncio.gather(announce, return_exceptions=True)
-                    self._listening.clear()
-                    self._wanted.clear()
+            if not self._open:
+                self._wanted.clear()
 
     async def _until_unused(self) -> None:
         while self._open:
@@ -164,11 +165,11 @@ class Streams:
             (ApiKeyRevoked, "key_id"),
             (AccountDisabled, "account_id"),
             (AccountDeleted, "account_id"),
-            (MembershipChanged, "account_id"),
         )
         return [
             *(BroadcastSubscription(event, self._wake) for event in news),
             *(BroadcastSubscription(event, self._end(name)) for event, name in ends),
+            BroadcastSubscription(MembershipChanged, self._end_membership),
         ]
 
     async def _wake(self, event: _News) -> None:
@@ -184,6 +185,13 @@ class Streams:
                     follower.wake.set()
 
         return end
+
+    async def _end_membership(self, event: MembershipChanged) -> None:
+        for follower in tuple(self._open):
+            is_theirs = follower.org_id == event.org_id and event.account_id in follower.tags
+            if is_theirs and not event.role:
+                follower.is_over = True
+                follower.wake.set()
 
     def _wake_all(self) -> None:
         for follower in tuple(self._open):

@@ -14,7 +14,7 @@ import pytest
 
 from services.learnings.app import SERVICE
 from services.learnings.stream import operations
-from shared.contracts.auth import ApiKeyRevoked, SessionRevoked
+from shared.contracts.auth import ApiKeyRevoked, MembershipChanged, SessionRevoked
 from shared.db import Database
 from shared.principal import Kind, Principal
 from shared.service import create_app
@@ -246,6 +246,25 @@ async def test_ends_when_the_credential_is_revoked(
         await there.record(summary="still")
         await staying.until(2)
         assert not staying.over.is_set()
+
+
+async def test_member_who_leaves_loses_the_stream_and_one_who_stays_does_not(
+    there: Tenant, urls: DatabaseUrls
+) -> None:
+    changed = {"account_id": "usr_one", "version": 1}
+    async with follow(there) as found:
+        for org, role in ((there.org, "admin"), ("org_other", "")):
+            await publish(
+                urls, MembershipChanged.model_validate(changed | {"org_id": org, "role": role})
+            )
+        await there.record()
+        await found.until(1)
+        assert not found.over.is_set()
+        await publish(
+            urls, MembershipChanged.model_validate(changed | {"org_id": there.org, "role": ""})
+        )
+        async with asyncio.timeout(LIMIT):
+            await found.over.wait()
 
 
 async def publish(urls: DatabaseUrls, event: Any) -> None:
