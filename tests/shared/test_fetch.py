@@ -9,7 +9,6 @@ import ipaddress
 import json
 import socket
 import ssl
-import threading
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from shared import fetch
-from shared.fetch import GLANCE, LARGEST, Fetcher, FetchFailed
+from shared.fetch import LARGEST, Fetcher, FetchFailed
 from shared.targets import TargetPolicy, read_targets
 from tests.gateway.fake_service import Asked, Behaviour, FakeService, answering, plain, running
 
@@ -271,84 +270,6 @@ async def test_no_proxy_of_the_environment_is_used(
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     async with Fetcher.opened(LAX) as fetcher:
         assert (await fetcher.get(server.url)).status == 200
-
-
-async def test_bytes_are_sent_as_they_are(server: FakeService, fetcher: Fetcher) -> None:
-    server.behave = answering(plain(202, b"thanks"))
-    headers = {"content-type": "application/json", "webhook-id": "msg_1"}
-    sent = await fetcher.send(f"{server.url}/in?a=b", b'{"a": "\xc3\xbc"}', headers, 5)
-    assert (sent.status, sent.beginning) == (202, b"thanks")
-    asked = server.asked[0]
-    assert (asked.method, asked.target, asked.body) == ("POST", "/in?a=b", b'{"a": "\xc3\xbc"}')
-    assert asked.header("webhook-id") == "msg_1"
-    assert asked.header("content-type") == "application/json"
-
-
-async def test_of_a_huge_answer_to_a_message_only_the_beginning_is_read(
-    server: FakeService, fetcher: Fetcher
-) -> None:
-    async def flood(
-        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")
-        while True:
-            writer.write(b"x" * 65_536)
-            await writer.drain()
-
-    server.behave = flood
-    sent = await fetcher.send(server.url, b"", {}, 5)
-    assert (sent.status, sent.beginning) == (200, b"x" * GLANCE)
-
-
-async def test_the_status_counts_although_the_rest_of_the_answer_never_comes(
-    server: FakeService, fetcher: Fetcher
-) -> None:
-    async def trickle(
-        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nabc")
-        await writer.drain()
-        await reader.read()
-
-    server.behave = trickle
-    sent = await fetcher.send(server.url, b"", {}, 0.3)
-    assert (sent.status, sent.beginning) == (200, b"abc")
-
-
-async def test_a_message_without_an_answer_takes_as_long_as_was_said(
-    server: FakeService, fetcher: Fetcher
-) -> None:
-    async def silence(
-        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await reader.read()
-
-    server.behave = silence
-    assert await failure(fetcher.send(server.url, b"", {}, 0.2)) == "took too long"
-    assert await failure(fetcher.send("http://user@127.0.0.1/", b"", {}, 5)) == "not an address"
-
-
-async def test_a_silent_name_server_holds_up_no_other_look_up(
-    server: FakeService, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = threading.Event()
-
-    def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:
-        if host == "silent.example":
-            answers.wait(10)
-        return [(socket.AF_INET, 1, 6, "", ("127.0.0.1", port))]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    try:
-        url = f"http://silent.example:{server.port}/"
-        silent = [asyncio.create_task(fetcher.send(url, b"", {}, 0.5)) for _ in range(10)]
-        assert (await fetcher.get(f"http://idp.example:{server.port}/")).status == 200
-        # What others in the process look up goes through the loop's own threads.
-        await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
-        for each in silent:
-            assert await failure(each) == "took too long"
-    finally:
-        answers.set()
 
 
 class Authority:
