@@ -52,7 +52,9 @@ def redacted(content: Content) -> Content:
     may show an absolute path, an address or a secret (section 8).
     """
     summary, detail = redact(content.summary), redact(content.detail)
-    tags = [redact(tag) for tag in content.tags]
+    together = "\n".join(content.tags)
+    is_clean = redact(together) is together
+    tags = content.tags if is_clean else [redact(tag) for tag in content.tags]
     metadata = redact_metadata(content.metadata) if content.metadata else content.metadata
     extra: Any = redact_json(content.extra) if content.extra else content.extra
     if (

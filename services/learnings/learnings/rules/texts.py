@@ -13,6 +13,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from functools import lru_cache
+from itertools import repeat
 from struct import pack
 from typing import Final
 from zlib import crc32
@@ -29,7 +30,8 @@ _POINTS: Final = [number << 29 for number in range(8)]
 # Between digits a mark has a meaning: 1.5 is not 15, and -1 is not 1.
 _ASCII: Final = "-!\"#%&'()*,./:;?@[\\]_`{}"
 _CLASS: Final = re.escape(_ASCII)
-_MEANT: Final = re.compile(rf"-[0-9]|[0-9][{_CLASS}]+[0-9]")
+_BETWEEN: Final = re.compile(rf"[0-9][{_CLASS}]+[0-9]")
+_MINUS: Final = re.compile(r"-[0-9]")
 _UNMEANT: Final = re.compile(rf"-(?![0-9])|(?<![0-9])[{_CLASS[2:]}]+|[{_CLASS[2:]}]+(?![0-9])")
 _DROPPED: Final = str.maketrans("", "", _ASCII)
 _MARKS: Final = re.compile(r"[^\w\s\x00-\x7f]|_")
@@ -39,6 +41,7 @@ def _unless_punctuation(match: re.Match[str]) -> str:
     return "" if unicodedata.category(match[0]).startswith("P") else match[0]
 
 
+@lru_cache(maxsize=16)  # of one summary it is needed twice
 def normal_form(text: str) -> str:
     """Give the text in lower case with single spaces and no punctuation.
 
@@ -50,7 +53,7 @@ def normal_form(text: str) -> str:
         folded = unicodedata.normalize("NFKC", text).casefold()
         # Folding can take a text out of its normal form.
         folded = _MARKS.sub(_unless_punctuation, unicodedata.normalize("NFKC", folded))
-    has_meant = _MEANT.search(folded) is not None
+    has_meant = _BETWEEN.search(folded) or ("-" in folded and _MINUS.search(folded))
     bare = _UNMEANT.sub("", folded) if has_meant else folded.translate(_DROPPED)
     return " ".join(bare.split()) or " ".join(folded.split())
 
@@ -88,7 +91,7 @@ def bands(org_id: str, summary: str) -> list[int]:
     data = f" {normal_form(summary[:SUMMARY_LOOKED_AT])} ".encode()
     salt = _salt(org_id)
     grams = {data[at : at + 3] for at in range(len(data) - 2)}
-    ring = sorted([crc32(gram, salt) for gram in grams])
+    ring = sorted(map(crc32, grams, repeat(salt)))
     around = ring + ring[:_TAKEN]
     keys = []
     for number, point in enumerate(_POINTS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from services.learnings.learnings.models import Author, Prepared
@@ -57,7 +58,7 @@ async def insert(
                     WHERE k.org_id = $1 AND k.text_hash = $20 AND k.duplicate_of IS NULL
                       AND k.status IN ('active', 'resolved'))
                AND NOT EXISTS (SELECT FROM (SELECT org_id FROM learnings.learning
-                                             WHERE bands && $22 OFFSET 0) AS k
+                                             WHERE bands && $22::text::int[] OFFSET 0) AS k
                     WHERE k.org_id = $1)
                {free}
             ON CONFLICT (org_id) DO UPDATE
@@ -77,7 +78,7 @@ async def insert(
                text_hash, grams, bands, server_clock, came_by, client_seq)
         SELECT $1, $2, $3, $4, $5, $6, coalesce($4, $2), sequence, newest_at, newest_at,
                $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-               $20, $21, $22, $23, $24, $25
+               $20, $21::text::int[], $22::text::int[], $23, $24, $25
           FROM counted
         RETURNING {ITEM}
         """,  # noqa: S608 - constants of this module
@@ -110,9 +111,14 @@ def _values(new: Prepared) -> list[Any]:
         content.sync_hash,
         to_text(content.extra),
         new.text_hash,
-        new.grams,
-        new.bands,
+        _array(new.grams),
+        _array(new.bands),
         max(1, new.server_clock),
         new.entry.came_by,
         new.entry.client_seq,
     ]
+
+
+def _array(numbers: Sequence[int]) -> str:
+    """Write an array as text, because the driver asks each element whether it is one, too."""
+    return f"{{{','.join(map(str, numbers))}}}"
