@@ -1,6 +1,6 @@
 # Everything a person or a machine runs here is a target of this file.
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-bus clean
+.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-telemetry bench-bus clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -73,6 +73,9 @@ bench-auth: $(VENV)/.dev ## Measure credential look-ups and logins, at 10,000 an
 
 bench-learnings: $(VENV)/.dev ## Measure recording and listing learnings, at 1,000 and 1,000,000 rows
 	@$(PYTHON) -m bench.learnings
+
+bench-telemetry: $(VENV)/.dev ## Measure taking telemetry in, directly and through the gateway
+	@$(PYTHON) -m bench.telemetry
 
 bench-bus: $(VENV)/.dev ## Measure outbox, relay and consumers on both transports
 	@$(PYTHON) -m bench.bus

@@ -25,7 +25,7 @@ async def age(sql: Sql, tenant: Tenant, hours: int) -> None:
         )
         stamp = "received_at" if kind == "event" else "seen_at"
         await sql.execute(
-            f"UPDATE learnings.telemetry_{kind} SET {stamp} = {stamp} - make_interval(hours => $2),"
+            f"UPDATE learnings.telemetry_{kind} SET {stamp} = {stamp} - make_interval(hours => $2),"  # noqa: S608
             " day = (now() AT TIME ZONE 'UTC')::date - 1 WHERE org_id = $1",
             tenant.org,
             hours,

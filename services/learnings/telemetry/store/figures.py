@@ -73,12 +73,13 @@ WITH taken AS (
                 ELSE learnings.added(t.histogram, excluded.histogram) END
 ), begun AS (
     INSERT INTO learnings.telemetry_session (org_id, installation_id, session_id, day)
-    SELECT e.org_id, e.installation_id, e.session_id, min({_DAY})
+    SELECT DISTINCT ON (e.org_id, e.installation_id, e.session_id)
+           e.org_id, e.installation_id, e.session_id, {_DAY} AS day
       FROM learnings.telemetry_event AS e
      WHERE e.batch = ANY (ARRAY(SELECT id FROM taken))
        AND e.day = ANY (ARRAY(SELECT DISTINCT day FROM taken))
        AND e.session_id IS NOT NULL
-     GROUP BY 1, 2, 3
+     ORDER BY e.org_id, e.installation_id, e.session_id, e.batch, {_DAY}
     ON CONFLICT (org_id, installation_id, session_id) DO NOTHING
     RETURNING org_id, installation_id, day
 ), present AS (
@@ -149,12 +150,13 @@ WITH tail AS MATERIALIZED (
      WHERE org_id = $1 AND day BETWEEN $2 AND $3 AND installation_id = $5
     UNION ALL
     SELECT first_day, count(*) FROM (
-        SELECT e.installation_id, e.session_id, min({_DAY}) AS first_day
+        SELECT DISTINCT ON (e.installation_id, e.session_id)
+               e.installation_id, e.session_id, {_DAY} AS first_day
           FROM learnings.telemetry_event AS e
          WHERE e.org_id = $1 AND e.batch = ANY (ARRAY(SELECT id FROM tail))
            AND e.day = ANY (ARRAY(SELECT DISTINCT day FROM tail))
            AND e.session_id IS NOT NULL AND ($5 = '' OR e.installation_id = $5)
-         GROUP BY 1, 2) AS f
+         ORDER BY 1, 2, e.batch, 3) AS f
      WHERE first_day BETWEEN $2 AND $3 AND NOT EXISTS (
            SELECT FROM learnings.telemetry_session AS s
             WHERE s.org_id = $1 AND s.installation_id = f.installation_id
