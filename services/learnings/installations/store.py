@@ -48,6 +48,10 @@ _COLUMNS: Final = (
     *("events", "outcomes", "pulled_to", "company_pulled_to"),
 )
 _UPSERT: Final = """
+    WITH full_up AS (
+        SELECT n.org_id FROM (SELECT DISTINCT unnest($2::text[])) AS n (org_id)
+         WHERE (SELECT count(*) FROM (SELECT FROM learnings.installation AS o
+                                       WHERE o.org_id = n.org_id LIMIT $1) AS capped) >= $1)
     INSERT INTO learnings.installation AS i
            (org_id, identity, id, installation_id, key_id, first_seen, last_seen,
             client_profile, framework_version, model_family, os_platform, python_version,
@@ -68,8 +72,7 @@ _UPSERT: Final = """
              OR NOT EXISTS (SELECT FROM learnings.installation AS o
                              WHERE o.org_id = s.org_id AND o.key_id = s.key_id
                                AND o.key_id <> ''))
-            AND (SELECT count(*) FROM (SELECT FROM learnings.installation AS o
-                                        WHERE o.org_id = s.org_id LIMIT $1) AS capped) < $1)
+            AND s.org_id NOT IN (SELECT org_id FROM full_up))
      ORDER BY s.org_id, s.identity
     ON CONFLICT (org_id, identity) DO UPDATE
        SET last_seen = greatest(i.last_seen, EXCLUDED.last_seen),
@@ -94,7 +97,7 @@ async def upsert(connection: Connection, rows: Sequence[Seen]) -> list[NewInstal
     """Write what was seen, and give those that are new. Each row names its tenant by ``org_id``.
 
     A key that an installation is known to use gets no row of its own, and an organization no more
-    than ``MOST``.
+    than ``MOST`` and one batch.
     """
     columns = ([getattr(row, name) for row in rows] for name in _COLUMNS)
     made = await connection.fetch(_UPSERT, MOST, *columns)

@@ -105,7 +105,12 @@ class Sightings:
 
     def note_caller(self, principal: Principal) -> None:
         """Note that a key was used; a person is a client only where it says which."""
-        if principal.kind is Kind.API_KEY:
+        if principal.kind is not Kind.API_KEY:
+            return
+        entry = self._known.get((principal.org, "", principal.subject))
+        if entry is not None and entry.pending is not None:
+            entry.pending.seen_at = datetime.now(UTC)
+        else:
             self.note(Sighting(principal.org, key_id=principal.subject))
 
     async def settle(self) -> None:
