@@ -17,6 +17,10 @@ ALTER TABLE learnings.learning ADD COLUMN search tsvector NOT NULL GENERATED ALW
     || setweight(to_tsvector('english', learnings.parted(left(learnings.words(tags), 10000))), 'B')
     || setweight(to_tsvector('english', learnings.parted(left(detail, 20000))), 'D')) STORED;
 
+-- Kept beside the row, compressed if need be: a search reads it of every candidate, and a detour
+-- for each of them costs more than the ranking.
+ALTER TABLE learnings.learning ALTER COLUMN search SET STORAGE MAIN;
+
 -- Dear, as the planner should know: with a filter on it, it must not read rows one by one.
 CREATE FUNCTION learnings.word_keys(org_id text, search tsvector) RETURNS bigint[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1000

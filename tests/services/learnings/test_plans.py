@@ -176,13 +176,21 @@ async def test_no_search_reads_more_than_its_bound(large: Sql, query: str) -> No
 
 async def test_no_search_scans_all_whatever_its_parameters(large: Sql) -> None:
     """A prepared statement is planned once for all parameters after a while."""
-    for filters in LIMITS:
-        sql, _ = await searching(large, "connection pool", filters)
-        raw = await large.fetchval(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {sql}")
-        found = list(nodes(json.loads(raw)[0]["Plan"]))
-        assert not scans_all(found), filters
-        tenants = [n for n in found if "org_id" in n.get("Index Cond", "")]
-        assert not any(n["Node Type"] == "Bitmap Index Scan" for n in tenants), filters
+    await large.execute("SET plan_cache_mode = force_generic_plan")
+    try:
+        for filters in LIMITS:
+            sql, values = await searching(large, "connection pool", filters)
+            await large.execute(f"PREPARE one AS {sql}")
+            given = ", ".join(["NULL"] * len(values))
+            raw = await large.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE one ({given})")
+            await large.execute("DEALLOCATE one")
+            found = list(nodes(json.loads(raw)[0]["Plan"]))
+            assert "$20" in raw
+            assert not scans_all(found), filters
+            tenants = [n for n in found if "org_id" in n.get("Index Cond", "")]
+            assert not any(n["Node Type"] == "Bitmap Index Scan" for n in tenants), filters
+    finally:
+        await large.execute("RESET plan_cache_mode")
 
 
 async def test_a_blank_search_and_a_sample_read_their_bounds(large: Sql) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 from services.learnings.search.models import Filters, Frequencies, Group, Plan, Term, Wanted
 from services.learnings.search.rules.keys import gram_keys, pieces_of, tag_keys, words_of
 
-MOST_TERMS: Final = 16
+MOST_TERMS: Final = 12
 """Words of a query that are looked up and ranked by; the rarest count."""
 
 MOST_TYPO_WORDS: Final = 6
@@ -30,10 +30,13 @@ again as many."""
 ALONE: Final = 1000
 """Rows up to which a single word is worth its list."""
 
+MOST_ROWS: Final = 1600
+"""Rows that the single words of a search may give, whatever was estimated."""
+
 WALK: Final = 100_000
 """Rows of lists that a search walks through to find those that common words share."""
 
-MOST_GRAMS: Final = 48
+MOST_GRAMS: Final = 24
 """Trigrams of a query that likeness is judged by."""
 
 COMMON_GRAM: Final = 0.1
@@ -101,6 +104,7 @@ def _word_groups(keys: Sequence[int], frequencies: Frequencies) -> tuple[list[Gr
         groups.append(Group([sized[at][1]], ALONE))
         spent += sized[at][0]
         at += 1
+    groups = [Group(group.keys, _share(MOST_ROWS, len(groups))) for group in groups]
     common = sized[at:]
     if not common:
         return groups, True
@@ -140,13 +144,18 @@ def _gram_groups(query: str, org_id: str, frequencies: Frequencies) -> list[Grou
         for part in parts_of(keys):
             likely = min(estimate(frequencies.grams, key, frequencies) for key in part)
             sized.append((likely, -len(word), part))
-    groups, spent = [], 0.0
+    chosen, spent = [], 0.0
     for likely, _, part in sorted(sized)[: 3 * MOST_TYPO_WORDS]:
         if likely > ALONE or spent + likely > BUDGET:
             break
-        groups.append(Group(part, 300))
+        chosen.append(part)
         spent += likely
-    return groups
+    return [Group(part, _share(MOST_ROWS // 2, len(chosen))) for part in chosen]
+
+
+def _share(rows: int, groups: int) -> int:
+    """Divide what may be read among groups; none starves, however many there are."""
+    return max(80, min(ALONE, rows // groups))
 
 
 def parts_of(keys: Sequence[int]) -> list[list[int]]:
