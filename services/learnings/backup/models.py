@@ -101,10 +101,14 @@ class Room:
     Attributes:
         used: bytes that are stored or announced, without what a new backup of the client replaces.
         waiting: backups that are announced and not uploaded yet.
+        kept: backups that are stored.
+        is_forgotten: whether the organization was erased.
     """
 
     used: int
     waiting: int
+    kept: int
+    is_forgotten: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,5 +182,7 @@ async def sweep(database: Database, store_of_files: FileStore, settings: Learnin
 
 async def forget_organization(connection: Connection, org_id: str) -> None:
     """Forget an organization's backups; without their keys the objects cannot be read any more."""
+    # Whoever announces one at this moment comes before, and is deleted, or after, and is refused.
+    await store.take_turns(connection, org_id)
     await store.delete_all(connection, org_id)
     await files.drop_all(connection, org_id)

@@ -10,12 +10,23 @@ from datetime import datetime
 from typing import Final
 
 from services.learnings.backup.models import Announced, PresignRequest, Room
-from shared.errors import BadRequest, Fault, Forbidden, Invalid, RateLimited, TooLarge
+from shared.errors import (
+    BadRequest,
+    Fault,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    TooLarge,
+)
 from shared.ids import new_id
 from shared.principal import Principal
 
 MOST_WAITING: Final = 200
 """Backups that an organization may announce before it uploads some."""
+
+MOST_KEPT: Final = 10_000
+"""Backups that an organization may keep, however small, so that counting them stays cheap."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -76,11 +87,16 @@ def check_room(room: Room, size: int, quota: int) -> None:
     """Check that one more backup fits.
 
     Raises:
+        NotFound: the organization was erased a moment ago.
         TooLarge: it does not.
         RateLimited: too many are announced and not uploaded.
     """
+    if room.is_forgotten:
+        raise NotFound
     if room.waiting >= MOST_WAITING:
         raise RateLimited(900, f"At most {MOST_WAITING} uploads may wait. Finish some first.")
+    if room.kept >= MOST_KEPT:
+        raise TooLarge(f"The organization may keep {MOST_KEPT} backups; all are in use")
     if room.used + size > quota:
         raise TooLarge(f"The organization's backups may have {quota} bytes; {room.used} are in use")
 

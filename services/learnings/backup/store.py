@@ -29,7 +29,10 @@ async def room(connection: Connection, org_id: str, client_id: str, kept: int) -
                      SELECT size_bytes FROM learnings.backup
                       WHERE org_id = $1 AND client_id = $2 AND uploaded_at IS NOT NULL
                       ORDER BY uploaded_at DESC, key DESC OFFSET $3) AS oldest), 0)::bigint AS used,
-               count(*) FILTER (WHERE uploaded_at IS NULL) AS waiting
+               count(*) FILTER (WHERE uploaded_at IS NULL) AS waiting,
+               count(*) FILTER (WHERE uploaded_at IS NOT NULL) AS kept,
+               EXISTS (SELECT 1 FROM learnings.organization
+                        WHERE org_id = $1 AND named_at = 'infinity') AS is_forgotten
           FROM learnings.backup
          WHERE org_id = $1 AND (uploaded_at IS NOT NULL OR expires_at > now())
         """,

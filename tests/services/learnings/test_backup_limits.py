@@ -209,6 +209,38 @@ async def test_a_forgotten_organization_leaves_nothing(
     assert await sql.fetchval("SELECT count(*) FROM learnings.file WHERE org_id = $1", org) == 0
 
 
+async def test_an_organization_that_was_just_forgotten_announces_nothing(
+    own: Own, sql: Sql, database: Database
+) -> None:
+    org = own.backups.tenant.org
+    asked = {"client_id": CLIENT, "sha256": "0" * 64, "size_bytes": 1}
+
+    async def forget() -> None:
+        async with database.transaction() as connection:
+            await forget_organization(connection, org)
+
+    answers = await asyncio.gather(*(own.backups.presign(**asked) for _ in range(9)), forget())
+    assert {answer.status_code for answer in answers if answer is not None} <= {200, 404}
+    assert (await own.backups.presign(**asked)).status_code == 404
+    assert await sql.fetchval("SELECT count(*) FROM learnings.backup WHERE org_id = $1", org) == 0
+
+
+async def test_small_backups_are_bounded_in_number(own: Own, sql: Sql) -> None:
+    await sql.execute(
+        """
+        INSERT INTO learnings.backup
+               (org_id, key, client_id, size_bytes, sha256, expires_at, uploaded_at, file,
+                sealed_key)
+        SELECT $1, 'k' || n, 'c' || n, 1, 'x', now(), now(), 'f', 's'
+          FROM generate_series(1, 10000) AS n
+        """,
+        own.backups.tenant.org,
+    )
+    answer = await own.backups.presign(client_id=CLIENT, sha256="0" * 64, size_bytes=1)
+    assert answer.status_code == 413
+    assert "10000" in answer.json()["detail"]
+
+
 async def test_the_same_in_s3(urls: DatabaseUrls, tmp_path: Path) -> None:
     data = os.urandom(7_000_000)
     with s3() as server, environment(server.variables):
