@@ -169,6 +169,8 @@ KEPT = [
     "a\\b \\d+\\.\\w{2,} \\n \\\\d+\\\\w",
     "x @ y, @pytest.fixture, user@localhost, lodash@4.17.21, a@b, uses: actions/checkout@v4",
     "A@B.transpose()",
+    "git@github.com:org/repo.git and ssh://git@example.com/org/repo",
+    "s3://bucket/folder/file and git+https://example.com/a/b@main",
     "task-management-and-scheduling-of-work sk-learn-compatible-estimators",
     "tw_some_long_snake_case_function_name trw_mcp_version trc_",
     "bearer token authentication and basic authentication",

@@ -12,6 +12,9 @@ EMAIL: Final = "<email>"
 PHONE: Final = "<phone>"
 
 _HOST: Final = re.compile(r"@(?!v?[0-9]{1,5}\.[0-9])(?:[\w-]{1,63}+\.)+[^\W\d_]{2,24}+(?!\()")
+_REPOSITORY: Final = "tig"
+"""Backwards: ``git@github.com:org/repo`` is where a repository is, and nobody's address."""
+
 _LOCAL: Final = re.compile(r"[\w.%+-]++")
 
 # Begins with a character rather than with what may not stand before it: that is found faster.
@@ -40,7 +43,7 @@ def _without_mail(text: str) -> str:
     done = 0
     for host in _HOST.finditer(text):
         local = _LOCAL.match(backwards, len(text) - host.start(), len(text) - done)
-        if local is not None:
+        if local is not None and local[0] != _REPOSITORY:
             parts += text[done : host.start() - len(local[0])], EMAIL
             done = host.end()
     return text if not parts else "".join((*parts, text[done:]))
