@@ -215,3 +215,22 @@ async def test_deep_cursors_and_known_states_cost_the_same(
     assert await touched(Reader(org, "", "filled", 0, 0), Known(50_000, 0, 0), None) == 0
     # Who wrote everything is walked past its own rows once.
     assert await touched(Reader(org, "", "filled", 0, 0), None, Scanned(0, 50_000)) == 0
+
+
+def test_what_was_walked_past_is_remembered_within_bounds() -> None:
+    scans = Scans()
+    page = FeedPage(7, 0, 3, "[]", None, None, waits=False)
+    readers = [Reader("org", "", f"own-{number}", 0, 0) for number in range(10_001)]
+    for reader in readers:
+        scans.note(reader, page)
+    assert scans.get(readers[0]) is None
+    assert scans.get(readers[-1]) == Scanned(revision=3, to=7)
+
+
+@pytest.mark.parametrize(("seconds", "least", "most"), [(300, 240, 360), (60, 60, 72)])
+def test_interval_is_spread_but_within_what_clients_keep(
+    seconds: int, least: int, most: int
+) -> None:
+    spread = [rules.interval_for(f"client-{number}", seconds) for number in range(500)]
+    assert least <= min(spread) < max(spread) <= most
+    assert spread == [rules.interval_for(f"client-{number}", seconds) for number in range(500)]
