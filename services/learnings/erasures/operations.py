@@ -45,6 +45,7 @@ async def forget_account(connection: Connection, account_id: str, org_ids: Seque
     """
     for org_id in org_ids:
         await forget_organization(connection, org_id)
+    await store.lock_organizations_of(connection, account_id)
     await store.forget_writer(connection, account_id)
     await store.delete_submissions_of(connection, account_id)
     await store.delete_answers_to(connection, account_id)

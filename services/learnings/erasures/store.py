@@ -10,6 +10,23 @@ TIMEOUT: Final = 280.0
 """Seconds that one statement may take: somebody may have written for years."""
 
 
+async def lock_organizations_of(connection: Connection, account_id: str) -> None:
+    """Lock the rows that all writers of learnings take first, so that nobody waits crosswise.
+
+    Reads all tenants: a person may have written in several.
+    """
+    await connection.execute(
+        """
+        SELECT FROM learnings.organization
+         WHERE org_id IN (SELECT org_id FROM learnings.learning
+                           WHERE account_id = $1 AND account_id <> '')
+         ORDER BY org_id FOR UPDATE
+        """,
+        account_id,
+        timeout=TIMEOUT,
+    )
+
+
 async def forget_writer(connection: Connection, account_id: str) -> None:
     """Take a writer's name off their learnings.
 

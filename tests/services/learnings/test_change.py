@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
 
 from services.learnings.learnings.models import Learning
+from shared.principal import Role
 from tests.services.learnings.conftest import Tenant
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -119,3 +121,54 @@ async def test_what_is_not_there_is_not_found(tenant: Tenant, path: str) -> None
         assert answer.status_code == (422 if path == "%00" else 404), answer.text
         if path != "%00":
             assert answer.json() == {"detail": "Not Found"}
+
+
+async def test_deleting_retires_and_the_end_travels(tenant: Tenant, sql: Sql) -> None:
+    made = await tenant.record(summary="to go")
+    for _ in range(2):
+        answer = await tenant.send("DELETE", f"/v1/learnings/{made['id']}")
+        assert (answer.status_code, answer.content) == (204, b"")
+    shown = (await tenant.send("GET", f"/v1/learnings/{made['id']}")).json()
+    assert shown["status"] == "obsolete"
+    assert shown["version"] == 2
+    assert shown["sync_seq"] > made["sync_seq"]
+    kinds = await sql.fetch(
+        "SELECT kind FROM learnings.outbox WHERE payload LIKE '%' || $1 || '%' ORDER BY id",
+        made["id"],
+    )
+    assert [row["kind"] for row in kinds] == ["learning.recorded.v1", "learning.retired.v1"]
+
+
+@pytest.mark.parametrize("id", ["L-none", "x" * 300])
+async def test_deleting_what_is_not_there(tenant: Tenant, id: str) -> None:
+    answer = await tenant.send("DELETE", f"/v1/learnings/{id}")
+    assert answer.status_code == 404
+
+
+async def test_only_platform_administrators_share_with_everybody(tenant: Tenant) -> None:
+    made = await tenant.record()
+    path = f"/v1/learnings/{made['id']}"
+    for tier in ("company", "team"):
+        refused = await tenant.send("PATCH", path, json={"tier": tier})
+        assert refused.status_code == 403
+        assert refused.json() == {"detail": "Admin role required"}
+    root = Tenant(tenant.client, replace(tenant.principal, role=Role.PLATFORM_ADMIN))
+    shared = await root.send("PATCH", path, json={"tier": "company"})
+    assert shared.status_code == 200
+    assert (shared.json()["tier"], shared.json()["version"]) == ("company", 2)
+    same = await root.send("PATCH", path, json={"tier": "company"})
+    assert same.json() == shared.json()
+    back = await root.send("PATCH", path, json={"tier": "team", "impact": 1})
+    assert (back.json()["tier"], back.json()["impact"]) == ("team", 1)
+    for bad in (None, "world", 1):
+        assert (await root.send("PATCH", path, json={"tier": bad})).status_code == 422
+
+
+async def test_a_change_is_redacted_like_a_recording(tenant: Tenant) -> None:
+    made = await tenant.record(metadata={"free": "kept"})
+    path = f"/v1/learnings/{made['id']}"
+    answer = await tenant.send("PATCH", path, json={"detail": "ask ada@example.org"})
+    assert answer.json()["detail"] == "ask <email>"
+    assert answer.json()["metadata"] == {"free": "kept", "redacted": "true"}
+    again = await tenant.send("PATCH", path, json={"detail": "ask <email>"})
+    assert again.json() == answer.json()

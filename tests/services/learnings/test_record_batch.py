@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.learnings.learnings.models import Author
-from services.learnings.learnings.operations import origin_of_client
+from services.learnings.learnings.operations import origin_of_client, record_batch
 from shared.db import Database
 from shared.principal import Kind, Principal
 from tests.services.learnings.conftest import Tenant
@@ -292,3 +292,22 @@ async def test_the_usual_quota_holds_for_keys_without_their_own(
     person = Pusher(pusher.database, replace(pusher.author, subject="usr_one"))
     verdicts = await person.push(entry("d"), entry("e"), entry("f"), entry("g"), key_quota=3)
     assert [verdict.reason for verdict in verdicts] == [None] * 4
+
+
+async def test_a_large_batch_takes_no_more_queries_than_a_small_one(
+    tenant: Tenant, pusher: Pusher, sql: Sql
+) -> None:
+    async def queries(count: int, text: str) -> int:
+        asked: list[str] = []
+        batch = [entry(f"{text} number {n}", source_id=f"L-{count}-{n}") for n in range(count)]
+        async with pusher.database.transaction() as connection:
+            with connection.query_logger(lambda record: asked.append(record.query)):
+                await record_batch(connection, pusher.author, batch)
+        return len(asked)
+
+    await queries(1, "warm")
+    for text in ("first", "second"):
+        few = await queries(2, text)
+        assert await queries(120, text) <= few
+    await assert_sound(sql, tenant.org)
+    assert len(await rows_of(sql, tenant.org)) == 123

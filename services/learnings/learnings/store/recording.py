@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from services.learnings.learnings.models import Author, Prepared
@@ -45,43 +46,8 @@ async def insert(
         UniqueViolation: a key was taken while this statement waited for the lock.
     """
     says, event_values = outbox.part(said, 26, "counted")
-    free, used = (_UNLIMITED, _USED) if by_key else ("", "")
     written: str | None = await connection.fetchval(
-        f"""
-        WITH counted AS (
-            INSERT INTO learnings.organization AS o
-                   (org_id, learning_count, sequence, newest_at)
-            SELECT $1, 1, 1, clock_timestamp()
-             WHERE NOT EXISTS (SELECT FROM learnings.learning AS k
-                    WHERE k.org_id = $1 AND k.source_learning_id = $4)
-               AND NOT EXISTS (SELECT FROM learnings.learning AS k
-                    WHERE k.org_id = $1 AND k.text_hash = $20 AND k.duplicate_of IS NULL
-                      AND k.status IN ('active', 'resolved'))
-               AND NOT EXISTS (SELECT FROM (SELECT org_id FROM learnings.learning
-                                             WHERE bands && $22::text::int[] OFFSET 0) AS k
-                    WHERE k.org_id = $1)
-               {free}
-            ON CONFLICT (org_id) DO UPDATE
-               SET learning_count = o.learning_count + 1, sequence = o.sequence + 1,
-                   newest_at = greatest(clock_timestamp(), o.newest_at + interval '1 us')
-            RETURNING o.learning_count, o.sequence, o.newest_at
-        ), marked AS (
-            INSERT INTO learnings.landmark (org_id, place, created_at, id)
-            SELECT $1, learning_count, newest_at, $2 FROM counted
-             WHERE learning_count % {LANDMARK_SPACING} = 0
-        ), said AS ({says})
-        {used}
-        INSERT INTO learnings.learning AS l (org_id, id, origin, source_learning_id, recorded_by,
-               account_id, feed_id, sync_seq, created_at, updated_at,
-               summary, detail, tags, impact, status, type, source_project, origin_project,
-               client_id, vector_clock, metadata, sync_hash, extra,
-               text_hash, grams, bands, server_clock, came_by, client_seq)
-        SELECT $1, $2, $3, $4, $5, $6, coalesce($4, $2), sequence, newest_at, newest_at,
-               $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-               $20, $21::text::int[], $22::text::int[], $23, $24, $25
-          FROM counted
-        RETURNING {ITEM}
-        """,  # noqa: S608 - constants of this module
+        _statement(says, by_key=by_key),
         author.org_id,
         learning_id,
         new.entry.origin,
@@ -92,6 +58,47 @@ async def insert(
         *event_values,
     )
     return written
+
+
+@lru_cache(maxsize=4)
+def _statement(says: str, *, by_key: bool) -> str:
+    """Write the statement around the part that says the event."""
+    free, used = (_UNLIMITED, _USED) if by_key else ("", "")
+    return f"""
+    WITH counted AS (
+        INSERT INTO learnings.organization AS o
+               (org_id, learning_count, sequence, newest_at)
+        SELECT $1, 1, 1, clock_timestamp()
+         WHERE NOT EXISTS (SELECT FROM learnings.learning AS k
+                WHERE k.org_id = $1 AND k.source_learning_id = $4)
+           AND NOT EXISTS (SELECT FROM learnings.learning AS k
+                WHERE k.org_id = $1 AND k.text_hash = $20 AND k.duplicate_of IS NULL
+                  AND k.status IN ('active', 'resolved'))
+           AND NOT EXISTS (SELECT FROM (SELECT org_id FROM learnings.learning
+                                         WHERE bands && $22::text::int[] OFFSET 0) AS k
+                WHERE k.org_id = $1)
+           {free}
+        ON CONFLICT (org_id) DO UPDATE
+           SET learning_count = o.learning_count + 1, sequence = o.sequence + 1,
+               newest_at = greatest(clock_timestamp(), o.newest_at + interval '1 us')
+        RETURNING o.learning_count, o.sequence, o.newest_at
+    ), marked AS (
+        INSERT INTO learnings.landmark (org_id, place, created_at, id)
+        SELECT $1, learning_count, newest_at, $2 FROM counted
+         WHERE learning_count % {LANDMARK_SPACING} = 0
+    ), said AS ({says})
+    {used}
+    INSERT INTO learnings.learning AS l (org_id, id, origin, source_learning_id, recorded_by,
+           account_id, feed_id, sync_seq, created_at, updated_at,
+           summary, detail, tags, impact, status, type, source_project, origin_project,
+           client_id, vector_clock, metadata, sync_hash, extra,
+           text_hash, grams, bands, server_clock, came_by, client_seq)
+    SELECT $1, $2, $3, $4, $5, $6, coalesce($4, $2), sequence, newest_at, newest_at,
+           $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+           $20, $21::text::int[], $22::text::int[], $23, $24, $25
+      FROM counted
+    RETURNING {ITEM}
+    """  # noqa: S608 - constants of this module
 
 
 def _values(new: Prepared) -> list[Any]:
