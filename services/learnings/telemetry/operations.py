@@ -39,7 +39,7 @@ INLINE: Final = 80 * 1024
 AT_ONCE: Final = 2
 """Large bodies that are read at the same time."""
 
-FOLD_SECONDS: Final = 15.0
+FOLD_SECONDS: Final = 5.0
 """Seconds between two makings of figures."""
 
 FOLD_REQUESTS: Final = 2_000

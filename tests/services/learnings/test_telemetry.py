@@ -14,8 +14,9 @@ from tests.services.learnings.telemetry_support import PATH, Sql, at, call, coun
 INSTALLATION = "fedcba9876543210"
 
 
-async def test_every_shape_in_one_batch_beside_garbage_and_again(tenant: Tenant, sql: Sql) -> None:
-    shapes: list[Any] = [
+def every_shape() -> list[Any]:
+    """Shapes A to E, and three elements that are none."""
+    return [
         {
             "timestamp": at(-10),
             "installation_id": INSTALLATION,
@@ -65,6 +66,10 @@ async def test_every_shape_in_one_batch_beside_garbage_and_again(tenant: Tenant,
         None,
         [1],
     ]
+
+
+async def test_every_shape_in_one_batch_beside_garbage_and_again(tenant: Tenant, sql: Sql) -> None:
+    shapes = every_shape()
     assert await taken(tenant, *shapes) == (5, 0, [5, 6, 7])
     assert await taken(tenant, *shapes) == (5, 5, [5, 6, 7])
     ceremony, tool, old, page, install = await rows(sql, tenant)

@@ -11,7 +11,7 @@ from shared.db import Connection
 TIMEOUT: Final = 280.0
 """Seconds that making figures may take."""
 
-TAIL: Final = 2_000
+TAIL: Final = 500
 """Requests that a summary reads beside the figures at most."""
 
 _STEP: Final = f"""CASE WHEN e.duration_ms < 1 THEN 0
