@@ -26,7 +26,6 @@ from tests.services.learnings.webhooks_support import (
 from tests.support.postgres import DatabaseUrls
 from tests.support.service import client_of
 
-
 pytestmark = pytest.mark.slow
 
 
