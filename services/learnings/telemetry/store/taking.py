@@ -30,7 +30,7 @@ async def take(
 ) -> int:
     """Store the events that were not received before; give how many those are.
 
-    Arrays go as their text, because the driver's own way costs more than all the rest.
+    Arrays go as their text, because the driver's own way costs about four times as much.
     """
     stored: int = await connection.fetchval(
         _TAKE,
