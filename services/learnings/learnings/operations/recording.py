@@ -139,7 +139,9 @@ async def _open(
     found = await store.known(connection, org_id, author.subject, sent) if sent else []
     known = rules.Keys(found)
     fresh = [new for new in news if not known.knows(author.subject, new)]
-    settlement = await gather(connection, org_id, found, [new.text_hash for new in fresh])
+    # A batch that was only sent again needs no look at what else says the same.
+    hashes = [new.text_hash for new in fresh]
+    settlement = await gather(connection, org_id, found if fresh else [], hashes)
     wanted = [
         feed_id
         for origin, source_id in sent
