@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
 import json
 import os
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ from tests.support.postgres import DatabaseUrls
 from tests.support.service import asserting, client_of
 
 Sql = asyncpg.Connection
-DATA = gzip.compress(os.urandom(300_000))
+DATA = random.Random(7).randbytes(300_000)
 CLIENT = "sync-default-0123456789abcdef"
 
 
@@ -174,6 +174,7 @@ async def test_damage_at_rest_breaks_the_download(own: Own, place: int) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [(DATA[:-1], DATA), (DATA + b"x", DATA), (DATA[:-1] + b"x", DATA), (b"", DATA), (DATA, b"x")],
+    ids=["short", "long", "other", "empty", "says"],
 )
 async def test_other_bytes_than_announced_are_refused_and_not_kept(
     own: Own, sql: Sql, data: bytes, says: bytes
@@ -200,6 +201,7 @@ async def test_other_bytes_than_announced_are_refused_and_not_kept(
         {"x-amz-checksum-sha256": sha256_base64(DATA).rstrip("=")},
         {"x-amz-checksum-sha256": sha256_base64(b"other")},
     ],
+    ids=["no length", "long", "word", "no digest", "hex", "unpadded", "other"],
 )
 async def test_an_upload_must_say_what_was_announced(own: Own, headers: dict[str, str]) -> None:
     announced = await own.backups.announce()

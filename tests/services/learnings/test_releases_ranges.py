@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 from collections.abc import Mapping
 
 import httpx
@@ -14,7 +14,7 @@ from shared.errors import RangeNotSatisfiable
 from tests.services.learnings.conftest import Tenant
 from tests.services.learnings.files_support import builder, pieces_of, sha256
 
-DATA = os.urandom(1_000_000)
+DATA = random.Random(7).randbytes(1_000_000)
 ETAG = f'"{sha256(DATA)}"'
 PATH = "/v1/releases/7.0.0/artifact.tar.gz"
 
