@@ -140,11 +140,13 @@ class Query:
     Attributes:
         terms: words.
         grams: keys of trigrams.
+        weights: of the trigrams, 1 together.
         near: learnings whose vectors are near the query's, the nearest first.
     """
 
     terms: Sequence[Term]
     grams: Sequence[int]
+    weights: Sequence[float]
     near: Sequence[str] = ()
 
 

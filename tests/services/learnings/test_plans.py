@@ -15,7 +15,7 @@ from services.learnings.learnings.models import LearningQuery
 from services.learnings.search.models import LIVE, Filters, Query, Wanted
 from services.learnings.search.operations import tag_keys
 from services.learnings.search.rules.keys import gram_keys, pieces_of, words_of
-from services.learnings.search.rules.plans import plan, rarest, rarest_grams
+from services.learnings.search.rules.plans import plan, rarest, rarest_grams, weights
 from services.learnings.search.store import finding, reading, sampling
 from shared.pagination import TOTAL_CAP
 from tests.services.learnings.rows import fill
@@ -147,7 +147,9 @@ async def searching(connection: Sql, query: str, filters: Filters) -> tuple[str,
     pieces = {piece for word in words_of(query) for piece in pieces_of(word)}
     grams = rarest_grams(gram_keys(ORG, pieces), frequencies)
     chosen = plan(terms, wanted, ORG, frequencies)
-    values = finding.finding_values(wanted, Query(terms, grams), chosen)
+    values = finding.finding_values(
+        wanted, Query(terms, grams, weights(grams, frequencies)), chosen
+    )
     return finding.finding_sql(wanted), [ORG, *values]
 
 

@@ -22,7 +22,7 @@ from services.learnings.search.models import (
 )
 from services.learnings.search.operations.provider import Provider
 from services.learnings.search.rules.keys import gram_keys, pieces_of, words_of
-from services.learnings.search.rules.plans import plan, rare_tags, rarest, rarest_grams
+from services.learnings.search.rules.plans import plan, rare_tags, rarest, rarest_grams, weights
 from services.learnings.search.store import finding, reading, sampling
 from services.learnings.search.store import vectors as vectors_store
 from services.learnings.settings import LearningsSettings
@@ -145,7 +145,8 @@ class Searcher:
         grams = rarest_grams(gram_keys(org_id, pieces), frequencies)
         chosen = plan(terms, wanted, org_id, frequencies)
         near = await self._nearest(connection, org_id, vector)
-        return await finding.find(connection, org_id, wanted, Query(terms, grams, near), chosen)
+        query = Query(terms, grams, weights(grams, frequencies), near)
+        return await finding.find(connection, org_id, wanted, query, chosen)
 
     async def _frequencies(self, connection: Connection, org_id: str, rows: int) -> Frequencies:
         if rows <= SMALL:

@@ -39,11 +39,6 @@ WALK: Final = 100_000
 MOST_GRAMS: Final = 24
 """Trigrams of a query that likeness is judged by."""
 
-COMMON_GRAM: Final = 0.1
-"""Part of the sample from which on a trigram tells little, if the query has others."""
-
-FEWEST_GRAMS: Final = 6
-
 UNSEEN: Final = 0.5
 """Occurrences that a key counts for that is not in the sample."""
 
@@ -88,11 +83,15 @@ def estimate(counts: Mapping[int, int], key: int, frequencies: Frequencies) -> f
 
 
 def rarest_grams(keys: Sequence[int], frequencies: Frequencies) -> list[int]:
-    """Keep the trigrams that tell most: those of common words would make all learnings alike."""
-    ordered = sorted(keys, key=lambda key: frequencies.grams.get(key, 0))[:MOST_GRAMS]
-    common = frequencies.sampled * COMMON_GRAM
-    rare = [key for key in ordered if frequencies.grams.get(key, 0) <= common]
-    return rare if len(rare) >= FEWEST_GRAMS else ordered
+    """Keep the trigrams that tell most."""
+    return sorted(keys, key=lambda key: frequencies.grams.get(key, 0))[:MOST_GRAMS]
+
+
+def weights(grams: Sequence[int], frequencies: Frequencies) -> list[float]:
+    """Weigh trigrams, 1 together: those of common words would make all learnings alike."""
+    seen = frequencies.sampled + 1
+    each = [math.log(1 + seen / (1 + frequencies.grams.get(gram, 0))) for gram in grams]
+    return [weight / sum(each) for weight in each]
 
 
 def _word_groups(keys: Sequence[int], frequencies: Frequencies) -> tuple[list[Group], bool]:

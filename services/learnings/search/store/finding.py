@@ -91,9 +91,38 @@ _ORDERS: Final = {
 }
 
 
-def finding_sql(wanted: Wanted) -> str:
-    """Write the statement of a search for words; ``finding_values`` gives its parameters."""
-    shown = "" if wanted.filters.duplicates else "AND l.duplicate_of IS NULL"
+# Words that few of the candidates have tell more. What outcomes say moves a score from 0.95 to 1.05
+# of itself, and not at all where nobody has said anything yet.
+_RANKED: Final = f"""
+        ), weight AS (
+            SELECT ARRAY(SELECT ln(1 + count(*)::float8 / (1 + count(*) FILTER (WHERE rank > 0)))
+                           FROM read, unnest(ranks) WITH ORDINALITY AS u (rank, n)
+                          GROUP BY n ORDER BY n) AS each
+        ), matched AS (
+            SELECT r.*, (SELECT sum(rank * each) FROM unnest(r.ranks, (SELECT each FROM weight))
+                             AS u (rank, each)) AS words,
+                   CASE WHEN shared >= {LIKENESS}
+                        THEN shared + 0.1 * cardinality($15) / (cardinality($15) + size)
+                        ELSE 0 END AS likeness, array_position($20::text[], r.id) AS nearness
+              FROM read AS r OFFSET 0
+        ), fused AS MATERIALIZED (
+            SELECT m.id, m.impact, m.created_at, m.updated_at,
+                   (CASE WHEN words > 0
+                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY words DESC)) ELSE 0 END
+                  + CASE WHEN likeness > 0
+                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY likeness DESC)) ELSE 0 END
+                  + coalesce(1.0::float8 / ({K} + nearness), 0))
+                  * (0.95 + 0.1 * coalesce((
+                        SELECT (s.helped + 2) / (s.helped + s.not_helped + 4)
+                          FROM learnings.learning_score AS s
+                         WHERE s.org_id = $1 AND s.learning_id = m.id), 0.5)) AS score
+              FROM matched AS m WHERE words > 0 OR likeness > 0 OR nearness > 0
+"""  # noqa: S608 - constants of this module
+
+
+def _candidates(filters: Filters) -> str:
+    """Write the part that finds and reads."""
+    shown = "" if filters.duplicates else "AND l.duplicate_of IS NULL"
     return f"""
         WITH grouped AS MATERIALIZED (
             -- The keys are the organization's own. Saying so again would have its whole index read.
@@ -107,7 +136,7 @@ def finding_sql(wanted: Wanted) -> str:
                              WHERE l.grams @> g.keys::int[] LIMIT g.most) AS one
         ), newest AS (
             SELECT l.ctid AS at FROM learnings.learning AS l
-             WHERE l.org_id = $1 {shown} {lead_of(wanted.filters)}
+             WHERE l.org_id = $1 {shown} {lead_of(filters)}
              ORDER BY l.created_at DESC, l.id DESC
              LIMIT (SELECT CASE WHEN count(*) < $14 THEN {WINDOW} ELSE 0 END FROM grouped)
         ), place AS (
@@ -118,36 +147,20 @@ def finding_sql(wanted: Wanted) -> str:
             SELECT l.id, l.impact, l.created_at, l.updated_at, cardinality(l.grams) AS size,
                    ARRAY(SELECT ts_rank(l.vector, term)
                            FROM unnest((SELECT $16::text[]::tsquery[])) AS term) AS ranks,
-                   (SELECT count(*) FROM unnest($15::int[]) AS k WHERE k = ANY(l.grams)) AS shared
+                   (SELECT sum(weight) FROM unnest($15::int[], $19::float8[]) AS g (k, weight)
+                     WHERE k = ANY(l.grams)) AS shared
               -- Joined to an empty one, a vector is unpacked once and not for every word.
               FROM (SELECT l.*, l.search || ''::tsvector AS vector FROM learnings.learning AS l
                      WHERE l.ctid = ANY(ARRAY(SELECT at FROM place))
                        AND {FITS} {shown} OFFSET 0) AS l
-        ), weight AS (
-            -- Words that few of the candidates have tell more.
-            SELECT ARRAY(SELECT ln(1 + count(*)::float8 / (1 + count(*) FILTER (WHERE rank > 0)))
-                           FROM read, unnest(ranks) WITH ORDINALITY AS u (rank, n)
-                          GROUP BY n ORDER BY n) AS each
-        ), matched AS (
-            SELECT r.*, (SELECT sum(rank * each) FROM unnest(r.ranks, (SELECT each FROM weight))
-                             AS u (rank, each)) AS words,
-                   CASE WHEN shared > 0 AND shared >= {LIKENESS} * $19::int
-                        THEN shared * (1.0::float8 / $19 + 0.1::float8 / (size + $19 - shared))
-                        ELSE 0 END AS likeness, array_position($20::text[], r.id) AS nearness
-              FROM read AS r OFFSET 0
-        ), fused AS MATERIALIZED (
-            SELECT m.id, m.impact, m.created_at, m.updated_at,
-                   (CASE WHEN words > 0
-                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY words DESC)) ELSE 0 END
-                  + CASE WHEN likeness > 0
-                         THEN 1.0::float8 / ({K} + rank() OVER (ORDER BY likeness DESC)) ELSE 0 END
-                  + coalesce(1.0::float8 / ({K} + nearness), 0))
-                  -- From 0.95 to 1.05, and 1 where nobody has said anything yet.
-                  * (0.95 + 0.1 * coalesce((
-                        SELECT (s.helped + 2) / (s.helped + s.not_helped + 4)
-                          FROM learnings.learning_score AS s
-                         WHERE s.org_id = $1 AND s.learning_id = m.id), 0.5)) AS score
-              FROM matched AS m WHERE words > 0 OR likeness > 0 OR nearness > 0
+        """  # noqa: S608 - constants of this module
+
+
+def finding_sql(wanted: Wanted) -> str:
+    """Write the statement of a search for words; ``finding_values`` gives its parameters."""
+    return f"""
+        {_candidates(wanted.filters)}
+        {_RANKED}
         ), page AS (
             SELECT id, score, row_number() OVER (ORDER BY {_ORDERS[wanted.order]}) AS place
               FROM fused ORDER BY place OFFSET $17 LIMIT $18
@@ -178,7 +191,7 @@ def finding_values(wanted: Wanted, query: Query, plan: Plan) -> list[Any]:
         [_quoted(term.lexeme) for term in query.terms],
         wanted.offset,
         wanted.limit,
-        len(query.grams),
+        list(query.weights),
         list(query.near),
     ]
 
