@@ -11,10 +11,14 @@ from uuid import UUID
 import pytest
 
 from services.learnings.app import SERVICE
-from services.learnings.consumers import on_learning_changed, on_learning_recorded
+from services.learnings.consumers import (
+    on_learning_changed,
+    on_learning_recorded,
+    on_learning_retired,
+)
 from services.learnings.webhooks.operations import courier as couriers
 from services.learnings.webhooks.operations import telling
-from shared.contracts.learnings import LearningChanged, LearningRecorded
+from shared.contracts.learnings import LearningChanged, LearningRecorded, LearningRetired
 from shared.db import Database
 from tests.gateway.fake_service import FakeService
 from tests.services.learnings.conftest import Tenant, learnings_settings
@@ -148,6 +152,16 @@ async def test_duplicates_and_what_is_not_there_are_not_told(
     await tell_recorded(database, hooks.tenant.org, copy["id"])
     await tell_recorded(database, hooks.tenant.org, "L-nothing")
     assert await hooks.deliveries(made["id"]) == []
+    # Whoever was told of it before is told that it no longer stands.
+    event = LearningRetired(
+        org_id=hooks.tenant.org, learning_id=copy["id"], status="obsolete", version=2
+    )
+    async with database.transaction() as connection:
+        await on_learning_retired(connection, event)
+    [delivery] = await hooks.deliveries(made["id"])
+    assert delivery["type"] == "learning.retired"
+    body = await _body(database, delivery["message_id"])
+    assert body["data"]["duplicate_of"] == original["id"]
 
 
 async def test_the_commit_wakes_who_delivers(

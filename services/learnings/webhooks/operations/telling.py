@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from services.learnings.learnings import operations as learnings
+from services.learnings.learnings.models import Shown
 from services.learnings.webhooks import rules
 from services.learnings.webhooks.models import EventType
 from services.learnings.webhooks.operations.ringing import note_work
@@ -32,7 +33,8 @@ async def tell(
 ) -> None:
     """Queue a message about a learning, as it is now, for each webhook that listens.
 
-    Runs in the transaction of the inbox. Duplicates of other learnings are not told of.
+    Runs in the transaction of the inbox. Duplicates of other learnings are not told of, but that a
+    learning has become one is: it is retired, and ``duplicate_of`` says why.
 
     Args:
         connection: of that transaction.
@@ -46,7 +48,7 @@ async def tell(
     if not listening:
         return
     shown = await learnings.find(connection, org_id, learning_id)
-    if shown is None or json.loads(shown.json)["duplicate_of"] is not None:
+    if shown is None or (kind is not EventType.RETIRED and _is_duplicate(shown)):
         return
     body = rules.body_of(kind, said_at, shown.json)
     delivery_ids = [new_id("dlv_") for _ in listening]
@@ -57,3 +59,7 @@ async def tell(
     if event_id.int % BACKLOG_CHECKED == 0:
         await deliveries.drop_backlog(connection, org_id, BACKLOG)
     note_work()
+
+
+def _is_duplicate(shown: Shown) -> bool:
+    return json.loads(shown.json)["duplicate_of"] is not None
