@@ -24,7 +24,8 @@ CLIENT_HEADER: Final = "x-guildhall-client"
 ASSERTION_LIFETIME: Final = 30
 """Seconds an assertion may live."""
 
-# `*` covers every scope but these: they reach beyond one organization.
+# `*` covers every scope but these: they reach beyond one organization. Whoever acts for the whole
+# installation has them, too.
 _NOT_BY_STAR: Final = frozenset({"releases:write"})
 
 
@@ -92,7 +93,9 @@ class Principal:
 
     def has_scope(self, scope: str) -> bool:
         """Tell whether a scope is held, by name or through ``*``."""
-        return scope in self.scopes or ("*" in self.scopes and scope not in _NOT_BY_STAR)
+        if scope in self.scopes:
+            return True
+        return "*" in self.scopes and (scope not in _NOT_BY_STAR or self.is_platform_admin)
 
     def require_scope(self, scope: str) -> None:
         """Raise ``Forbidden`` naming the scope unless it is held."""

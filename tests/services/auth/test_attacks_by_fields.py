@@ -13,8 +13,9 @@ from argon2 import PasswordHasher
 
 from shared.api import Operation
 from tests.services.authorization import auth_world, samples
+from tests.services.authorization.auth_world import WORLD
 from tests.services.authorization.callers import CALLERS
-from tests.services.authorization.test_auth import OPERATIONS, Doors
+from tests.services.authorization.doors import Doors
 from tests.services.authorization.test_auth import doors as doors
 from tests.support.service import asserting
 
@@ -130,7 +131,7 @@ _PRIVILEGES: Final = {
 
 READERS = {
     door: row
-    for door, row in OPERATIONS.items()
+    for door, row in WORLD.operations.items()
     if row.body is not None and not row.page and not row.internal
 }
 
