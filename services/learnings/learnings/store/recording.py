@@ -40,7 +40,8 @@ async def insert(
     the list is the count at its insertion, which landmarks rely on.
 
     The keys are looked up before the tenant is compared: salted as they are, hardly any other
-    tenant's are met.
+    tenant's are met. All that are found are looked at, because a planner that may stop at the
+    first expects it soon, and reads the whole table for a key that nobody has.
 
     Raises:
         UniqueViolation: a key was taken while this statement waited for the lock.
@@ -74,9 +75,8 @@ def _statement(says: str, *, by_key: bool) -> str:
            AND NOT EXISTS (SELECT FROM learnings.learning AS k
                 WHERE k.org_id = $1 AND k.text_hash = $20 AND k.duplicate_of IS NULL
                   AND k.status IN ('active', 'resolved'))
-           AND NOT EXISTS (SELECT FROM (SELECT org_id FROM learnings.learning
-                                         WHERE bands && $22::text::int[] OFFSET 0) AS k
-                WHERE k.org_id = $1)
+           AND (SELECT bool_or(k.org_id = $1) FROM learnings.learning AS k
+                 WHERE k.bands && $22::text::int[]) IS NOT TRUE
            {free}
         ON CONFLICT (org_id) DO UPDATE
            SET learning_count = o.learning_count + 1, sequence = o.sequence + 1,
