@@ -9,11 +9,9 @@ from services.learnings.company import operations as company
 from services.learnings.erasures import operations as erasures
 from services.learnings.learnings import operations as learnings
 from services.learnings.organizations import operations as organizations
-from services.learnings.webhooks import operations as webhooks
-from services.learnings.webhooks.models import EventType
 from shared.bus import Subscription
 from shared.contracts.auth import AccountDeleted, OrganizationCreated, OrganizationDeleted
-from shared.contracts.learnings import LearningChanged, LearningRecorded, LearningRetired
+from shared.contracts.learnings import LearningChanged, LearningRetired
 from shared.contracts.runs import IssueClosed
 from shared.db import Connection
 from shared.service import Resources
@@ -46,34 +44,9 @@ async def on_issue_closed(connection: Connection, event: IssueClosed) -> None:
         await learnings.record_issue(connection, event)
 
 
-async def on_learning_recorded(connection: Connection, event: LearningRecorded) -> None:
-    """Tell webhooks."""
-    await _tell(connection, EventType.RECORDED, event)
-
-
-async def on_learning_changed(connection: Connection, event: LearningChanged) -> None:
-    """Tell webhooks."""
-    await _tell(connection, EventType.CHANGED, event)
-
-
-async def on_learning_retired(connection: Connection, event: LearningRetired) -> None:
-    """Tell webhooks."""
-    await _tell(connection, EventType.RETIRED, event)
-
-
 async def follow_learning(connection: Connection, event: LearningChanged | LearningRetired) -> None:
     """Bring the copy that other organizations have up to date, if there is one."""
     await company.follow(connection, event.org_id, event.learning_id)
-
-
-async def _tell(
-    connection: Connection,
-    kind: EventType,
-    event: LearningRecorded | LearningChanged | LearningRetired,
-) -> None:
-    await webhooks.tell(
-        connection, kind, event.org_id, event.learning_id, event.occurred_at, event.event_id
-    )
 
 
 ERASURE_TIMEOUT_S: Final = 600.0
@@ -89,9 +62,6 @@ SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
     ),
     Subscription("forget_account", AccountDeleted, on_account_deleted, timeout_s=ERASURE_TIMEOUT_S),
     Subscription("learn_from_issue", IssueClosed, on_issue_closed),
-    Subscription("tell_recorded", LearningRecorded, on_learning_recorded),
-    Subscription("tell_changed", LearningChanged, on_learning_changed),
-    Subscription("tell_retired", LearningRetired, on_learning_retired),
     Subscription("follow_changed", LearningChanged, follow_learning),
     Subscription("follow_retired", LearningRetired, follow_learning),
 )

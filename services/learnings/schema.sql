@@ -478,6 +478,16 @@ CREATE TABLE learnings.webhook_message (
     CONSTRAINT webhook_message_pkey PRIMARY KEY (org_id, id)
 );
 
+CREATE TABLE learnings.webhook_news (
+    org_id text NOT NULL,
+    id bigint NOT NULL,
+    type text NOT NULL,
+    learning_id text NOT NULL,
+    event_id uuid NOT NULL,
+    said_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_news_pkey PRIMARY KEY (org_id, id)
+);
+
 CREATE INDEX backup_age ON learnings.backup USING btree (uploaded_at) WHERE (uploaded_at IS NOT NULL);
 
 CREATE INDEX backup_list ON learnings.backup USING btree (org_id, client_id, uploaded_at DESC, key DESC) WHERE (uploaded_at IS NOT NULL);
@@ -579,6 +589,8 @@ CREATE INDEX webhook_delivery_message ON learnings.webhook_delivery USING btree 
 CREATE INDEX webhook_delivery_status ON learnings.webhook_delivery USING btree (org_id, webhook_id, status, created_at DESC, id DESC);
 
 CREATE INDEX webhook_message_age ON learnings.webhook_message USING btree (created_at);
+
+CREATE INDEX webhook_news_age ON learnings.webhook_news USING btree (id);
 
 CREATE INDEX webhook_next ON learnings.webhook USING btree (next_at) WHERE (next_at IS NOT NULL);
 

@@ -28,6 +28,7 @@ EVERYTHING: Final = (
     store.delete_outcomes,
     store.delete_scores,
     store.delete_webhooks,
+    store.delete_webhook_news,
     store.delete_webhook_messages,
     store.delete_answers,
     telemetry.forget_organization,

@@ -140,6 +140,13 @@ async def delete_webhooks(connection: Connection, org_id: str) -> None:
     )
 
 
+async def delete_webhook_news(connection: Connection, org_id: str) -> None:
+    """Delete what an organization's webhooks were still to be told of."""
+    await connection.execute(
+        "DELETE FROM learnings.webhook_news WHERE org_id = $1", org_id, timeout=TIMEOUT
+    )
+
+
 async def delete_webhook_messages(connection: Connection, org_id: str) -> None:
     """Delete what an organization's addresses were told."""
     await connection.execute(

@@ -75,3 +75,15 @@ CREATE INDEX webhook_delivery_list
 CREATE INDEX webhook_delivery_status
     ON learnings.webhook_delivery (org_id, webhook_id, status, created_at DESC, id DESC);
 CREATE INDEX webhook_delivery_message ON learnings.webhook_delivery (org_id, message_id);
+
+-- What happened to learnings of organizations that have webhooks, until messages are made of it.
+CREATE TABLE learnings.webhook_news (
+    org_id      text        NOT NULL,
+    id          bigint      GENERATED ALWAYS AS IDENTITY,
+    type        text        NOT NULL,
+    learning_id text        NOT NULL,
+    event_id    uuid        NOT NULL,
+    said_at     timestamptz NOT NULL,
+    PRIMARY KEY (org_id, id)
+);
+CREATE INDEX webhook_news_age ON learnings.webhook_news (id);

@@ -29,6 +29,7 @@ BY_TYPE: Final = {
     "double precision": "0.5",
     "boolean": "true",
     "bytea": "sha256($1::text::bytea)",
+    "uuid": "gen_random_uuid()",
     "date": "current_date",
     "timestamp with time zone": "now()",
     "text[]": "'{x}'",

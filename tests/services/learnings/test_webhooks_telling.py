@@ -11,15 +11,11 @@ from uuid import UUID
 import pytest
 
 from services.learnings.app import SERVICE
-from services.learnings.consumers import (
-    on_learning_changed,
-    on_learning_recorded,
-    on_learning_retired,
-)
+from services.learnings.webhooks.models import EventType
 from services.learnings.webhooks.operations import courier as couriers
 from services.learnings.webhooks.operations import telling
 from shared.contracts.learnings import LearningChanged, LearningRecorded, LearningRetired
-from shared.db import Database
+from shared.db import Connection, Database
 from tests.gateway.fake_service import FakeService
 from tests.services.learnings.conftest import Tenant, learnings_settings
 from tests.services.learnings.webhooks_support import (
@@ -53,17 +49,26 @@ async def database(urls: DatabaseUrls) -> AsyncIterator[Database]:
     await database.close()
 
 
+async def told(
+    connection: Connection,
+    kind: EventType,
+    event: LearningRecorded | LearningChanged | LearningRetired,
+) -> None:
+    org_id, learning_id = event.org_id, event.learning_id
+    await telling.tell(connection, kind, org_id, learning_id, event.occurred_at, event.event_id)
+
+
 async def tell_recorded(database: Database, org: str, learning_id: str, **more: Any) -> None:
-    """Handle an event as the inbox does."""
+    """Tell of one thing that happened."""
     event = LearningRecorded(org_id=org, learning_id=learning_id, summary="s", **more)
     async with database.transaction() as connection:
-        await on_learning_recorded(connection, event)
+        await told(connection, EventType.RECORDED, event)
 
 
-async def test_what_happens_to_a_learning_is_told_over_the_bus(
+async def test_what_happens_to_a_learning_is_told(
     database_urls: DatabaseUrls, tmp_path: Path, target: FakeService
 ) -> None:
-    """The whole way: recorded, outbox, relay, bus, inbox, delivery."""
+    """The whole way: recorded, noted, queued, delivered."""
     settings = learnings_settings(database_urls, tmp_path, GUILDHALL_SERVE_BACKGROUND=True)
     async with client_of(SERVICE, settings) as client, receiver() as narrow:
         hooks = Hooks(Tenant(client))
@@ -100,7 +105,7 @@ async def test_twice_and_stale_is_told_as_once_and_as_it_is_now(
     )
     for _ in range(2):
         async with database.transaction() as connection:
-            await on_learning_changed(connection, event)
+            await told(connection, EventType.CHANGED, event)
     [delivery] = await hooks.deliveries(made["id"])
     assert delivery["message_id"] == f"msg_{event.event_id.hex}"
     assert delivery["type"] == "learning.changed"
@@ -157,7 +162,7 @@ async def test_duplicates_and_what_is_not_there_are_not_told(
         org_id=hooks.tenant.org, learning_id=copy["id"], status="obsolete", version=2
     )
     async with database.transaction() as connection:
-        await on_learning_retired(connection, event)
+        await told(connection, EventType.RETIRED, event)
     [delivery] = await hooks.deliveries(made["id"])
     assert delivery["type"] == "learning.retired"
     body = await _body(database, delivery["message_id"])

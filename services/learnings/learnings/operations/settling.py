@@ -51,7 +51,9 @@ async def write(
     if settlement.new:
         await store.insert_all(connection, org_id, list(settlement.new.values()))
     await _count(connection, org_id, settlement, replace(counters, sequence=sequence))
-    await outbox.add_all(connection, rules.events(org_id, settlement))
+    if events := rules.events(org_id, settlement):
+        await outbox.add_all(connection, events)
+        await store.note(connection, org_id, events)
 
 
 async def _update(connection: Connection, org_id: str, settlement: rules.Settlement) -> None:

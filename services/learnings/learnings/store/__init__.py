@@ -11,6 +11,7 @@ from services.learnings.learnings.store.listing import (
     newest,
     ranked,
 )
+from services.learnings.learnings.store.news import note
 from services.learnings.learnings.store.reading import read
 from services.learnings.learnings.store.recording import insert
 from services.learnings.learnings.store.settling import (
@@ -46,6 +47,7 @@ __all__ = [
     "lock",
     "move",
     "newest",
+    "note",
     "ranked",
     "read",
     "room",

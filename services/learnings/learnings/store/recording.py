@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from services.learnings.learnings.models import Author, Prepared
+from services.learnings.learnings.store import news
 from services.learnings.learnings.store.listing import LANDMARK_SPACING
 from services.learnings.learnings.store.rows import ITEM, to_text
 from shared.bus import Event, outbox
@@ -86,7 +87,7 @@ def _statement(says: str, *, by_key: bool) -> str:
         INSERT INTO learnings.landmark (org_id, place, created_at, id)
         SELECT $1, learning_count, newest_at, $2 FROM counted
          WHERE learning_count % {LANDMARK_SPACING} = 0
-    ), said AS ({says})
+    ), said AS ({says}), noted AS ({news.part(26, 28, "counted")})
     {used}
     INSERT INTO learnings.learning AS l (org_id, id, origin, source_learning_id, recorded_by,
            account_id, feed_id, sync_seq, created_at, updated_at,

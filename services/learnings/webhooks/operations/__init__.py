@@ -17,7 +17,7 @@ from services.learnings.webhooks.operations.managing import (
     rotate,
     show,
 )
-from services.learnings.webhooks.operations.telling import tell
+from services.learnings.webhooks.operations.telling import tell, tell_news
 
 __all__ = [
     "change",
@@ -32,4 +32,5 @@ __all__ = [
     "show",
     "sweep",
     "tell",
+    "tell_news",
 ]

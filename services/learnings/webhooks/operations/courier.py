@@ -18,7 +18,8 @@ from services.learnings.settings import LearningsSettings
 from services.learnings.webhooks import rules
 from services.learnings.webhooks.models import Due, Health, Outcome, Turn
 from services.learnings.webhooks.operations.ringing import ring_if_noted
-from services.learnings.webhooks.store import hooks, turns
+from services.learnings.webhooks.operations.telling import tell_news
+from services.learnings.webhooks.store import hooks, news, turns
 from shared.db import Database
 from shared.errors import Unavailable
 from shared.fetch import Fetcher, FetchFailed
@@ -75,17 +76,22 @@ class Courier:
         self._fetcher = fetcher
         self._vault = vault
         self._bell = asyncio.Event()
+        self._is_listened = False
         self._turns: dict[asyncio.Task[None], Turn] = {}
 
     def committed(self) -> None:
-        """Look at once if the transaction that was just committed added something."""
-        ring_if_noted(self._bell)
+        """Look at once if the transaction that was just committed may have added something."""
+        if self._is_listened:
+            self._bell.set()
+        else:
+            ring_if_noted(self._bell)
 
     async def run(self) -> None:
         """Take turns for as long as the task lives."""
         while True:
             self._bell.clear()
             try:
+                await self._tell()
                 if await self._take_turns():
                     continue
             except Unavailable:
@@ -107,6 +113,12 @@ class Courier:
             with suppress(Unavailable, TimeoutError):
                 async with asyncio.timeout(2), self._database.connection() as connection:
                     await turns.give_back(connection, list(unfinished.values()))
+
+    async def _tell(self) -> None:
+        async with self._database.connection() as connection:
+            self._is_listened = await news.any_webhook(connection)
+        while self._is_listened and await tell_news(self._database):
+            pass
 
     async def _take_turns(self) -> bool:
         """Take turns while there is room for more; tell whether any were there."""

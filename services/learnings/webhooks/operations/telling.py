@@ -12,8 +12,8 @@ from services.learnings.learnings.models import Shown
 from services.learnings.webhooks import rules
 from services.learnings.webhooks.models import EventType
 from services.learnings.webhooks.operations.ringing import note_work
-from services.learnings.webhooks.store import deliveries, hooks
-from shared.db import Connection
+from services.learnings.webhooks.store import deliveries, hooks, news
+from shared.db import Connection, Database
 from shared.ids import new_id
 
 BACKLOG: Final = 10_000
@@ -21,6 +21,27 @@ BACKLOG: Final = 10_000
 
 BACKLOG_CHECKED: Final = 16
 """Of so many messages one looks at the backlog, which costs more the longer it is."""
+
+
+NEWS: Final = 50
+"""Of one organization that are told in one transaction."""
+
+
+async def tell_news(database: Database) -> bool:
+    """Queue the messages about what an organization was noted for; tell whether there was any."""
+    # Not Database.transaction: its bell would have the courier look again for ever.
+    async with database.connection() as connection, connection.transaction():
+        taken = await news.take(connection, NEWS)
+        for one in taken:
+            await tell(
+                connection,
+                EventType(one["type"]),
+                one["org_id"],
+                one["learning_id"],
+                one["said_at"],
+                one["event_id"],
+            )
+    return bool(taken)
 
 
 async def tell(
@@ -33,7 +54,7 @@ async def tell(
 ) -> None:
     """Queue a message about a learning, as it is now, for each webhook that listens.
 
-    Runs in the transaction of the inbox. Duplicates of other learnings are not told of, but that a
+    Duplicates of other learnings are not told of, but that a
     learning has become one is: it is retired, and ``duplicate_of`` says why.
 
     Args:
