@@ -36,7 +36,9 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
         out, errors = await shell.communicate()
     assert shell.returncode == 0, errors.decode()
     answers = [json.loads(line) for line in out.decode().splitlines() if line.strip()]
-    registered, verified, me, *surfaces, recorded, listed, by_key, refused = answers
+    registered, verified, me, *surfaces, recorded, listed, searched, pulled, by_key, refused = (
+        answers
+    )
     runs, agents, teams = surfaces
     assert registered["email"] == "ada@example.com"
     assert verified == {"verified": True}
@@ -46,5 +48,7 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
     assert teams == {"account": {"id": me["id"], "email": me["email"]}, "machines": []}
     assert recorded["id"].startswith("L-")
     assert listed["items"] == [recorded]
+    assert [item["id"] for item in searched["results"]] == [recorded["id"]]
+    assert [row["source_learning_id"] for row in pulled["team_learnings"]] == [recorded["id"]]
     assert by_key["total"] == 1
     assert refused == {"detail": "Invalid or expired token"}
