@@ -32,6 +32,7 @@ PULLED: Final = "team-sync-"
 _KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _LARGEST: Final = 2**63
+_MOST_DIGITS: Final = 400
 
 
 def read(raw: bytes) -> Batch:
@@ -65,11 +66,15 @@ def _decoded(raw: bytes) -> Any:
     except ValueError:
         pass
     try:
-        # Paths that are no UTF-8 come with half characters, which only this one reads.
-        return json.loads(raw)
+        # Only this one reads half characters, of paths that are no UTF-8, and endless numbers.
+        return json.loads(raw, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         reason = "it is too deep" if isinstance(error, RecursionError) else str(error)[:200]
         raise BadRequest(f"The body is not valid JSON: {reason}", code="invalid_json") from None
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float("inf")
 
 
 def _reason(element: Any) -> str:

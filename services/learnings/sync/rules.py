@@ -36,6 +36,7 @@ _MOST_METADATA: Final = 200
 _METADATA_LIMIT: Final = 10_000
 _BIGGEST: Final = 2**63
 _MOST_DIGITS: Final = 400
+_MOST_DEPTH: Final = 100
 _DEFAULT_IMPACT: Final = 0.5
 
 
@@ -244,14 +245,16 @@ def _extra(sent: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _deeply(value: Any) -> Any:
-    """Clean every text of nested JSON, and turn what JSON has no number for into null."""
+def _deeply(value: Any, depth: int = 0) -> Any:
+    """Clean every text of nested JSON; what it has no number for, or lies too deep, is null."""
     if isinstance(value, str):
         return _clean(value)
-    if isinstance(value, list):
-        return [_deeply(one) for one in value]
-    if isinstance(value, dict):
-        return {_clean(name): _deeply(one) for name, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value
+    if not isinstance(value, (list, dict)):
+        return value
+    if depth == _MOST_DEPTH:
+        return None
+    if isinstance(value, list):
+        return [_deeply(one, depth + 1) for one in value]
+    return {_clean(name): _deeply(one, depth + 1) for name, one in value.items()}

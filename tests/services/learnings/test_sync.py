@@ -262,6 +262,16 @@ async def test_json_that_strict_readers_refuse_is_read(tenant: Tenant) -> None:
     assert len(await pulled(tenant)) == 4
 
 
+@pytest.mark.parametrize("field", ["metadata", "assertions", "something"])
+async def test_deep_json_of_one_entry_holds_up_nothing(tenant: Tenant, field: str) -> None:
+    deep = json.dumps(entry("L-1") | {field: {"a": "@"} if field == "metadata" else ["@"]})
+    text = deep.replace('"@"', "[" * 900 + "]" * 900)
+    answer = await raw_push(tenant, f'{{"entries":[{text},{json.dumps(entry("L-2"))}]}}')
+    assert answer.status_code == 200, answer.text
+    assert counts(answer.json()) == (2, 0, 0, 0)
+    assert set(await pulled(tenant)) == {"L-1", "L-2"}
+
+
 @pytest.mark.parametrize(
     ("body", "status", "loc"),
     [
