@@ -65,7 +65,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NAME_L
 Summary = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_LIMIT)
 ]
-Detail = Annotated[str, BeforeValidator(_null_as_empty), Field(max_length=TEXT_LIMIT)]
+Detail = Annotated[str, Field(max_length=TEXT_LIMIT), BeforeValidator(_null_as_empty)]
 Tags = Annotated[list[Annotated[str, Field(max_length=NAME_LIMIT)]], AfterValidator(_clean_tags)]
 Impact = Annotated[float, Field(strict=True, ge=0, le=1)]
 Clock = Annotated[

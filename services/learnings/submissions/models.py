@@ -36,11 +36,20 @@ def _few(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
+Subject = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_one_line),
+]
+Address = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_one_line)
+]
 Metadata = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_one_line)],
-        Annotated[Line, Field(max_length=200)],
+        Annotated[
+            str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_one_line)
+        ],
     ],
     AfterValidator(_few),
 ]
@@ -50,12 +59,12 @@ class NewSubmission(Body):
     """``POST /v1/submissions``."""
 
     category: Category
-    subject: Annotated[Line, Field(min_length=1, max_length=200)]
+    subject: Subject
     message: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=10, max_length=10_000)
     ]
     metadata: Metadata | None = None
-    contact_email: Annotated[Line, Field(max_length=254)] | None = None
+    contact_email: Address | None = None
 
 
 class SubmissionReceipt(Answer):
