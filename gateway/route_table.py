@@ -54,6 +54,8 @@ class Row:
         refuses_bad_bearer: whether a bearer token must hold there although none is needed.
         takes_query_token: whether a credential may stand in the query as ``token``.
         is_socket: whether it is spoken to by WebSocket.
+        names_errors: whether the gateway's errors have their machine word as top-level ``error``
+            beside the message (learnings contract, section 2.1).
     """
 
     prefix: str
@@ -69,6 +71,7 @@ class Row:
     refuses_bad_bearer: bool = False
     takes_query_token: bool = False
     is_socket: bool = False
+    names_errors: bool = False
     template: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +121,8 @@ _ACCOUNT: Final[dict[str, object]] = {
 TABLE: Final[tuple[Row, ...]] = (
     # The learnings surface.
     *_rows("auth", "auth", "/v1/auth", "/v1/waitlist"),
-    _row("/v1/auth/device/token", "auth", "device"),
+    _row("/v1/auth/device", "auth", "auth", names_errors=True),
+    _row("/v1/auth/device/token", "auth", "device", names_errors=True),
     *_rows(
         "auth",
         "learnings",
@@ -139,8 +143,21 @@ TABLE: Final[tuple[Row, ...]] = (
         "learnings",
         "/v1/releases",
         "/v1/backup/file",
-        "/v1/proprietary/packages",
         body_limit=FILE_BODY_LIMIT,
+    ),
+    *_rows(
+        "learnings",
+        "learnings",
+        "/v1/proprietary",
+        "/v1/me/proprietary-license",
+        names_errors=True,
+    ),
+    _row(
+        "/v1/proprietary/packages",
+        "learnings",
+        "learnings",
+        body_limit=FILE_BODY_LIMIT,
+        names_errors=True,
     ),
     # The runs surface.
     _row("/api/v1/auth", "auth", "runs"),

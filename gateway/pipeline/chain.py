@@ -161,6 +161,8 @@ class Pipeline:
     def refuse(self, request: Request, error: ServiceError, reason: str) -> Refusal:
         """Refuse a request that is already counted, such as one whose upstream is away."""
         self._denials.note(error, reason, request.label)
+        if request.row is not None and request.row.names_errors:
+            error.extra.setdefault("error", error.code)
         spoken = render(request.surface, error, request.parsed.request_id.decode("ascii"))
         headers = [(name.encode(), value.encode()) for name, value in spoken.headers.items()]
         headers.append((b"content-length", b"%d" % len(spoken.body)))

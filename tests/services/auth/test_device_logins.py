@@ -101,6 +101,7 @@ async def test_wrong_types_are_named(auth: Auth) -> None:
     )
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["body", "device_code"]
+    assert answer.json()["error"] == "validation_error"
 
 
 async def test_the_first_poll_is_free_and_faster_ones_slow_the_pace_for_good(auth: Auth) -> None:
