@@ -28,6 +28,7 @@ from shared.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from shared.idempotency import HEADER
 from shared.principal import CLIENT_HEADER, Principal
 from shared.streams import pieces_of
 from shared.surfaces import Surface, surface_of
@@ -278,10 +279,14 @@ async def decode(
     faults: list[Fault] = []
     _check_text("path", request.path_params, faults)
     query = _validate(operation.query, _query_values(operation, request), "query", faults)
-    raw = b""
+    raw, pieces = b"", pieces_of(request, operation.body_limit)
     body: BaseModel = _EMPTY
-    if operation.body is not None and not operation.raw:
-        raw = b"".join([piece async for piece in pieces_of(request, operation.body_limit)])
+    if operation.raw and operation.idempotent and HEADER in request.headers:
+        # A repeat is told by the whole body, so that is read before the endpoint reads it.
+        raw = b"".join([piece async for piece in pieces])
+        pieces = _once_more(raw)
+    elif operation.body is not None and not operation.raw:
+        raw = b"".join([piece async for piece in pieces])
         value = _form(request, raw) if operation.page else _json(request, raw)
         body = _validate(operation.body, value, "body", faults)
     if faults:
@@ -296,9 +301,13 @@ async def decode(
         request_id=request.scope["request_id"],
         client=request.headers.get(CLIENT_HEADER, ""),
         headers=request.headers,
-        pieces=pieces_of(request, operation.body_limit),
+        pieces=pieces,
     )
     return call, raw
+
+
+async def _once_more(raw: bytes) -> AsyncIterator[bytes]:
+    yield raw
 
 
 _EMPTY: Final = Empty()

@@ -54,6 +54,7 @@ class Made(Answer):
 
 
 calls: list[str] = []
+sizes: list[int] = []
 
 
 async def make(call: Call[Thing, Wanted]) -> Made:
@@ -61,6 +62,11 @@ async def make(call: Call[Thing, Wanted]) -> Made:
     if call.body.name == "taken":
         raise Conflict
     return Made(name=call.body.name, calls=len(calls))
+
+
+async def measure(call: Call[Body, Query]) -> Made:
+    sizes.append(sum([len(piece) async for piece in call.pieces]))
+    return Made(name="measured", calls=sizes[-1])
 
 
 async def find(call: Call[Body, Wanted]) -> Made:
@@ -89,6 +95,7 @@ def operations(prefix: str) -> list[Operation]:
 
     return [
         row("POST", "/things", make, status=201, body=Thing, query=Wanted, idempotent=True),
+        row("POST", "/measured", measure, body=Thing, raw=True, idempotent=True, body_limit=9),
         row("GET", "/things/{id}", find, query=Wanted),
         row("DELETE", "/things/fixed", fixed),
         row("GET", "/things/fixed", fixed),
@@ -266,6 +273,22 @@ async def test_an_idempotency_key_gives_the_first_answer_again(client: httpx.Asy
     answers = await asyncio.gather(*(post("c", "k3") for _ in range(10)))
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert calls.count("c") == 1
+
+
+async def test_an_idempotency_key_goes_with_a_body_that_the_endpoint_reads(
+    client: httpx.AsyncClient,
+) -> None:
+    async def post(content: bytes, **headers: str) -> httpx.Response:
+        headers |= asserting("teams", person())
+        return await client.post("/v1/measured", content=content, headers=headers)
+
+    key = {"idempotency-key": "raw"}
+    answers = [await post(b"12345", **key), await post(b"12345", **key), await post(b"12345")]
+    assert [answer.json()["calls"] for answer in answers] == [5, 5, 5]
+    assert [answer.headers.get("idempotent-replay") for answer in answers] == [None, "true", None]
+    assert (await post(b"54321", **key)).status_code == 422
+    assert (await post(b"1234567890", **{"idempotency-key": "large"})).status_code == 413
+    assert sizes == [5, 5]
 
 
 async def test_the_document_lists_public_operations(client: httpx.AsyncClient) -> None:

@@ -36,6 +36,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         body=SentOutcomes,
         # Read here: one bad element must not fail a batch that the client sends again for ever.
         raw=True,
+        idempotent=True,
         scope="sync:write",
         errors=(413,),
         tag="Sync",

@@ -41,6 +41,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         answer=Pushed,
         body=Push,
         raw=True,
+        idempotent=True,
         body_limit=BODY_LIMIT,
         scope="sync:write",
         tag="Sync",

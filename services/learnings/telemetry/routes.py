@@ -41,6 +41,7 @@ def _take_at(path: str, summary: str) -> Operation:
         body=TelemetryEvents,
         # Read here, because one element that cannot be stored must not fail the others.
         raw=True,
+        idempotent=True,
         scope="telemetry:write",
         body_limit=BODY_LIMIT,
         errors=(413,),

@@ -55,6 +55,21 @@ async def test_resend_is_skipped_and_changes_nothing(tenant: Tenant) -> None:
     assert ids[0] == ids[1]
 
 
+async def test_idempotency_key_gives_the_first_verdict_again(tenant: Tenant) -> None:
+    """Section 2: without one the resend is ``skipped``, with one it is answered as before."""
+    headers = {"idempotency-key": "push-1"}
+    body = {"entries": [entry("L-1")], "client_id": A, "push_seq": 1}
+    first, again = [
+        await tenant.send("POST", "/v1/sync/learnings", json=body, headers=headers)
+        for _ in range(2)
+    ]
+    assert counts(first.json()) == (1, 0, 0, 0)
+    assert again.content == first.content
+    other = body | {"push_seq": 2}
+    answer = await tenant.send("POST", "/v1/sync/learnings", json=other, headers=headers)
+    assert answer.status_code == 422
+
+
 async def test_edit_of_one_client_appears_on_another(tenant: Tenant) -> None:
     """Section 8.2: pushed again with the same clock, shown with a higher one of ours."""
     node = sha256(tenant.org.encode()).hexdigest()[:16]
