@@ -145,7 +145,13 @@ class Database:
             Unavailable: it does not.
         """
         async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+            try:
+                await connection.execute("SELECT 1")
+            except asyncio.CancelledError:
+                # Who asks has waited long enough. To give a connection back that was cancelled
+                # waits for the server once more, 5 s if that hangs.
+                connection.terminate()
+                raise
 
 
 async def _keep(connection: Connection) -> None:

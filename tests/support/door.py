@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -12,7 +12,10 @@ from tests.support.postgres import DatabaseUrls
 
 
 class Door:
-    """Forwards TCP to one server. While it is shut, connections are refused and open ones cut."""
+    """Forwards TCP to one server. While it is shut, connections are refused and open ones cut.
+
+    While it is ``stuck``, connections stand and nothing passes, as before a server that hangs.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -20,6 +23,17 @@ class Door:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self._passable = asyncio.Event()
+        self._passable.set()
+
+    @contextmanager
+    def stuck(self) -> Iterator[None]:
+        """Let nothing through until the context is left."""
+        self._passable.clear()
+        try:
+            yield
+        finally:
+            self._passable.set()
 
     async def open(self) -> None:
         """Let connections through, at the same port as before."""
@@ -42,18 +56,18 @@ class Door:
         task.add_done_callback(self._tasks.discard)
         there, back = await asyncio.open_connection(*self._target)
         self._writers |= {writer, back}
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
         self._writers -= {writer, back}
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await self._passable.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 @asynccontextmanager
