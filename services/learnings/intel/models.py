@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.api import Answer, Query
 
@@ -16,7 +16,15 @@ PAGE_BYTES: Final = 4_000_000
 """Text after which a page ends although it has room for more rows."""
 
 Cursor = Annotated[int, Field(ge=0, lt=2**63)]
-Word = Annotated[str, Field(max_length=128)]
+WORD_LIMIT: Final = 128
+
+
+def _cut(value: object) -> object:
+    return value[:WORD_LIMIT] if isinstance(value, str) else value
+
+
+Word = Annotated[str, BeforeValidator(_cut), Field(max_length=WORD_LIMIT)]
+"""What is only noted: too long a one must not end a client's pulls for good."""
 
 
 class StateQuery(Query):
@@ -24,7 +32,7 @@ class StateQuery(Query):
 
     since_seq: Cursor = 0
     since_company_seq: Cursor = 0
-    client_id: Word = ""
+    client_id: Annotated[str, Field(max_length=WORD_LIMIT)] = ""
     model_family: Word = ""
     trw_version: Word = ""
     include_own: Literal["0", "1"] = "0"

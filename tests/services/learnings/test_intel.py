@@ -233,6 +233,11 @@ async def test_bad_query_is_422_naming_it(tenant: Tenant, query: dict[str, str])
     assert fault["loc"] == ["query", next(iter(query))]
 
 
+@pytest.mark.parametrize("field", ["model_family", "trw_version"])
+async def test_what_is_only_noted_is_cut_rather_than_refused(tenant: Tenant, field: str) -> None:
+    assert (await Puller(tenant).ask(**{field: "x" * 500})).status_code == 200
+
+
 @pytest.mark.parametrize("since", [2**63 - 1, 10**15])
 async def test_cursor_from_the_future_finds_nothing(tenant: Tenant, since: int) -> None:
     await tenant.record()
