@@ -528,7 +528,7 @@ CREATE INDEX learning_heirs ON learnings.learning USING btree (org_id, text_hash
 
 CREATE INDEX learning_impact ON learnings.learning USING btree (org_id, impact DESC, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
 
-CREATE INDEX learning_list ON learnings.learning USING btree (org_id, created_at DESC, id DESC) WHERE (duplicate_of IS NULL);
+CREATE INDEX learning_list ON learnings.learning USING btree (org_id, created_at DESC, id DESC) INCLUDE (tags) WHERE (duplicate_of IS NULL);
 
 CREATE INDEX learning_origin_project ON learnings.learning USING btree (org_id, origin_project, created_at DESC, id DESC) WHERE ((origin_project IS NOT NULL) AND (duplicate_of IS NULL));
 

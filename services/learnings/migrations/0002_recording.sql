@@ -39,8 +39,9 @@ CREATE INDEX learning_feed ON learnings.learning (org_id, sync_seq) INCLUDE (ori
 -- The default lists leave duplicates out.
 CREATE INDEX learning_all ON learnings.learning (org_id, created_at DESC, id DESC);
 DROP INDEX learnings.learning_list;
+-- With the tags in it, so that a common one is counted without reading learnings.
 CREATE INDEX learning_list ON learnings.learning (org_id, created_at DESC, id DESC)
-    WHERE duplicate_of IS NULL;
+    INCLUDE (tags) WHERE duplicate_of IS NULL;
 DROP INDEX learnings.learning_status;
 CREATE INDEX learning_status ON learnings.learning (org_id, status, created_at DESC, id DESC)
     WHERE duplicate_of IS NULL;

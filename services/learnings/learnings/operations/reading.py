@@ -5,9 +5,10 @@ from __future__ import annotations
 from services.learnings.learnings import store
 from services.learnings.learnings.models import LearningQuery, Shown
 from services.learnings.search.models import Filters, Wanted
-from services.learnings.search.operations import Searcher, tag_keys
+from services.learnings.search.operations import Searcher
 from shared.db import Connection, Database
 from shared.errors import NotFound
+from shared.pagination import TOTAL_CAP
 
 
 async def find(connection: Connection, org_id: str, learning_id: str) -> Shown | None:
@@ -44,7 +45,8 @@ async def page(
     async with database.connection() as connection:
         if store.is_plain(query):
             return await store.newest(connection, org_id, query.offset, query.page_size)
-        return await store.filtered(connection, org_id, query, tag_keys(org_id, query.tag))
+        keys = await searcher.leading_tags(connection, org_id, query.tag, TOTAL_CAP)
+        return await store.filtered(connection, org_id, query, keys)
 
 
 def _wanted(query: LearningQuery) -> Wanted:

@@ -113,7 +113,7 @@ async def filtered(
         connection: to ask.
         org_id: the tenant.
         query: the filters.
-        tag_keys: of ``query.tag``, as they stand in ``grams``.
+        tag_keys: of ``query.tag``, as they stand in ``grams``; none where a tag is common.
     """
     sql, values = filtered_sql(query, tag_keys)
     row = await connection.fetchrow(sql, org_id, *values)

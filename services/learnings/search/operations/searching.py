@@ -21,8 +21,15 @@ from services.learnings.search.models import (
     Wanted,
 )
 from services.learnings.search.operations.provider import Provider
-from services.learnings.search.rules.keys import gram_keys, pieces_of, words_of
-from services.learnings.search.rules.plans import plan, rare_tags, rarest, rarest_grams, weights
+from services.learnings.search.rules.keys import gram_keys, pieces_of, tag_keys, words_of
+from services.learnings.search.rules.plans import (
+    estimate,
+    plan,
+    rare_tags,
+    rarest,
+    rarest_grams,
+    weights,
+)
 from services.learnings.search.store import finding, reading, sampling
 from services.learnings.search.store import vectors as vectors_store
 from services.learnings.settings import LearningsSettings
@@ -105,6 +112,21 @@ class Searcher:
         vector = await self._vector(wanted)
         async with self._database.connection() as connection:
             return await self._find(connection, org_id, wanted, vector, blank_is_all=False)
+
+    async def leading_tags(
+        self, connection: Connection, org_id: str, tags: Sequence[str], most: int
+    ) -> list[int]:
+        """Give the tags' keys if at most so many learnings seem to have all of them, else none.
+
+        None: the list's own order then finds enough of them sooner than their index would.
+        """
+        if not tags:
+            return []
+        _, rows = await finding.read_terms(connection, org_id, "")
+        frequencies = await self._frequencies(connection, org_id, rows)
+        keys = tag_keys(org_id, tags)
+        seem = min(estimate(frequencies.grams, key, frequencies) for key in keys)
+        return keys if seem <= most else []
 
     async def _vector(self, wanted: Wanted) -> Sequence[float] | None:
         """Ask for the query's vector, before a connection is taken that others could use."""
