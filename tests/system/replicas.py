@@ -47,6 +47,8 @@ class _Passage:
 
     def is_unused(self) -> bool:
         """Tell whether nothing is under way, down to what the kernel holds."""
+        if self.writer.is_closing():  # already going; its socket may be no more
+            return False
         if asyncio.get_running_loop().time() - self.client.quiet_since < QUIET:
             return False
         with socket.socket(fileno=os.dup(self.writer.get_extra_info("socket").fileno())) as peek:
