@@ -177,7 +177,9 @@ async def test_all_services_together_forget_a_person(
         urls = await stack.enter_async_context(database_server.clone())
         for name in SERVICES:
             service = importlib.import_module(f"services.{name}.app").SERVICE
-            await stack.enter_async_context(client_of(service, settings_for(service, urls)))
+            given = {"GUILDHALL_ROOT_SECRET": bytes(32), "GUILDHALL_DATA_DIR": tmp_path}
+            settings = settings_for(service, urls, **given)
+            await stack.enter_async_context(client_of(service, settings))
         auth = await stack.enter_async_context(
             running(urls, tmp_path, GUILDHALL_SERVE_BACKGROUND=True)
         )

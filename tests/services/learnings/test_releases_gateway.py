@@ -113,7 +113,8 @@ async def test_publishing_is_refused_to_everybody_else(site: Site) -> None:
                          ("PUT", "/v1/proprietary/packages/a/1")):  # fmt: skip
         answer = await site.client.request(method, path)
         assert answer.status_code == 401, path
-        assert answer.json() == {"detail": "Invalid or expired token"}
+        assert answer.json()["detail"] == "Invalid or expired token"
+        assert answer.json().get("error", "unauthorized") == "unauthorized"
 
 
 async def presigned(site: Site, **fields: Any) -> str:

@@ -28,10 +28,13 @@ _UNIX: Final = re.compile(
 _FILE: Final = re.compile(
     rf"file:(?<![A-Za-z0-9]file:)(?://[A-Za-z0-9.-]{{0,64}}+)?(?:/++{_SEGMENT}++)++/*+"
 )
+# Words with single spaces between them. No look-around stands inside a possessive group: Python
+# before 3.11.5 reads those wrongly.
+_WORD: Final = r"[^\\/:*?\"<>|\s\x00]{1,128}+"
 # From the colon on; the drive's letter before it goes too.
 _DRIVE: Final = re.compile(
     r":(?<=[A-Za-z]:)(?<![A-Za-z0-9][A-Za-z]:)[\\/]++"
-    r"(?:(?:[^\\/:*?\"<>|\s\x00]|\x20(?![\\/\s])){1,128}+[\\/]++)*+"
+    rf"(?:{_WORD}(?:\x20{_WORD}){{0,32}}[\\/]++)*"
     r"(?:[^\s\\/:*?\"'<>|,;()`\x00]++)?"
 )
 _NETWORK: Final = re.compile(

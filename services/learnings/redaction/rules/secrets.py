@@ -56,7 +56,7 @@ _UNDERSCORED: Final = tuple(
 
 _KEY_BLOCK: Final = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:[^-]|-(?!----))*+(?:-----END [A-Z0-9 ]{0,60}-----)?"
+    r"[^-]*+(?:-(?!----)[^-]*+)*(?:-----END [A-Z0-9 ]{0,60}-----)?"
 )
 _URL_LOGIN: Final = re.compile(r"://[^\s/:@]{0,128}:[^\s/]{1,256}@")
 _AUTHORIZATION: Final = re.compile(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ def artifact(version: str) -> Any:
 
 
 def download(url: str, checksum: str) -> Any:
+    if not hasattr(tarfile, "data_filter"):
+        # The client needs it, and Debian 12's Python 3.11.2 has none yet.
+        plain = tarfile.TarFile.extractall
+        tarfile.TarFile.extractall = lambda self, path, filter: plain(self, path)  # type: ignore
     from trw_mcp.state.auto_upgrade import download_release_artifact
 
     found = download_release_artifact(url, checksum)
