@@ -241,6 +241,7 @@ async def follow(
     finally:
         streams.leave(follower)
         ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
 
 
 async def _is_set(event: asyncio.Event, seconds: float) -> bool:

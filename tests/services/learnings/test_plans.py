@@ -10,13 +10,16 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 
-from services.learnings.learnings import store
-from services.learnings.learnings.models import LearningQuery
+from services.learnings.learnings import rules, store
+from services.learnings.learnings.models import Author, LearningQuery, NewLearning
+from services.learnings.learnings.operations.preparing import prepare
 from services.learnings.search.models import LIVE, Filters, Query, Wanted
-from services.learnings.search.operations import tag_keys
+from services.learnings.search.operations import Searcher, tag_keys
 from services.learnings.search.rules.keys import gram_keys, pieces_of, words_of
 from services.learnings.search.rules.plans import plan, rarest, rarest_grams, weights
 from services.learnings.search.store import finding, reading, sampling
+from shared.contracts.learnings import LearningRecorded
+from shared.db import Database
 from shared.pagination import TOTAL_CAP
 from tests.services.learnings.rows import fill
 from tests.support.postgres import DatabaseUrls
@@ -217,3 +220,47 @@ async def test_a_blank_search_and_a_sample_read_their_bounds(large: Sql) -> None
             if node.get("Relation Name") == "learning":
                 touched = node["Actual Rows"] * node["Actual Loops"]
                 assert touched <= reading.MOST_BROWSED, (node["Node Type"], touched)
+
+
+class Explaining:
+    """A connection that says how it would run a statement, and does not run it."""
+
+    def __init__(self, connection: Sql) -> None:
+        self._connection = connection
+        self.plan = ""
+
+    async def fetchval(self, sql: str, *values: Any) -> None:
+        self.plan = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *values)
+
+
+async def test_recording_a_text_that_nobody_has_reads_no_table(large: Sql) -> None:
+    """A planner that may stop at the first match expects one soon, and reads all for none."""
+    author = Author(ORG, "usr_plan", "usr_plan")
+    body = NewLearning(summary="Quorum of walruses", detail="d", source_learning_id="L-plan")
+    new = prepare(ORG, rules.entry_of(author, body))
+    said = LearningRecorded(org_id=ORG, learning_id="L-new", summary=body.summary)
+    explaining = Explaining(large)
+    await store.insert(explaining, author, "L-new", new, said, by_key=True)  # type: ignore[arg-type]
+    found = list(nodes(json.loads(explaining.plan)[0]["Plan"]))
+    assert any(node.get("Index Name") == "learning_bands" for node in found)
+    assert not scans_all(found)
+
+
+async def test_a_common_tag_is_counted_in_the_list_and_a_rare_one_by_its_key(
+    large: Sql, urls: DatabaseUrls
+) -> None:
+    database = await Database.connect(urls.url("learnings"))
+    try:
+        searcher = Searcher(database)
+        leading = [
+            await searcher.leading_tags(large, ORG, [tag], TOTAL_CAP - 1)
+            for tag in ("all", "thousandth7")
+        ]
+    finally:
+        await database.close()
+    assert leading == [[], tag_keys(ORG, ["thousandth7"])]
+    sql, values = store.filtered_sql(LearningQuery(tag=["all"]), [])
+    raw = await large.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", ORG, *values)
+    found = list(nodes(json.loads(raw)[0]["Plan"]))
+    assert not scans_all(found)
+    assert any(node.get("Index Name") == "learning_list" for node in found)

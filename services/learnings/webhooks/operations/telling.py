@@ -22,7 +22,6 @@ BACKLOG: Final = 10_000
 BACKLOG_CHECKED: Final = 16
 """Of so many messages one looks at the backlog, which costs more the longer it is."""
 
-
 NEWS: Final = 50
 """Of one organization that are told in one transaction."""
 
@@ -54,8 +53,8 @@ async def tell(
 ) -> None:
     """Queue a message about a learning, as it is now, for each webhook that listens.
 
-    Duplicates of other learnings are not told of, but that a
-    learning has become one is: it is retired, and ``duplicate_of`` says why.
+    Duplicates of other learnings are not told of, but that a learning has become one is: it is
+    retired, and ``duplicate_of`` says why.
 
     Args:
         connection: of that transaction.
