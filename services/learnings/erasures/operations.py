@@ -18,18 +18,7 @@ from shared.contracts.learnings import ErasureCompleted
 from shared.db import Connection
 
 EVERYTHING: Final = (
-    store.delete_landmarks,
-    store.delete_learnings,
-    store.delete_key_policies,
-    store.delete_key_usage,
-    store.delete_installations,
-    store.delete_submissions,
-    store.delete_outcome_learnings,
-    store.delete_outcomes,
-    store.delete_scores,
-    store.delete_webhooks,
-    store.delete_webhook_news,
-    store.delete_webhook_messages,
+    store.delete_own,
     store.delete_answers,
     telemetry.forget_organization,
     backup.forget_organization,

@@ -58,46 +58,31 @@ async def keep_forgotten(connection: Connection, org_id: str) -> None:
     )
 
 
-async def delete_landmarks(connection: Connection, org_id: str) -> None:
-    """Delete the landmarks of an organization's list."""
-    await connection.execute(
-        "DELETE FROM learnings.landmark WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
+OWN_TABLES: Final = (
+    "landmark",
+    "learning",
+    "key_policy",
+    "key_usage",
+    "installation",
+    "submission",
+    "outcome_learning",
+    "outcome",
+    "learning_score",
+    "webhook",
+    "webhook_news",
+    "webhook_message",
+)
+"""What is one organization's, row by row; what hangs on a row goes with it."""
 
 
-async def delete_learnings(connection: Connection, org_id: str) -> None:
-    """Delete an organization's learnings."""
-    await connection.execute(
-        "DELETE FROM learnings.learning WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_key_policies(connection: Connection, org_id: str) -> None:
-    """Delete what an organization's keys may pull and record."""
-    await connection.execute(
-        "DELETE FROM learnings.key_policy WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_key_usage(connection: Connection, org_id: str) -> None:
-    """Delete what an organization's keys have recorded in number."""
-    await connection.execute(
-        "DELETE FROM learnings.key_usage WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_installations(connection: Connection, org_id: str) -> None:
-    """Delete the clients that were seen in an organization."""
-    await connection.execute(
-        "DELETE FROM learnings.installation WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_submissions(connection: Connection, org_id: str) -> None:
-    """Delete what an organization's people wrote to the platform's."""
-    await connection.execute(
-        "DELETE FROM learnings.submission WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
+async def delete_own(connection: Connection, org_id: str) -> None:
+    """Delete an organization's rows from every table that needs no more than that."""
+    for table in OWN_TABLES:
+        await connection.execute(
+            f"DELETE FROM learnings.{table} WHERE org_id = $1",  # noqa: S608 - of the table above
+            org_id,
+            timeout=TIMEOUT,
+        )
 
 
 async def delete_submissions_of(connection: Connection, account_id: str) -> None:
@@ -109,48 +94,6 @@ async def delete_submissions_of(connection: Connection, account_id: str) -> None
         "DELETE FROM learnings.submission WHERE account_id = $1 AND account_id <> ''",
         account_id,
         timeout=TIMEOUT,
-    )
-
-
-async def delete_outcome_learnings(connection: Connection, org_id: str) -> None:
-    """Delete which learnings an organization's work used."""
-    await connection.execute(
-        "DELETE FROM learnings.outcome_learning WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_outcomes(connection: Connection, org_id: str) -> None:
-    """Delete what came of an organization's work."""
-    await connection.execute(
-        "DELETE FROM learnings.outcome WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_scores(connection: Connection, org_id: str) -> None:
-    """Delete how much an organization's learnings helped."""
-    await connection.execute(
-        "DELETE FROM learnings.learning_score WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_webhooks(connection: Connection, org_id: str) -> None:
-    """Delete the addresses that an organization is told at, and what waits for them."""
-    await connection.execute(
-        "DELETE FROM learnings.webhook WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_webhook_news(connection: Connection, org_id: str) -> None:
-    """Delete what an organization's webhooks were still to be told of."""
-    await connection.execute(
-        "DELETE FROM learnings.webhook_news WHERE org_id = $1", org_id, timeout=TIMEOUT
-    )
-
-
-async def delete_webhook_messages(connection: Connection, org_id: str) -> None:
-    """Delete what an organization's addresses were told."""
-    await connection.execute(
-        "DELETE FROM learnings.webhook_message WHERE org_id = $1", org_id, timeout=TIMEOUT
     )
 
 
