@@ -13,7 +13,8 @@ def main() -> None:
     """Run the gateway."""
     settings = read_or_exit(GatewaySettings)
     configure("gateway", settings.log_level, settings.log_format)
-    serve_app(create_app(settings), settings.host, settings.port, ws="none")
+    gateway = create_app(settings)
+    serve_app(gateway, settings.host, settings.port, http=gateway.data_path.protocol, ws="none")
 
 
 if __name__ == "__main__":

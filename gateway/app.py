@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.routing import Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.authn import ApiKeyAuthenticator, Bearer, JwtAuthenticator
 from gateway.credentials.auth_client import AuthClient
@@ -20,24 +18,13 @@ from gateway.documentation.pages import OwnPages, rate_class
 from gateway.documentation.swagger import Documents
 from gateway.pipeline.chain import Pipeline
 from gateway.pipeline.client_address import ClientAddresses
-from gateway.pipeline.decisions import (
-    Decision,
-    Forward,
-    Own,
-    Pending,
-    PendingBody,
-    Refusal,
-    Request,
-)
 from gateway.pipeline.metrics import Metrics, served
-from gateway.pipeline.request_head import Head
-from gateway.proxy import NOSNIFF, AnswerBroken, ClientGone, Proxy
+from gateway.proxy.data_path import TICK, DataPath
 from gateway.rate_limit import RateLimiter
 from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
 from gateway.upstream.pool import Limits, Pool
 from shared.bus import Listener, connect
-from shared.errors import Internal, ServiceError
 from shared.log import get_logger
 
 log = get_logger()
@@ -79,14 +66,16 @@ class Gateway:
             hosts={name: pool.authority for name, pool in self.pools.items()},
             origins=settings.origins(),
         )
-        self.proxy = Proxy(self.pools, patience=min(30.0, limits.idle))
-        self.pages = OwnPages(self.pools, self.signing_keys, Documents(self.pools, keys))
+        pages = OwnPages(self.pools, self.signing_keys, Documents(self.pools, keys))
         self.metrics = Metrics(
             {
                 "credentials": lambda: float(len(self.credentials)),
                 "rate_buckets": lambda: float(len(limiter)),
             }
         )
+        patience = min(30.0, limits.idle)
+        tick = min(TICK, limits.tick)
+        self.data_path = DataPath(self.pipeline, self.pools, pages, self.metrics, patience, tick)
         self.listener: Listener | None = None
         self._lifespan = Router(lifespan=self._opened)
 
@@ -98,6 +87,8 @@ class Gateway:
                 pool.open()
                 stack.push_async_callback(pool.close)
             stack.push_async_callback(self.credentials.close)
+            self.data_path.open()
+            stack.push_async_callback(self.data_path.close)
             await self.signing_keys.start()
             stack.push_async_callback(self.signing_keys.stop)
             if settings.broker_url is None:
@@ -113,107 +104,11 @@ class Gateway:
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan."""
-        if scope["type"] != "http":
-            await self._lifespan(scope, receive, send)
-            return
-        step = self.pipeline.decide(head_of(scope))
-        status = 0
-        try:
-            if type(step) is Pending:
-                step = await self.pipeline.resume(step)
-            elif type(step) is PendingBody:
-                step = await self._verify(step, receive)
-            assert not isinstance(step, Pending | PendingBody)  # neither gives another one
-            status = await self._carry_out(step, receive, send)
-        except ClientGone:
-            pass
-        finally:
-            request = step.request
-            elapsed = time.monotonic() - request.started
-            self.metrics.observe(request.label, status, elapsed)
-
-    async def _verify(self, pending: PendingBody, receive: Receive) -> Decision:
-        try:
-            body = await self.proxy.read_whole(receive, pending.row.body_limit)
-        except ServiceError as error:
-            return self.pipeline.refuse_unread(pending, error)
-        return self.pipeline.verify(pending, body)
-
-    async def _carry_out(self, step: Decision, receive: Receive, send: Send) -> int:
-        if type(step) is Refusal:
-            return await _send(step, send)
-        try:
-            if type(step) is Forward:
-                return await self.proxy.forward(step, receive, send)
-            assert type(step) is Own  # nothing else is left
-            return await self._own(step.request, receive, send)
-        except ServiceError as error:
-            return await _send(self.pipeline.refuse(step.request, error, error.code), send)
-        except (ClientGone, AnswerBroken):
-            raise
-        except Exception:
-            log.exception("request failed", row=step.request.label)
-            return await _send(self.pipeline.refuse(step.request, Internal(), "crash"), send)
-
-    async def _own(self, request: Request, receive: Receive, send: Send) -> int:
-        response = await self.pages.answer(request.head.method, request.path)
-        response.raw_headers.extend((NOSNIFF, *request.headers))
-
-        async def send_head_only(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message = {**message, "body": b""}
-            await send(message)
-
-        is_head = request.head.method == "HEAD"
-        await response({"type": "http"}, receive, send_head_only if is_head else send)
-        return response.status_code
-
-
-async def _send(refusal: Refusal, send: Send) -> int:
-    start = {
-        "type": "http.response.start",
-        "status": refusal.status,
-        "headers": refusal.headers,
-    }
-    await send(start)
-    body = b"" if refusal.request.head.method == "HEAD" else refusal.body
-    await send({"type": "http.response.body", "body": body})
-    return refusal.status
-
-
-def head_of(scope: Scope) -> Head:
-    """Read a request's head out of an ASGI scope."""
-    query = scope["query_string"]
-    target = scope["raw_path"]
-    client = scope["client"]
-    return Head(
-        method=scope["method"],
-        path=scope["path"],
-        target=target + b"?" + query if query else target,
-        query=query,
-        headers=scope["headers"],
-        peer=client[0] if client else "",
-        version=scope["http_version"],
-    )
-
-
-class _Expected(logging.Filter):
-    """Keep what is no fault of the server out of its log: answers that broke, odd upgrades."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], AnswerBroken):
-            return False
-        text = record.getMessage()
-        return not text.startswith(("Unsupported upgrade", "No supported WebSocket"))
-
-
-def quiet_server_log() -> None:
-    """Keep uvicorn from logging what the gateway counts and answers itself."""
-    logging.getLogger("uvicorn.error").addFilter(_Expected())
+        """Serve the lifespan; requests are served by the connections themselves."""
+        assert scope["type"] == "lifespan"  # uvicorn has no other protocol class here
+        await self._lifespan(scope, receive, send)
 
 
 def create_app(settings: GatewaySettings) -> Gateway:
     """Make the gateway."""
-    quiet_server_log()
     return Gateway(settings)

@@ -222,6 +222,14 @@ class RateLimited(ServiceError):
             self.message = f"Rate limit exceeded. Retry after {self.retry_after} seconds."
 
 
+class HeadTooLarge(ServiceError):
+    """A request's head is over the gateway's limit."""
+
+    status = 431
+    code = "head_too_large"
+    message = "The request's head is too large"
+
+
 class Internal(ServiceError):
     """Our fault. The cause goes to the log, never to the client."""
 

@@ -154,6 +154,20 @@ class Pipeline:
         credential = Credential(SIGNATURE[0], machine, math.inf, (token,))
         return self._limited(request, row, credential, body)
 
+    def refuse_unreadable(self, head: Head, error: ServiceError) -> Refusal:
+        """Refuse what could not be read as a request; of the head only the path is looked at."""
+        blank = Head(head.method, head.path, head.target, b"", [], head.peer, head.version)
+        request = Request(
+            head=blank,
+            parsed=read(blank),
+            path=normalized_path(head.path),
+            row=None,
+            surface=surface_of(normalized_path(head.path)),
+            client=self._addresses.find(head.peer, []),
+            started=self._clock(),
+        )
+        return self._refuse_stranger(request, PAGES_CLASS, error, error.code)
+
     def refuse_unread(self, pending: PendingBody, error: ServiceError) -> Refusal:
         """Refuse a request whose body did not arrive, or was too large."""
         return self._refuse_stranger(pending.request, pending.row.failure_class, error, error.code)

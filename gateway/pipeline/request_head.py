@@ -51,6 +51,7 @@ class Parsed:
         chunked: whether the body comes in chunks.
         upgrade: the protocol asked for, lower case, or empty.
         request_id: the caller's, or one of ours.
+        expects_continue: whether the caller waits for a word before it sends the body.
         trace: ``traceparent`` and ``tracestate`` lines for the service.
         fault: why the request's framing cannot be trusted, or None.
     """
@@ -64,6 +65,7 @@ class Parsed:
     upgrade: bytes = b""
     request_id: bytes = b""
     trace: bytes = b""
+    expects_continue: bool = False
     fault: BadRequest | None = None
 
     @property
@@ -81,7 +83,6 @@ _STRIPPED: Final = frozenset(
         b"proxy-authorization",
         b"te",
         b"trailer",
-        b"expect",
         b"http2-settings",
         b"forwarded",
         b"x-real-ip",
@@ -94,6 +95,7 @@ _READ: Final = frozenset(
         b"authorization",
         b"connection",
         b"content-length",
+        b"expect",
         b"host",
         b"traceparent",
         b"tracestate",
@@ -164,6 +166,9 @@ def _read_framing(parsed: Parsed, seen: dict[bytes, list[bytes]], head: Head) ->
         _drop_named(parsed, connection)
         if b"upgrade" in b",".join(connection).lower():
             parsed.upgrade = b",".join(seen.get(b"upgrade", [])).lower()
+    expected = seen.get(b"expect")
+    if expected is not None:
+        parsed.expects_continue = expected[0].strip().lower() == b"100-continue"
     lengths, codings = seen.get(b"content-length"), seen.get(b"transfer-encoding")
     if lengths is not None:
         if len(lengths) > 1 or not lengths[0].isdigit() or codings is not None:

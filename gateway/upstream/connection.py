@@ -42,6 +42,9 @@ class Sink(Protocol):
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
 
+    def on_flush(self) -> None:
+        """What has come of the answer came together; more comes later."""
+
     def on_end(self) -> None:
         """The answer is complete."""
 

@@ -50,6 +50,9 @@ class _Collector:
         if not self._done.done():
             self._done.set_exception(error)
 
+    def on_flush(self) -> None:
+        pass
+
     def on_writable(self) -> None:
         pass
 

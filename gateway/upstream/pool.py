@@ -159,8 +159,9 @@ class Exchange:
             self.sink.on_writable()
 
     def touch(self) -> None:
-        """Something of the answer arrived."""
+        """Something of the answer arrived, and for now there is no more."""
         self._extend()
+        self.sink.on_flush()
 
     def answering(self, status: int, headers: Headers) -> None:
         """The head of the answer arrived."""

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from gateway.app import Gateway, quiet_server_log
+from gateway.app import Gateway
 from gateway.rate_limit import CLASSES, NEVER_REFUSED
 from gateway.settings import GatewaySettings
 from gateway.upstream.pool import Limits
@@ -42,7 +42,7 @@ async def served(app: Gateway) -> AsyncIterator[int]:
         app,
         host="127.0.0.1",
         port=0,
-        http="httptools",
+        http=app.data_path.protocol,  # type: ignore[arg-type]  # called like one
         ws="none",
         lifespan="on",
         log_config=None,
@@ -121,7 +121,6 @@ def settings(services: dict[str, FakeService], **changes: object) -> GatewaySett
 @asynccontextmanager
 async def house(limits: Limits = QUICK, **changes: object) -> AsyncIterator[House]:
     """Build a house; keyword arguments are settings."""
-    quiet_server_log()
     async with AsyncExitStack() as stack:
         auth = FakeAuth()
         services = {name: auth if name == "auth" else FakeService() for name in SERVICES}

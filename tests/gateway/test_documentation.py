@@ -118,7 +118,7 @@ async def test_document_is_laid_together() -> None:
 
         # auth was not able to give its part; it is asked again after a while.
         home.auth.behave = documenting("auth")
-        documents = home.gateway.pages._documents
+        documents = home.gateway.data_path.pages._documents
         documents._ask_again["auth"] = 0.0
         document = (await home.client.get("/openapi.json")).json()
         OPENAPI_31_VALIDATOR.validate(document)
@@ -197,7 +197,7 @@ async def test_liveness_touches_nothing() -> None:
 
 
 async def ready(home: House) -> tuple[int, dict[str, Any]]:
-    home.gateway.pages._checked = -1.0
+    home.gateway.data_path.pages._checked = -1.0
     answer = await home.client.get("/health/ready")
     return answer.status_code, answer.json()
 

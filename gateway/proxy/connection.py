@@ -1,0 +1,355 @@
+"""A caller's connection: requests are read off it strictly and answered in their order.
+
+It is what uvicorn calls an HTTP protocol class. One clock looks at all connections now and then
+instead of a timer for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import unquote
+
+import httptools
+
+from gateway.pipeline.request_head import Head
+from gateway.proxy.turn import Turn
+from shared.errors import BadRequest, HeadTooLarge, ServiceError
+from shared.log import get_logger
+
+if TYPE_CHECKING:
+    from uvicorn.server import ServerState
+
+    from gateway.pipeline.request_head import Headers
+    from gateway.proxy.data_path import DataPath
+
+HEAD_LIMIT: Final = 65_536
+"""Bytes of a request's head."""
+
+MOST_HEADERS: Final = 100
+
+HEAD_PATIENCE: Final = 10.0
+"""Seconds that a head may take from its first byte to its last."""
+
+KEPT: Final = 75.0
+"""Seconds that a connection stays open between two requests."""
+
+LINGER: Final = 2.0
+"""Seconds for which what a caller still sends is read away, so that the answer reaches them."""
+
+WRITE_BUFFER: Final = 131_072
+"""Bytes of answers that may wait for a caller who reads slowly."""
+
+PIPELINED: Final = 1
+UPLOADING: Final = 2
+"""Why reading may pause: requests wait for their turn, or a service takes a body slowly."""
+
+log = get_logger()
+
+
+class Connection(asyncio.Protocol):
+    """One caller's connection.
+
+    Args:
+        path: what connections share.
+        server_state: uvicorn's, for its shutdown.
+        loop: that serves it.
+    """
+
+    __slots__ = (
+        "_head_bytes",
+        "_headers",
+        "_is_advancing",
+        "_is_deaf",
+        "_is_in_head",
+        "_is_last",
+        "_paused",
+        "_receiving",
+        "_since",
+        "_state",
+        "_turn",
+        "_url",
+        "_waiting",
+        "is_gone",
+        "is_writable",
+        "loop",
+        "parser",
+        "path",
+        "peer",
+        "transport",
+    )
+
+    def __init__(
+        self, path: DataPath, server_state: ServerState, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.path = path
+        self.loop = loop
+        self.transport: asyncio.Transport
+        self.parser = httptools.HttpRequestParser(self)
+        self.peer = ""
+        self.is_writable = True
+        self.is_gone = False
+        self._state = server_state
+        self._headers: Headers = []
+        self._url = b""
+        self._head_bytes = 0
+        self._is_in_head = False
+        self._turn: Turn | None = None
+        self._receiving: Turn | None = None
+        self._waiting: deque[Turn] = deque()
+        self._paused = 0
+        self._since = loop.time()
+        self._is_advancing = False
+        self._is_last = False
+        self._is_deaf = False
+
+    # What the transport reports.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        # Not asserted: uvloop's transports do not inherit from asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        name = transport.get_extra_info("peername")
+        self.peer = name[0] if isinstance(name, tuple) else ""
+        self._state.connections.add(cast(Any, self))
+        self.path.connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The caller is gone."""
+        self.is_gone = True
+        self._state.connections.discard(cast(Any, self))
+        self.path.connections.discard(self)
+        self._waiting.clear()
+        turn, self._turn, self._receiving = self._turn, None, None
+        if turn is not None:
+            turn.abandon()
+
+    def eof_received(self) -> bool:
+        """The caller has closed their side: close ours too."""
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece of a request, or several requests."""
+        if self._is_deaf:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            log.error("request not read", exc_info=error.__context__ or error)
+            self.abort()
+        except httptools.HttpParserError:
+            self._unreadable(BadRequest("The request is not HTTP", code="malformed_request"))
+        else:
+            if self._is_in_head:
+                self._head_bytes += len(data)
+                if self._head_bytes > HEAD_LIMIT:
+                    self._unreadable(HeadTooLarge())
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than the service answers."""
+        self.is_writable = False
+        if self._turn is not None:
+            self._turn.hold_back()
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        self.is_writable = True
+        if self._turn is not None:
+            self._turn.go_on()
+
+    # What the parser reports.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._headers = []
+        self._url = b""
+        self._head_bytes = 0
+        self._is_in_head = True
+        self._since = self.loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        """Take the target, or a piece of it."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is dropped."""
+        if self._is_in_head:
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is complete."""
+        self._is_in_head = False
+        parser = self.parser
+        version = parser.get_http_version()
+        fault: ServiceError | None = None
+        try:
+            head = self._head(parser.get_method().decode("ascii"), version)
+        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+            fault = BadRequest("The request's target is not one", code="malformed_target")
+            head = Head("GET", "/", b"/", b"", self._headers, self.peer, version)
+        if len(self._headers) > MOST_HEADERS:
+            fault = HeadTooLarge()
+        upgrades = parser.should_upgrade()
+        keeps = version == "1.1" and fault is None and not upgrades and parser.should_keep_alive()
+        turn = Turn(self, head, keeps, fault)
+        self._receiving = turn
+        self._enter(turn)
+
+    def _head(self, method: str, version: str) -> Head:
+        url = httptools.parse_url(self._url)
+        target, query = url.path, url.query
+        if not target:
+            raise httptools.HttpParserInvalidURLError
+        path = target.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        if query:
+            target = b"%b?%b" % (target, query)
+        return Head(method, path, target, query or b"", self._headers, self.peer, version)
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of a body."""
+        if self._receiving is not None:
+            self._receiving.take(data)
+
+    def on_message_complete(self) -> None:
+        """A request is complete."""
+        turn, self._receiving = self._receiving, None
+        if turn is not None:
+            turn.complete()
+            if turn.is_answered and self._turn is None:
+                self._advance()
+
+    # Turns.
+
+    def _enter(self, turn: Turn) -> None:
+        if self._turn is None and not self._waiting and not self._is_advancing:
+            self._turn = turn
+            turn.begin()
+        else:
+            self._waiting.append(turn)
+            self.hold(PIPELINED)
+
+    def _advance(self) -> None:
+        """Begin the next request that waits; a loop, because a turn may end at once."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        while self._turn is None and self._waiting and not self._is_last:
+            turn = self._turn = self._waiting.popleft()
+            turn.begin()
+        self._is_advancing = False
+        if self._turn is None and not self._is_last:
+            self._since = self.loop.time()
+            self.release(PIPELINED)
+
+    def finished(self, turn: Turn) -> None:
+        """Hear that a turn's answer is written."""
+        if self.is_gone:
+            return
+        self._turn = None
+        self.release(UPLOADING)
+        if not turn.keeps:
+            self._is_last = True
+            self._waiting.clear()
+            self._close(lingering=turn is self._receiving)
+        elif turn is not self._receiving:
+            self._advance()
+
+    def _unreadable(self, error: ServiceError) -> None:
+        """What came cannot be read as a request: say so in its turn, and close."""
+        self._is_in_head = False
+        if self._receiving is not None:
+            # In the middle of a body: whoever waits for the rest of it waits in vain.
+            self.abort()
+            return
+        head = Head("GET", self._path_so_far(), b"/", b"", [], self.peer)
+        turn = Turn(self, head, False, error)
+        turn.complete()
+        self._enter(turn)
+        self._is_deaf = True
+
+    def _path_so_far(self) -> str:
+        return self._url.partition(b"?")[0].decode("ascii", "replace") or "/"
+
+    def _upgraded(self, rest: bytes) -> None:
+        """The parser stops where another protocol was asked for; none is spoken after it."""
+        self._is_deaf = True
+        turn, self._receiving = self._receiving, None
+        if turn is not None:
+            turn.complete()
+
+    # What turns ask for.
+
+    @property
+    def date(self) -> bytes:
+        """The ``Date`` line of this second."""
+        return self.path.date_line(self._state.default_headers)
+
+    def hold(self, reason: int) -> None:
+        """Stop reading."""
+        if not self._paused and not self.is_gone:
+            self.transport.pause_reading()
+        self._paused |= reason
+
+    def release(self, reason: int) -> None:
+        """Read on, unless another reason holds."""
+        if self._paused & reason:
+            self._paused &= ~reason
+            if not self._paused and not self.is_gone:
+                self.transport.resume_reading()
+
+    def write(self, pieces: list[bytes]) -> None:
+        """Write to the caller."""
+        if self.is_gone:
+            return
+        if len(pieces) > 1 and sum(map(len, pieces)) > WRITE_BUFFER:
+            self.transport.writelines(pieces)
+        else:
+            self.transport.write(b"".join(pieces))
+
+    def abort(self) -> None:
+        """Break the connection: only so does a caller learn that an answer is not whole."""
+        if not self.is_gone:
+            self.transport.abort()
+
+    def _close(self, *, lingering: bool) -> None:
+        if not lingering:
+            self.transport.close()
+            return
+        # A caller who is still sending would be reset before having read the answer.
+        self._is_deaf = True
+        self._since = self.loop.time()
+        self._paused = 0
+        self.transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    # The clock, and the end.
+
+    def look(self, now: float) -> None:
+        """See whether time is up."""
+        waited = now - self._since
+        if self._turn is not None:
+            self._turn.look(now)
+        elif self._is_deaf or self._is_last:
+            if waited > LINGER:
+                self.abort()
+        elif self._is_in_head:
+            if waited > HEAD_PATIENCE:
+                self._unreadable(BadRequest("The request did not arrive in time", code="timeout"))
+        elif self._receiving is not None:
+            self._receiving.look(now)
+        elif waited > KEPT:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """End after what is under way; called by uvicorn."""
+        if self._turn is None:
+            self.transport.close()
+        else:
+            self._turn.keeps = False

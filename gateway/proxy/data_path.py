@@ -1,0 +1,97 @@
+"""What all callers' connections share: the pipeline, the pools, and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway.proxy.connection import Connection
+
+if TYPE_CHECKING:
+    from uvicorn import Config
+    from uvicorn.server import ServerState
+
+    from gateway.documentation.pages import OwnPages
+    from gateway.pipeline.chain import Pipeline
+    from gateway.pipeline.metrics import Metrics
+    from gateway.upstream.pool import Pool
+
+TICK: Final = 1.0
+"""Seconds between two looks at the connections."""
+
+
+class DataPath:
+    """Makes connections for uvicorn, and looks after them.
+
+    Args:
+        pipeline: decides.
+        pools: by service.
+        pages: the gateway's own.
+        metrics: counts.
+        patience: seconds between two pieces of a request body.
+        tick: seconds between two looks at the connections.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        pools: Mapping[str, Pool],
+        pages: OwnPages,
+        metrics: Metrics,
+        patience: float,
+        tick: float = TICK,
+    ) -> None:
+        self.pipeline = pipeline
+        self.pools = dict(pools)
+        self.pages = pages
+        self.metrics = metrics
+        self.patience = patience
+        self.connections: set[Connection] = set()
+        self._tick = tick
+        self._ticking: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dated: object = None
+        self._date = b""
+
+    def protocol(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Connection:
+        """Make a connection; uvicorn's ``http`` option."""
+        return Connection(self, server_state, _loop or asyncio.get_running_loop())
+
+    def open(self) -> None:
+        """Start the clock."""
+        loop = asyncio.get_running_loop()
+        self._ticking = loop.call_later(self._tick, self._look, loop)
+
+    async def close(self) -> None:
+        """Stop the clock, and what is still being asked or made."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def own(self, task: asyncio.Task[None]) -> None:
+        """Keep a turn's task until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Write uvicorn's headers, which it makes anew each second."""
+        if headers is not self._dated:
+            self._dated = headers
+            self._date = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._date
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ticking = loop.call_later(self._tick, self._look, loop)
+        now = loop.time()
+        for connection in tuple(self.connections):
+            connection.look(now)
