@@ -28,7 +28,7 @@ from shared.log import get_logger
 if TYPE_CHECKING:
     from gateway.pipeline.request_head import Head, Headers
     from gateway.proxy.connection import Connection
-    from gateway.upstream.pool import Exchange
+    from gateway.upstream.exchange import Exchange
 
 GATHERED: Final = 65_536
 """Bytes of a request body that are gathered before a service hears of it."""

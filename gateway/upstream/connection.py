@@ -14,7 +14,8 @@ import httptools
 from shared.errors import BadGateway, ServiceError
 
 if TYPE_CHECKING:
-    from gateway.upstream.pool import Exchange, Pool
+    from gateway.upstream.exchange import Exchange
+    from gateway.upstream.pool import Pool
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.upstream.connection import Headers
-from gateway.upstream.pool import Exchange, Pool
+from gateway.upstream.exchange import Exchange
+from gateway.upstream.pool import Pool
 from shared.errors import BadGateway, GatewayTimeout, ServiceError
 
 MAX_ANSWER: Final = 8_000_000
