@@ -228,19 +228,20 @@ class Bearer:
         self._authenticators = dict(authenticators)
 
     def judge(
-        self, token: bytes, names: tuple[str, ...], now: float
+        self, token: bytes, digest: bytes, names: tuple[str, ...], now: float
     ) -> Credential | Refused | NotMine | Ask:
         """Judge a token.
 
         Args:
             token: as it was sent.
+            digest: its SHA-256; made here if empty.
             names: the row's authenticators.
             now: seconds of the forward-going clock.
 
         Raises:
             Unavailable: it cannot be judged now.
         """
-        digest = hashlib.sha256(token).digest()
+        digest = digest or hashlib.sha256(token).digest()
         known = self._credentials.find(digest, now)
         if known is not None:
             if isinstance(known, Refused) or known.authenticator in names:

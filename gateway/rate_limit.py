@@ -114,6 +114,9 @@ class Verdict:
     remaining: int
     reset: float
     retry: int
+    name: bytes = b""
+    policy: bytes = b""
+    is_closed: bool = False
 
 
 class _Bucket:
@@ -148,8 +151,16 @@ class RateLimiter:
         self._capacity = capacity
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
 
+    is_shared = False
+
     def __len__(self) -> int:
         return len(self._buckets)
+
+    def lacks(self, wants: object, now: float) -> bool:
+        return False
+
+    async def prepare(self, wants: object) -> None:
+        pass
 
     def take(self, name: str, caller: str, now: float) -> Verdict:
         """Take one token.
@@ -165,7 +176,9 @@ class RateLimiter:
         """Ask what ``take`` would say, taking nothing and remembering nothing."""
         if (name, caller) not in self._buckets:
             limit = self._rates[name].limit
-            return Verdict(True, limit, limit, 0.0, 0)
+            return Verdict(
+                True, limit, limit, 0.0, 0, name.encode(), b"x-ratelimit-limit: %d\r\n" % limit
+            )
         return self._ask(name, caller, now, 0.0)
 
     def _ask(self, name: str, caller: str, now: float, cost: float) -> Verdict:
@@ -193,4 +206,12 @@ class RateLimiter:
         reset = (limit - bucket.tokens) * rate.window / limit
         if is_fixed:
             reset = bucket.stamp + rate.window - now
-        return Verdict(allowed, limit, int(bucket.tokens + 1e-9), reset, retry)
+        return Verdict(
+            allowed,
+            limit,
+            int(bucket.tokens + 1e-9),
+            reset,
+            retry,
+            name.encode(),
+            b"x-ratelimit-limit: %d\r\n" % limit,
+        )

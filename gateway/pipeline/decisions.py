@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from gateway.authn import Ask
-from gateway.pipeline.request_head import Head, Headers, Parsed
+from gateway.pipeline.request_head import Fields
 from gateway.route_table import Row
 from gateway.signed_requests.signature import Signed
 from shared.surfaces import Surface
 
 
-@dataclass(slots=True)
-class Request:
-    """A request on its way through the chain.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What a request line says and where it leads; the same for every request that has it.
 
     Attributes:
-        head: as it was sent.
-        parsed: what its headers say.
+        method: upper case.
+        target: path and query as they were sent; forwarded unchanged.
         path: decoded and normalized.
-        row: that covers it, or None where no service owns the path.
+        query: as it was sent, without the question mark.
+        start: the request line for the service.
+        row: that covers the path, or None where no service owns it.
         surface: whose dialect errors speak.
-        client: the caller's address.
-        started: by the forward-going clock.
-        headers: that every answer to it carries: request id, rate limit, CORS.
-        cors: the last of these.
+        is_open: whether the operation needs no credential.
+        rate_class: that counts its requests.
     """
 
-    head: Head
-    parsed: Parsed
+    method: str
+    target: bytes
     path: str
+    query: bytes
+    start: bytes
     row: Row | None
     surface: Surface
-    client: str
-    started: float
-    headers: Headers = field(default_factory=list)
-    cors: Headers = field(default_factory=list)
+    is_open: bool
+    rate_class: str
 
     @property
     def label(self) -> str:
@@ -43,7 +43,38 @@ class Request:
         return self.row.prefix if self.row else "other"
 
 
-@dataclass(slots=True)
+class Request:
+    """A request on its way through the chain.
+
+    Attributes:
+        destination: what its first line says.
+        fields: what its headers say.
+        client: the caller's address.
+        started: by the forward-going clock.
+        request_id: the caller's, or one of ours.
+        lines: header lines that every answer to it carries: request id, rate limit, CORS.
+        cors: the last of these.
+    """
+
+    __slots__ = ("client", "cors", "destination", "fields", "lines", "request_id", "started")
+
+    def __init__(
+        self,
+        destination: Destination,
+        fields: Fields,
+        client: str,
+        started: float,
+        request_id: bytes,
+    ) -> None:
+        self.destination = destination
+        self.fields = fields
+        self.client = client
+        self.started = started
+        self.request_id = request_id
+        self.lines = b""
+        self.cors = b""
+
+
 class Forward:
     """The request goes on.
 
@@ -54,19 +85,22 @@ class Forward:
         body: the whole body where it is read already, else None.
     """
 
-    request: Request
-    row: Row
-    head: bytes
-    body: bytes | None = None
+    __slots__ = ("body", "head", "request", "row")
+
+    def __init__(self, request: Request, row: Row, head: bytes, body: bytes | None = None) -> None:
+        self.request = request
+        self.row = row
+        self.head = head
+        self.body = body
 
 
 @dataclass(slots=True)
 class Refusal:
-    """The gateway answers itself."""
+    """The gateway answers itself; ``lines`` are all headers but the connection's own."""
 
     request: Request
     status: int
-    headers: Headers
+    lines: bytes
     body: bytes
 
 
@@ -79,11 +113,10 @@ class Own:
 
 @dataclass(slots=True)
 class Pending:
-    """Auth must be asked first; give it to ``Pipeline.resume``."""
+    """Something must be asked first: await ``work`` for the next step."""
 
     request: Request
-    row: Row
-    ask: Ask
+    work: Callable[[], Awaitable[Step]]
 
 
 @dataclass(slots=True)
@@ -96,3 +129,4 @@ class PendingBody:
 
 
 Decision = Forward | Refusal | Own
+Step = Decision | Pending | PendingBody

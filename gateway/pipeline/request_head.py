@@ -1,12 +1,10 @@
-"""Reading a request's head once: what is forwarded, what is stripped, and what we need of it."""
+"""Reading a request's headers once: what is forwarded, what is stripped, and what we need of it."""
 
 from __future__ import annotations
 
-import os
+import hashlib
 import re
-import secrets
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, field
 from typing import Final
 
 from shared.errors import BadRequest
@@ -15,63 +13,50 @@ from shared.middleware import REQUEST_ID
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A request's head as a server's parser gives it.
-
-    Attributes:
-        method: upper case.
-        path: percent-decoded.
-        target: path and query as they were sent; forwarded unchanged.
-        query: as it was sent, without the question mark.
-        headers: names in lower case.
-        peer: the address at the other end of the connection.
-        version: of HTTP, ``1.0`` or ``1.1``.
-    """
-
-    method: str
-    path: str
-    target: bytes
-    query: bytes
-    headers: Headers
-    peer: str
-    version: str = "1.1"
-
-
 @dataclass(slots=True)
-class Parsed:
-    """What the headers say.
+class Fields:
+    """What a request's headers say; depends on nothing but them, so it may be remembered.
 
     Attributes:
-        lines: the header lines that go on to the service.
+        headers: as they were sent, names in lower case.
+        lines: those that go on to the service, each after a line end.
         authorization: the values of ``Authorization``.
+        token: the bearer token that they hold, or None.
+        digest: its SHA-256, or empty.
         forwarded: the values of ``X-Forwarded-For``.
-        host: of the request, or empty.
+        origin: of the page that asks, or None.
+        host: the ``Host`` line after a line end, or empty.
         length: of the body as announced, or None.
-        chunked: whether the body comes in chunks.
+        is_chunked: whether the body comes in chunks.
         upgrade: the protocol asked for, lower case, or empty.
-        request_id: the caller's, or one of ours.
+        request_id: the caller's, or empty.
+        trace: the caller's ``traceparent`` and ``tracestate``, each after a line end, or empty.
         expects_continue: whether the caller waits for a word before it sends the body.
-        trace: ``traceparent`` and ``tracestate`` lines for the service.
+        keeps: whether the connection goes on after the request.
         fault: why the request's framing cannot be trusted, or None.
     """
 
-    lines: list[bytes]
-    authorization: list[bytes]
-    forwarded: list[bytes]
+    headers: Headers
+    lines: bytes = b""
+    authorization: list[bytes] = field(default_factory=list)
+    token: bytes | None = None
+    digest: bytes = b""
+    forwarded: list[bytes] = field(default_factory=list)
+    origin: bytes | None = None
     host: bytes = b""
     length: int | None = None
-    chunked: bool = False
+    is_chunked: bool = False
     upgrade: bytes = b""
     request_id: bytes = b""
     trace: bytes = b""
     expects_continue: bool = False
+    keeps: bool = True
     fault: BadRequest | None = None
 
     @property
     def has_body(self) -> bool:
         """Whether a body follows."""
-        return self.chunked or bool(self.length)
+        return self.is_chunked or bool(self.length)
 
 
 # Hop-by-hop headers (RFC 9110 section 7.6.1), what we write ourselves, and what only we may say.
@@ -108,15 +93,17 @@ _READ: Final = frozenset(
 _STRIPPED_PREFIXES: Final = (b"x-guildhall-", b"x-forwarded-")
 _TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
-_OWN_IDS: Final = f"req_{secrets.token_hex(6)}"
-_numbers: Final = count(1)
 
+def read(headers: Headers, version: str = "1.1") -> Fields:
+    """Read all headers in one pass.
 
-def read(head: Head) -> Parsed:
-    """Read all headers in one pass."""
+    Args:
+        headers: names in lower case.
+        version: of HTTP, ``1.0`` or ``1.1``.
+    """
     lines: list[bytes] = []
     seen: dict[bytes, list[bytes]] = {}
-    for name, value in head.headers:
+    for name, value in headers:
         if name in _READ:
             if name in seen:
                 seen[name].append(value)
@@ -125,66 +112,79 @@ def read(head: Head) -> Parsed:
         elif name in _STRIPPED or (name[:2] == b"x-" and name.startswith(_STRIPPED_PREFIXES)):
             continue
         else:
-            lines.append(name + b": " + value)
-    parsed = Parsed(lines, seen.get(b"authorization", []), seen.get(b"x-forwarded-for", []))
-    _read_names(parsed, seen)
+            lines.append(b"\r\n%b: %b" % (name, value))
+            if name == b"origin":
+                seen.setdefault(name, []).append(value)
+    fields = Fields(headers)
+    fields.authorization = seen.get(b"authorization", [])
+    fields.forwarded = seen.get(b"x-forwarded-for", [])
+    fields.origin = b",".join(seen[b"origin"]) if b"origin" in seen else None
+    _read_token(fields)
+    _read_names(fields, seen)
     try:
-        _read_framing(parsed, seen, head)
+        _read_framing(fields, lines, seen, version)
     except BadRequest as error:
-        parsed.fault = error
-    return parsed
+        fields.fault = error
+    fields.lines = b"".join(lines)
+    return fields
 
 
-def _read_names(parsed: Parsed, seen: dict[bytes, list[bytes]]) -> None:
+def _read_token(fields: Fields) -> None:
+    if len(fields.authorization) == 1:
+        scheme, _, rest = fields.authorization[0].partition(b" ")
+        if scheme.lower() == b"bearer":
+            fields.token = rest.strip(b" \t") or None
+    if fields.token is not None:
+        fields.digest = hashlib.sha256(fields.token).digest()
+
+
+def _read_names(fields: Fields, seen: dict[bytes, list[bytes]]) -> None:
     wanted = seen.get(b"x-request-id")
     if wanted is not None and len(wanted) == 1 and _is_request_id(wanted[0]):
-        parsed.request_id = wanted[0]
-    else:
-        parsed.request_id = f"{_OWN_IDS}{next(_numbers):x}".encode()
+        fields.request_id = wanted[0]
     trace = seen.get(b"traceparent")
     if trace is not None and len(trace) == 1 and _TRACEPARENT.fullmatch(trace[0]):
-        parsed.trace = b"traceparent: " + trace[0]
+        fields.trace = b"\r\ntraceparent: " + trace[0]
         for state in seen.get(b"tracestate", ()):
-            parsed.trace += b"\r\ntracestate: " + state
-    else:
-        digits = os.urandom(24).hex()
-        parsed.trace = f"traceparent: 00-{digits[:32]}-{digits[32:]}-00".encode()
+            fields.trace += b"\r\ntracestate: " + state
 
 
 def _is_request_id(value: bytes) -> bool:
     return value.isascii() and REQUEST_ID.fullmatch(value.decode("ascii")) is not None
 
 
-def _read_framing(parsed: Parsed, seen: dict[bytes, list[bytes]], head: Head) -> None:
+def _read_framing(
+    fields: Fields, lines: list[bytes], seen: dict[bytes, list[bytes]], version: str
+) -> None:
     """Take only what two parsers cannot read in two ways (RFC 9112 section 6.3)."""
     hosts = seen.get(b"host", [])
     if len(hosts) > 1:
         raise BadRequest("More than one Host header")
-    parsed.host = hosts[0] if hosts else b""
+    fields.host = b"\r\nhost: " + hosts[0] if hosts and hosts[0] else b""
     connection = seen.get(b"connection")
     if connection is not None:
-        _drop_named(parsed, connection)
+        _drop_named(lines, connection)
         if b"upgrade" in b",".join(connection).lower():
-            parsed.upgrade = b",".join(seen.get(b"upgrade", [])).lower()
+            fields.upgrade = b",".join(seen.get(b"upgrade", [])).lower()
     expected = seen.get(b"expect")
-    if expected is not None:
-        parsed.expects_continue = expected[0].strip().lower() == b"100-continue"
+    if expected is not None and version == "1.1":
+        fields.expects_continue = expected[0].strip().lower() == b"100-continue"
     lengths, codings = seen.get(b"content-length"), seen.get(b"transfer-encoding")
     if lengths is not None:
         if len(lengths) > 1 or not lengths[0].isdigit() or codings is not None:
             raise BadRequest("The body's length is ambiguous")
-        parsed.length = int(lengths[0][:20])
+        fields.length = int(lengths[0][:20])
     if codings is not None:
-        if [coding.strip().lower() for coding in codings] != [b"chunked"] or head.version != "1.1":
+        if [coding.strip().lower() for coding in codings] != [b"chunked"] or version != "1.1":
             raise BadRequest("The transfer coding is not chunked alone")
-        parsed.chunked = True
+        fields.is_chunked = True
 
 
-def _drop_named(parsed: Parsed, connection: list[bytes]) -> None:
+def _drop_named(lines: list[bytes], connection: list[bytes]) -> None:
     """Strip the headers that ``Connection`` names."""
     named = {token.strip().lower() for token in b",".join(connection).split(b",")}
     named -= {b"close", b"keep-alive", b"upgrade", b"te", b""}
     # What was verified must arrive: a service tells repeats by their signature.
     named = {name for name in named if not name.startswith(b"x-trc-")}
     if named:
-        parsed.lines[:] = [line for line in parsed.lines if line.partition(b":")[0] not in named]
+        lines[:] = [line for line in lines if line[2:].partition(b":")[0] not in named]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from gateway.pipeline.request_head import Headers
+from gateway.upstream.answer_head import BODYLESS, AnswerHead
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -23,6 +23,8 @@ _OURS: Final = frozenset(
     {
         b"date",
         b"server",
+        b"ratelimit",
+        b"ratelimit-policy",
         b"x-request-id",
         b"x-ratelimit-limit",
         b"x-ratelimit-remaining",
@@ -30,7 +32,6 @@ _OURS: Final = frozenset(
     }
 )
 _DROPPED: Final = _HOP_BY_HOP | _OURS
-BODYLESS: Final = frozenset({204, 304})
 NOSNIFF: Final = b"x-content-type-options"
 NOSNIFF_LINE: Final = NOSNIFF + b": nosniff\r\n"
 
@@ -47,40 +48,28 @@ STATUS_LINES: Final = {status: _status_line(status) for status in range(100, 600
 
 CONTINUE: Final = STATUS_LINES[100] + b"\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
-CLOSE: Final = b"connection: close\r\n"
+CLOSE_END: Final = b"connection: close\r\n\r\n"
 CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 
 
-def passed(status: int, headers: Headers) -> tuple[list[bytes], bool]:
-    """Choose what of a service's headers is passed on.
-
-    Returns:
-        Header lines with their ends, and whether one of them says how long the body is.
-    """
+def pass_on(head: AnswerHead) -> bytes:
+    """Write the status line and what of a service's headers is passed on, and remember it."""
     dropped: frozenset[bytes] | set[bytes] = _DROPPED
-    for name, value in headers:
+    for name, value in head.headers:
         if name == b"connection" and value.lower() not in (b"close", b"keep-alive"):
             dropped = dropped | {token.strip().lower() for token in value.split(b",")}
-    lines: list[bytes] = []
-    sized, sniffable = False, True
-    for name, value in headers:
-        if name in dropped:
-            continue
-        if name == b"content-length":
-            if status in BODYLESS:
-                continue
-            sized = True
-        elif name == NOSNIFF:
-            sniffable = False
-        lines.append(b"%b: %b\r\n" % (name, value))
-    if sniffable:
+    if head.status in BODYLESS:
+        dropped = dropped | {b"content-length"}
+    lines = [STATUS_LINES[head.status]]
+    is_sniffable = True
+    for name, value in head.headers:
+        if name not in dropped:
+            lines.append(b"%b: %b\r\n" % (name, value))
+            is_sniffable = is_sniffable and name != NOSNIFF
+    if is_sniffable:
         lines.append(NOSNIFF_LINE)
-    return lines, sized
-
-
-def lines_of(headers: Headers) -> list[bytes]:
-    """Write headers of our own."""
-    return [b"%b: %b\r\n" % header for header in headers]
+    head.passed = b"".join(lines)
+    return head.passed
 
 
 def chunk(data: bytes) -> list[bytes]:

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 import httptools
 
-from gateway.pipeline.request_head import Head
+from gateway.pipeline.request_head import Fields, read
+from gateway.proxy.body import UPLOADING
 from gateway.proxy.turn import Turn
 from shared.errors import BadRequest, HeadTooLarge, ServiceError
 from shared.log import get_logger
@@ -21,6 +22,7 @@ from shared.log import get_logger
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
+    from gateway.pipeline.decisions import Destination
     from gateway.pipeline.request_head import Headers
     from gateway.proxy.data_path import DataPath
 
@@ -35,6 +37,9 @@ HEAD_PATIENCE: Final = 10.0
 KEPT: Final = 75.0
 """Seconds that a connection stays open between two requests."""
 
+STALLED: Final = 60.0
+"""Seconds that a caller may leave an answer unread."""
+
 LINGER: Final = 2.0
 """Seconds for which what a caller still sends is read away, so that the answer reaches them."""
 
@@ -42,8 +47,7 @@ WRITE_BUFFER: Final = 131_072
 """Bytes of answers that may wait for a caller who reads slowly."""
 
 PIPELINED: Final = 1
-UPLOADING: Final = 2
-"""Why reading may pause: requests wait for their turn, or a service takes a body slowly."""
+"""Why reading may pause, beside ``UPLOADING``: requests wait for their turn."""
 
 log = get_logger()
 
@@ -61,20 +65,24 @@ class Connection(asyncio.Protocol):
         "_head_bytes",
         "_headers",
         "_is_advancing",
+        "_is_between",
         "_is_deaf",
         "_is_in_head",
         "_is_last",
+        "_moved",
+        "_parser",
         "_paused",
         "_receiving",
         "_since",
         "_state",
         "_turn",
+        "_unread",
         "_url",
         "_waiting",
+        "_whole",
         "is_gone",
         "is_writable",
         "loop",
-        "parser",
         "path",
         "peer",
         "transport",
@@ -86,20 +94,23 @@ class Connection(asyncio.Protocol):
         self.path = path
         self.loop = loop
         self.transport: asyncio.Transport
-        self.parser = httptools.HttpRequestParser(self)
         self.peer = ""
         self.is_writable = True
         self.is_gone = False
         self._state = server_state
+        self._parser: httptools.HttpRequestParser | None = None
         self._headers: Headers = []
         self._url = b""
         self._head_bytes = 0
-        self._is_in_head = False
+        self._whole: Fields | None = None
         self._turn: Turn | None = None
         self._receiving: Turn | None = None
         self._waiting: deque[Turn] = deque()
         self._paused = 0
-        self._since = loop.time()
+        self._since = self._moved = loop.time()
+        self._unread = 0
+        self._is_between = True
+        self._is_in_head = False
         self._is_advancing = False
         self._is_last = False
         self._is_deaf = False
@@ -119,6 +130,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The caller is gone."""
         self.is_gone = True
+        self._is_between = False
         self._state.connections.discard(cast(Any, self))
         self.path.connections.discard(self)
         self._waiting.clear()
@@ -132,10 +144,32 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of a request, or several requests."""
-        if self._is_deaf:
-            return
+        if self._is_between:
+            self._is_between = False
+            self._whole = None
+            known = self.path.heads.find(data)
+            if known is not None:
+                turn = self._turn = Turn(self, *known, True)
+                turn.begin()
+                return
+            self._parse(data)
+            self._remember(data)
+        elif not self._is_deaf:
+            self._parse(data)
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the head that the parser found in what came, if that was all that came."""
+        if self._whole is not None:
+            self.path.heads.keep(data, self._whole)
+
+    def _parse(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpRequestParser(self)
+        if self._is_in_head:
+            self._head_bytes += len(data)
         try:
-            self.parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
@@ -144,10 +178,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._unreadable(BadRequest("The request is not HTTP", code="malformed_request"))
         else:
-            if self._is_in_head:
-                self._head_bytes += len(data)
-                if self._head_bytes > HEAD_LIMIT:
-                    self._unreadable(HeadTooLarge())
+            if self._is_in_head and self._head_bytes > HEAD_LIMIT:
+                self._unreadable(HeadTooLarge())
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than the service answers."""
@@ -160,6 +192,8 @@ class Connection(asyncio.Protocol):
         self.is_writable = True
         if self._turn is not None:
             self._turn.go_on()
+        else:
+            self._advance()
 
     # What the parser reports.
 
@@ -169,6 +203,8 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._head_bytes = 0
         self._is_in_head = True
+        self._is_between = False
+        self._whole = None
         self._since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
@@ -183,23 +219,30 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The head of a request is complete."""
         self._is_in_head = False
-        parser = self.parser
+        if self._is_last:
+            return
+        parser = self._parser
+        assert parser is not None  # it is calling
         version = parser.get_http_version()
+        fields = read(self._headers, version)
         fault: ServiceError | None = None
         try:
-            head = self._head(parser.get_method().decode("ascii"), version)
+            destination = self._destination(parser.get_method().decode("ascii"))
         except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
             fault = BadRequest("The request's target is not one", code="malformed_target")
-            head = Head("GET", "/", b"/", b"", self._headers, self.peer, version)
-        if len(self._headers) > MOST_HEADERS:
+            destination = self.path.pipeline.locate("GET", b"/", "/", b"")
+        size = len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
+        if len(self._headers) > MOST_HEADERS or size > HEAD_LIMIT:
             fault = HeadTooLarge()
         upgrades = parser.should_upgrade()
-        keeps = version == "1.1" and fault is None and not upgrades and parser.should_keep_alive()
-        turn = Turn(self, head, keeps, fault)
-        self._receiving = turn
+        is_http11 = version == "1.1"
+        keeps = is_http11 and fault is None and not upgrades and parser.should_keep_alive()
+        turn = self._receiving = Turn(self, destination, fields, keeps, is_http11, fault)
+        if keeps and fields.fault is None and not fields.has_body:
+            self._whole = fields
         self._enter(turn)
 
-    def _head(self, method: str, version: str) -> Head:
+    def _destination(self, method: str) -> Destination:
         url = httptools.parse_url(self._url)
         target, query = url.path, url.query
         if not target:
@@ -209,25 +252,28 @@ class Connection(asyncio.Protocol):
             path = unquote(path)
         if query:
             target = b"%b?%b" % (target, query)
-        return Head(method, path, target, query or b"", self._headers, self.peer, version)
+        return self.path.pipeline.locate(method, target, path, query or b"")
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of a body."""
-        if self._receiving is not None:
-            self._receiving.take(data)
+        if self._receiving is not None and self._receiving.body is not None:
+            self._receiving.body.take(data)
 
     def on_message_complete(self) -> None:
         """A request is complete."""
         turn, self._receiving = self._receiving, None
-        if turn is not None:
-            turn.complete()
-            if turn.is_answered and self._turn is None:
-                self._advance()
+        if turn is None:
+            return
+        if turn.body is not None:
+            turn.body.complete()
+        if turn.is_answered and self._turn is None:
+            self._advance()
 
     # Turns.
 
     def _enter(self, turn: Turn) -> None:
-        if self._turn is None and not self._waiting and not self._is_advancing:
+        is_free = self._turn is None and not self._waiting and not self._is_advancing
+        if is_free and self.is_writable:
             self._turn = turn
             turn.begin()
         else:
@@ -235,26 +281,32 @@ class Connection(asyncio.Protocol):
             self.hold(PIPELINED)
 
     def _advance(self) -> None:
-        """Begin the next request that waits; a loop, because a turn may end at once."""
+        """Begin the next request that waits; a loop, because a turn may end at once.
+
+        None begins before the caller has read enough of the last answer.
+        """
         if self._is_advancing:
             return
         self._is_advancing = True
-        while self._turn is None and self._waiting and not self._is_last:
+        while self._turn is None and self._waiting and self.is_writable and not self._is_last:
             turn = self._turn = self._waiting.popleft()
+            if not self._waiting:
+                self.release(PIPELINED)  # what comes now is its body, or the next request
             turn.begin()
         self._is_advancing = False
-        if self._turn is None and not self._is_last:
+        if self._turn is None and not self._waiting and not self._is_last:
             self._since = self.loop.time()
-            self.release(PIPELINED)
+            self._is_between = self.is_writable and self._receiving is None and not self._is_in_head
 
     def finished(self, turn: Turn) -> None:
         """Hear that a turn's answer is written."""
         if self.is_gone:
             return
         self._turn = None
-        self.release(UPLOADING)
+        if self._paused:
+            self.release(UPLOADING)
         if not turn.keeps:
-            self._is_last = True
+            self._is_last = self._is_deaf = True
             self._waiting.clear()
             self._close(lingering=turn is self._receiving)
         elif turn is not self._receiving:
@@ -263,25 +315,23 @@ class Connection(asyncio.Protocol):
     def _unreadable(self, error: ServiceError) -> None:
         """What came cannot be read as a request: say so in its turn, and close."""
         self._is_in_head = False
+        if self._is_last:
+            return
         if self._receiving is not None:
             # In the middle of a body: whoever waits for the rest of it waits in vain.
             self.abort()
             return
-        head = Head("GET", self._path_so_far(), b"/", b"", [], self.peer)
-        turn = Turn(self, head, False, error)
-        turn.complete()
-        self._enter(turn)
+        path = self._url.partition(b"?")[0].decode("ascii", "replace")
+        destination = self.path.pipeline.locate("GET", b"/", path or "/", b"")
+        self._enter(Turn(self, destination, Fields([]), keeps=False, fault=error))
         self._is_deaf = True
-
-    def _path_so_far(self) -> str:
-        return self._url.partition(b"?")[0].decode("ascii", "replace") or "/"
 
     def _upgraded(self, rest: bytes) -> None:
         """The parser stops where another protocol was asked for; none is spoken after it."""
         self._is_deaf = True
         turn, self._receiving = self._receiving, None
-        if turn is not None:
-            turn.complete()
+        if turn is not None and turn.body is not None:
+            turn.body.complete()
 
     # What turns ask for.
 
@@ -303,8 +353,13 @@ class Connection(asyncio.Protocol):
             if not self._paused and not self.is_gone:
                 self.transport.resume_reading()
 
-    def write(self, pieces: list[bytes]) -> None:
+    def write(self, data: bytes) -> None:
         """Write to the caller."""
+        if not self.is_gone:
+            self.transport.write(data)
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        """Write to the caller; many bytes in pieces, few in one."""
         if self.is_gone:
             return
         if len(pieces) > 1 and sum(map(len, pieces)) > WRITE_BUFFER:
@@ -322,7 +377,6 @@ class Connection(asyncio.Protocol):
             self.transport.close()
             return
         # A caller who is still sending would be reset before having read the answer.
-        self._is_deaf = True
         self._since = self.loop.time()
         self._paused = 0
         self.transport.resume_reading()
@@ -333,18 +387,23 @@ class Connection(asyncio.Protocol):
 
     def look(self, now: float) -> None:
         """See whether time is up."""
-        waited = now - self._since
+        unread = self.transport.get_write_buffer_size()
+        if unread != self._unread or not unread:
+            self._unread, self._moved = unread, now
+        elif now - self._moved > STALLED:
+            self.abort()
+            return
+        waited = now - (self._moved if unread else self._since)
         if self._turn is not None:
-            self._turn.look(now)
+            if self._turn.body is not None:
+                self._turn.body.look(now)
         elif self._is_deaf or self._is_last:
-            if waited > LINGER:
+            if waited > LINGER and not unread:
                 self.abort()
         elif self._is_in_head:
             if waited > HEAD_PATIENCE:
                 self._unreadable(BadRequest("The request did not arrive in time", code="timeout"))
-        elif self._receiving is not None:
-            self._receiving.look(now)
-        elif waited > KEPT:
+        elif self._receiving is None and waited > KEPT:
             self.transport.close()
 
     def shutdown(self) -> None:

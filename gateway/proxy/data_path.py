@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.proxy.connection import Connection
+from gateway.proxy.heads import HeadMemory
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -43,6 +44,7 @@ class DataPath:
         tick: float = TICK,
     ) -> None:
         self.pipeline = pipeline
+        self.heads = HeadMemory(pipeline)
         self.pools = dict(pools)
         self.pages = pages
         self.metrics = metrics

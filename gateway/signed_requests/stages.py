@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.pipeline.request_head import Head, Headers
+from gateway.pipeline.request_head import Headers
 from gateway.signed_requests.signature import Signed
 from shared.errors import BadRequest, NotAcceptable, UpgradeRequired
 
@@ -47,15 +47,22 @@ class SignedHead:
     versions: tuple[bytes, ...]
 
 
-def read_signed(head: Head, path: str) -> SignedHead:
-    """Read the headers in one pass; ``path`` is decoded and normalized."""
+def read_signed(method: str, target: bytes, path: str, headers: Headers) -> SignedHead:
+    """Read the headers in one pass.
+
+    Args:
+        method: upper case.
+        target: path and query as they were sent.
+        path: decoded and normalized.
+        headers: names in lower case.
+    """
     seen: dict[bytes, tuple[bytes, ...]] = {}
-    for name, value in head.headers:
+    for name, value in headers:
         if name in _NAMES:
             seen[name] = (*seen.get(name, ()), value.strip(b" \t"))
     signed = Signed(
-        method=head.method,
-        target=head.target,
+        method=method,
+        target=target,
         path=path,
         signatures=seen.get(b"x-trc-signature", ()),
         timestamps=seen.get(b"x-trc-timestamp", ()),
@@ -113,18 +120,18 @@ def check_version(values: tuple[bytes, ...]) -> None:
         raise UpgradeRequired(extra={"message": _OLD, "minimum_version": MINIMUM_VERSION})
 
 
-def cors_headers(head: SignedHead, origins: frozenset[bytes]) -> Headers:
-    """Give the headers that let a page of a known origin call us; none for any other.
+def cors_lines(head: SignedHead, origins: frozenset[bytes]) -> bytes:
+    """Give the header lines that let a page of a known origin call us; none for any other.
 
     Args:
         head: of the request.
         origins: whose pages may call us.
     """
     if not origins:
-        return []
-    headers = [(b"vary", b"origin")]
+        return b""
+    lines = b"vary: origin\r\n"
     if len(head.origins) == 1 and head.origins[0] in origins:
-        headers.append((b"access-control-allow-origin", head.origins[0]))
+        lines += b"access-control-allow-origin: %b\r\n" % head.origins[0]
         if head.signed.method == "OPTIONS":
-            headers.extend(_PREFLIGHT)
-    return headers
+            lines += b"".join(b"%b: %b\r\n" % header for header in _PREFLIGHT)
+    return lines

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import httptools
 
+from gateway.upstream.answer_head import BODYLESS, AnswerHead, Headers
 from shared.errors import BadGateway, ServiceError
 
 if TYPE_CHECKING:
     from gateway.upstream.exchange import Exchange
     from gateway.upstream.pool import Pool
-
-Headers = list[tuple[bytes, bytes]]
 
 WRITE_BUFFER: Final = 65_536
 """Bytes of request body that may wait in a connection before its writer is told to pause."""
@@ -26,19 +25,19 @@ MAX_HEADERS: Final = 200
 MAX_HEAD_BYTES: Final = 65_536
 """What a service's answer may have of headers; more is no answer of ours."""
 
-_BODYLESS: Final = frozenset({204, 304})
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
-
 
 class Sink(Protocol):
     """Who wants the answer. All calls come from the event loop and must neither block nor raise.
 
-    ``on_head`` once, ``on_body`` any number of times, then ``on_end`` or ``on_error``; an error may
-    also come first or in the middle. Nothing follows the last call.
+    ``on_answer`` alone; or ``on_head`` once, ``on_body`` any number of times, then ``on_end`` or
+    ``on_error``; an error may also come first or in the middle. Nothing follows the last call.
     """
 
-    def on_head(self, status: int, headers: Headers) -> None:
-        """Take status and headers, names in lower case; interim answers (1xx) never get here."""
+    def on_answer(self, head: AnswerHead, body: bytes) -> None:
+        """Take an answer that came as a whole."""
+
+    def on_head(self, head: AnswerHead) -> None:
+        """Take status and headers; interim answers (1xx) never get here."""
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -55,9 +54,6 @@ class Sink(Protocol):
     def on_writable(self) -> None:
         """More of the request body may be written."""
 
-    def on_wait(self) -> None:
-        """The exchange has lasted a tick or more: time to watch whether the client is there."""
-
 
 class Connection(asyncio.Protocol):
     """A connection of a pool. The pool makes it, lends it to exchanges, and hears of its end."""
@@ -65,17 +61,18 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_complete",
         "_framed",
-        "_has_head",
+        "_head",
         "_head_bytes",
         "_headers",
         "_informational",
+        "_is_chunked",
         "_keep_alive",
-        "_length",
         "_parser",
         "_poisoned",
         "_pool",
         "_transport",
         "exchange",
+        "has_begun",
         "idle_since",
         "is_open",
         "is_reused",
@@ -87,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
+        self._head: AnswerHead | None = None
         self.exchange: Exchange | None = None
         self.idle_since = 0.0
         self.is_open = False
@@ -97,9 +95,10 @@ class Connection(asyncio.Protocol):
     def _reset(self) -> None:
         self._headers = []
         self._head_bytes = 0
-        self._has_head = False
+        self.has_begun = False
+        self._head = None
         self._informational = False
-        self._framed = False
+        self._is_chunked = False
         self._complete = False
         self._keep_alive = False
         self._poisoned = False
@@ -133,6 +132,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Break the connection at once; the exchange hears nothing any more."""
         self.exchange = None
+        self.is_open = False
         self._transport.abort()
 
     # What the transport reports.
@@ -146,11 +146,27 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of the answer."""
-        if self.exchange is None:
+        exchange = self.exchange
+        if exchange is None:
             # A service that speaks unasked would answer the next request with this.
-            self._transport.abort()
+            self.abort()
             return
-        if not self._has_head:
+        if self.has_begun:
+            self._parse(data)
+            return
+        self.has_begun = True
+        if exchange.is_sent and not exchange.is_head:
+            known = self._pool.answers.find(data)
+            if known is not None:
+                self.exchange = None
+                exchange.answered(*known)
+                self.is_reused = True
+                self._pool.release(self)
+                return
+        self._parse(data, is_first=True)
+
+    def _parse(self, data: bytes, *, is_first: bool = False) -> None:
+        if self._head is None:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -160,14 +176,15 @@ class Connection(asyncio.Protocol):
                 self._fail()
                 return
         if self._complete:
-            self._finish()
-        elif not self._has_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._finish(data if is_first else b"")
+        elif self._head is None and self._head_bytes > MAX_HEAD_BYTES:
             self._fail()
         elif self.exchange is not None:
             self.exchange.touch()
 
     def eof_received(self) -> bool:
-        """The service has closed its side: close ours too."""
+        """The service has closed its side: close ours too, and lend it to nobody meanwhile."""
+        self.is_open = False
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -177,7 +194,8 @@ class Connection(asyncio.Protocol):
         self._pool.lost(self)
         if exchange is None:
             return
-        if exchange.is_answering and not self._framed and error is None:
+        head = self._head
+        if head is not None and head.length is None and not self._is_chunked and error is None:
             exchange.ended()
         else:
             exchange.broken(self)
@@ -201,7 +219,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or drop a trailer."""
-        if not self._has_head:
+        if self._head is None:
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -220,13 +238,14 @@ class Connection(asyncio.Protocol):
         if status > 599:
             raise ValueError("no status of HTTP")
         headers = self._headers
-        size, framed = _measure(headers)
+        size, length, self._is_chunked = _measure(headers)
         if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
             raise ValueError("too many headers")
-        self._has_head = True
+        if exchange.is_head or status in BODYLESS:
+            length = 0
+        self._head = AnswerHead(status, headers, length)
         self._keep_alive = self._parser.should_keep_alive()
-        self._framed = framed or exchange.is_head or status in _BODYLESS
-        exchange.answering(status, headers)
+        exchange.answering(self._head)
         if exchange.is_head:
             # The parser would wait for a body that HEAD does not have, so it is done with.
             self._parser = httptools.HttpResponseParser(self)
@@ -255,27 +274,35 @@ class Connection(asyncio.Protocol):
     # The end of an exchange. Only after the parser has returned, because what follows the answer
     # in the same piece of data must not reach the next exchange.
 
-    def _finish(self) -> None:
+    def _finish(self, whole: bytes) -> None:
+        """End well; ``whole`` is the answer's bytes if they came in one piece."""
         exchange, self.exchange = self.exchange, None
         if self._keep_alive and not self._poisoned and self.is_open:
+            if whole and self._head is not None and exchange is not None and not exchange.is_head:
+                self._pool.answers.keep(whole, self._head)
             if exchange is not None and exchange.is_paused:
                 self._transport.resume_reading()
             self.is_reused = True
             self._pool.release(self)
         else:
-            self._transport.abort()
+            self.abort()
 
     def _fail(self) -> None:
-        exchange, self.exchange = self.exchange, None
-        self._transport.abort()
+        exchange = self.exchange
+        self.abort()
         if exchange is not None:
             exchange.failed(BadGateway())
 
 
-def _measure(headers: Headers) -> tuple[int, bool]:
-    """Give the bytes of headers, and whether they say how long the body is."""
-    size, framed = 0, False
+def _measure(headers: Headers) -> tuple[int, int | None, bool]:
+    """Give the bytes of headers, the body's length if they say it, and whether it is chunked."""
+    size, length, is_chunked = 0, None, False
     for name, value in headers:
         size += len(name) + len(value)
-        framed = framed or name in _FRAMING
-    return size, framed
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
+            is_chunked = True
+    if is_chunked and length is not None:
+        raise ValueError("the answer's length is ambiguous")
+    return size, length, is_chunked

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from shared.errors import BadGateway, GatewayTimeout, ServiceError, Unavailable
 
 if TYPE_CHECKING:
-    from gateway.upstream.connection import Connection, Headers, Sink
+    from gateway.upstream.answer_head import AnswerHead
+    from gateway.upstream.connection import Connection, Sink
     from gateway.upstream.pool import Pool
 
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -39,7 +40,6 @@ class Exchange:
         "is_paused",
         "is_repeatable",
         "is_sent",
-        "is_watched",
         "method",
         "sink",
     )
@@ -67,7 +67,6 @@ class Exchange:
         self.is_answering = False
         self.is_done = False
         self.is_paused = False
-        self.is_watched = False
         self.deadline = pool.now + pool.limits.connect
 
     # The caller's side.
@@ -98,17 +97,19 @@ class Exchange:
 
     def pause(self) -> None:
         """Stop reading the answer; call ``resume`` within the stall limit."""
-        if not self.is_done and not self.is_paused and self._connection is not None:
+        if not self.is_done and not self.is_paused:
             self.is_paused = True
-            self._connection.pause()
-            self._extend()
+            if self._connection is not None:
+                self._connection.pause()
+                self._extend()
 
     def resume(self) -> None:
         """Read the answer on."""
-        if self.is_paused and not self.is_done and self._connection is not None:
+        if self.is_paused and not self.is_done:
             self.is_paused = False
-            self._connection.resume()
-            self._extend()
+            if self._connection is not None:
+                self._connection.resume()
+                self._extend()
 
     def cancel(self) -> None:
         """Give the exchange up: nobody wants the answer any more. The sink hears nothing."""
@@ -122,18 +123,28 @@ class Exchange:
         self._connection = connection
         self._extend()
         connection.begin(self, self._head)
+        if self.is_paused:
+            connection.pause()
         if not self.is_sent:
             self.sink.on_writable()
 
     def touch(self) -> None:
         """Something of the answer arrived, and for now there is no more."""
-        self._extend()
-        self.sink.on_flush()
+        # A head that comes in drops does not earn more time.
+        if self.is_answering:
+            self._extend()
+            self.sink.on_flush()
 
-    def answering(self, status: int, headers: Headers) -> None:
+    def answered(self, head: AnswerHead, body: bytes) -> None:
+        """The answer arrived as a whole."""
+        self.is_done = True
+        self._pool.forget(self)
+        self.sink.on_answer(head, body)
+
+    def answering(self, head: AnswerHead) -> None:
         """The head of the answer arrived."""
         self.is_answering = True
-        self.sink.on_head(status, headers)
+        self.sink.on_head(head)
 
     def ended(self) -> None:
         """The answer is complete."""
@@ -154,7 +165,7 @@ class Exchange:
         Only before any byte of the answer, only once, and only without a body unless its sender
         knows better, so that the service cannot have acted twice on it in a way that matters.
         """
-        stale = connection.is_reused and not self.is_answering and not self._retried
+        stale = connection.is_reused and not connection.has_begun and not self._retried
         if stale and self.is_sent and (self.is_repeatable or self._repeats_by_method()):
             self._retried = True
             self._connection = None

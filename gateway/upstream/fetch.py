@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.upstream.connection import Headers
+from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.pool import Pool
 from shared.errors import BadGateway, GatewayTimeout, ServiceError
@@ -34,8 +34,13 @@ class _Collector:
         self._size = 0
         self.exchange: Exchange | None = None
 
-    def on_head(self, status: int, headers: Headers) -> None:
-        self._status = status
+    def on_answer(self, head: AnswerHead, body: bytes) -> None:
+        self._status = head.status
+        self._pieces.append(body)
+        self.on_end()
+
+    def on_head(self, head: AnswerHead) -> None:
+        self._status = head.status
 
     def on_body(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -55,9 +60,6 @@ class _Collector:
         pass
 
     def on_writable(self) -> None:
-        pass
-
-    def on_wait(self) -> None:
         pass
 
 

@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.upstream.answer_head import AnswerMemory
 from gateway.upstream.connection import Connection, Sink
 from gateway.upstream.exchange import Exchange
 from shared.errors import Unavailable
@@ -60,6 +61,7 @@ class Pool:
         self.host, self.port = parts.hostname, parts.port or 80
         self.authority = parts.netloc.rpartition("@")[2].encode("ascii")
         self.loop: asyncio.AbstractEventLoop
+        self.answers = AnswerMemory()
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -205,9 +207,6 @@ class Pool:
         for exchange in (*self._active, *self._waiting):
             if now >= exchange.deadline:
                 exchange.expired()
-            elif not exchange.is_watched:
-                exchange.is_watched = True
-                exchange.sink.on_wait()
         oldest = now - self.limits.keep
         for connection in [one for one in self._idle if one.idle_since < oldest]:
             self._idle.remove(connection)

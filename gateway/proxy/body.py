@@ -1,0 +1,165 @@
+"""The body of a request on its way to a service: gathered when small, streamed when large.
+
+A body of up to 64 KiB is gathered first, so that a slow caller holds no connection to a service. A
+larger one streams, while the answer is already listened to, and is read no faster than the service
+takes it, so memory stays flat whatever passes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.pipeline.decisions import Forward, PendingBody
+from gateway.proxy import answers
+from shared.errors import BadRequest, TooLarge
+
+if TYPE_CHECKING:
+    from gateway.proxy.connection import Connection
+    from gateway.proxy.turn import Turn
+
+GATHERED: Final = 65_536
+"""Bytes of a request body that are gathered before a service hears of it."""
+
+UPLOADING: Final = 2
+"""Why reading of a caller's connection may pause: a service takes the body slowly."""
+
+
+class Body:
+    """A body that is being received.
+
+    Args:
+        connection: where it comes from.
+        turn: whose it is.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_limit",
+        "_pieces",
+        "_plan",
+        "_size",
+        "_turn",
+        "is_complete",
+    )
+
+    def __init__(self, connection: Connection, turn: Turn) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._plan: Forward | PendingBody | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._limit = 0
+        self._deadline = 0.0
+        self.is_complete = False
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing waits here while more is to come."""
+        return not self.is_complete and not self._pieces
+
+    @property
+    def pending(self) -> PendingBody | None:
+        """What waits for it, where it must be judged first."""
+        return self._plan if isinstance(self._plan, PendingBody) else None
+
+    def take(self, data: bytes) -> None:
+        """Take a piece; of a request that is answered already it is thrown away."""
+        if self._turn.is_answered:
+            return
+        self._size += len(data)
+        self._pieces.append(data)
+        if self._limit and self._size > self._limit:
+            self._turn.fail(TooLarge())
+        elif self._turn.exchange is not None:
+            self.pump()
+        elif self._size > GATHERED:
+            if type(self._plan) is Forward:
+                self._stream(self._plan)
+            elif self._plan is None:
+                self._connection.hold(UPLOADING)
+        if self._deadline:
+            self._expect()
+
+    def complete(self) -> None:
+        """All of it is here."""
+        self.is_complete = True
+        self._deadline = 0.0
+        if self._turn.is_answered:
+            return
+        if self._turn.exchange is not None:
+            if not self._turn.exchange.is_sent:
+                self.pump()
+        elif self._plan is not None:
+            self._pass_on(self._plan)
+
+    def go(self, plan: Forward | PendingBody) -> None:
+        """Learn what becomes of the body, and do as much of it as there is."""
+        self._plan = plan
+        self._limit = plan.row.body_limit
+        if self._size > self._limit:
+            self._turn.fail(TooLarge())
+        elif self.is_complete:
+            self._pass_on(plan)
+        else:
+            self._expect()
+            if not self._pieces and plan.request.fields.expects_continue:
+                self._connection.write(answers.CONTINUE)
+            self._connection.release(UPLOADING)
+            if self._size > GATHERED and type(plan) is Forward:
+                self._stream(plan)
+
+    def drop(self) -> None:
+        """Forget it: the request is answered."""
+        self._pieces = []
+        self._plan = None
+        self._deadline = 0.0
+
+    def look(self, now: float) -> None:
+        """See whether it is overdue."""
+        if self._deadline and now > self._deadline and not self._turn.is_answered:
+            self._turn.fail(late())
+
+    def _pass_on(self, plan: Forward | PendingBody) -> None:
+        body, self._pieces = b"".join(self._pieces), []
+        self._plan = None
+        if type(plan) is PendingBody:
+            self._turn.verify(plan, body)
+        elif type(plan) is Forward:
+            self._turn.send(plan, body)
+
+    def _stream(self, plan: Forward) -> None:
+        """Send what is here of a large body, and the rest as it comes."""
+        length = plan.request.fields.length
+        framing = b"\r\ntransfer-encoding: chunked\r\n\r\n"
+        if length is not None:
+            framing = b"\r\ncontent-length: %d\r\n\r\n" % length
+        self._turn.start(plan, plan.head + framing, sent=False, chunked=length is None)
+        if not self._turn.is_answered:
+            self.pump()
+
+    def pump(self) -> None:
+        """Write what there is as far as the service takes it."""
+        exchange = self._turn.exchange
+        assert exchange is not None  # called only while one is under way
+        while self._pieces and exchange.is_writable:
+            pieces, self._pieces = self._pieces, []
+            exchange.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if self._pieces or not exchange.is_writable:
+            self._connection.hold(UPLOADING)
+            self._deadline = 0.0  # now the service is the slow one, and has limits of its own
+            return
+        if self.is_complete and not exchange.is_sent:
+            exchange.finish()
+        if not self.is_complete:
+            self._expect()
+        self._connection.release(UPLOADING)
+
+    def _expect(self) -> None:
+        """Give the caller time for the next piece."""
+        self._deadline = self._connection.loop.time() + self._connection.path.patience
+
+
+def late() -> BadRequest:
+    """Say that the caller did not send what was announced."""
+    return BadRequest("The body did not arrive in time", code="body_timeout")
