@@ -26,6 +26,7 @@ from gateway.settings import GatewaySettings
 from gateway.upstream.pool import Limits, Pool
 from shared.bus import Listener, connect
 from shared.log import get_logger
+from shared.surfaces import Surface
 
 log = get_logger()
 
@@ -64,7 +65,7 @@ class Gateway:
             addresses=ClientAddresses(settings.proxies()),
             keys=keys,
             hosts={name: pool.authority for name, pool in self.pools.items()},
-            origins=settings.origins(),
+            origins=settings.origins()[Surface.TEAMS],
         )
         pages = OwnPages(self.pools, self.signing_keys, Documents(self.pools, keys))
         self.metrics = Metrics(

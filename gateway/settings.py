@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from gateway.pipeline.cors import Origins, parse_origins
 from gateway.rate_limit import Rate, default_rates, parse_rates
 from shared.secret import derive
 from shared.settings import (
@@ -18,6 +19,7 @@ from shared.settings import (
     assertion_purpose,
     settings_config,
 )
+from shared.surfaces import Surface
 
 METRICS_OFFSET: Final = 9
 
@@ -27,13 +29,24 @@ def _upstream(service: str) -> str:
     return f"Where {service} listens, http://host:port; this host's port plus {offset} if absent."
 
 
+_ORIGINS: Final = "The same for the {} surface alone; wins over the general setting."
+_RUNS_PAGES: Final = "http://localhost:3400 http://localhost:5173"
+_CONTRACT_ORIGINS: Final = {Surface.RUNS: _RUNS_PAGES}
+_DEVELOPMENT_ORIGINS: Final = {
+    Surface.LEARNINGS: f"http://localhost:3000 {_RUNS_PAGES}",
+    Surface.AGENTS: f"http://localhost:3000 {_RUNS_PAGES}",
+}
 _KEY: Final = "Shared with {} only (base64url, 32 bytes); derived from the root secret if absent."
 
 
 class GatewaySettings(Settings):
     """What the gateway reads from the environment."""
 
-    model_config = settings_config("gateway")
+    model_config = settings_config(
+        "gateway",
+        # The names by which its users know the runs surface's setting (contract, section 14).
+        foreign={"runs_cors_origins": ("TRIPWIRE_CORS_ORIGINS", "UPLIFTR_CORS_ORIGINS")},
+    )
 
     port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
     metrics_port: int | None = Field(
@@ -53,8 +66,20 @@ class GatewaySettings(Settings):
 
     cors_origins: str = Field(
         "",
-        description="Origins (`https://host`) whose pages may call the signed routes of the teams "
-        "surface, space separated.",
+        description="Origins (`https://host`) whose pages may call the four surfaces from a "
+        "browser: space separated, or a JSON list; `*` alone for everybody's, `none` for nobody's. "
+        "If absent, each surface has a default: see the gateway's paper.",
+    )
+    learnings_cors_origins: str = Field("", description=_ORIGINS.format("learnings"))
+    runs_cors_origins: str = Field("", description=_ORIGINS.format("runs"))
+    teams_cors_origins: str = Field("", description=_ORIGINS.format("teams"))
+    agents_cors_origins: str = Field("", description=_ORIGINS.format("agents"))
+    hsts_max_age: int = Field(
+        31_536_000,
+        ge=0,
+        le=2 * 31_536_000,
+        description="Seconds for which browsers are told to come by https only "
+        "(Strict-Transport-Security), where the public address is https; 0 makes them forget.",
     )
 
     auth_url: str = Field("", description=_upstream("auth"))
@@ -91,13 +116,10 @@ class GatewaySettings(Settings):
         _networks(value)
         return value
 
-    @field_validator("cors_origins")
+    @field_validator("cors_origins", *(f"{surface}_cors_origins" for surface in Surface))
     @classmethod
     def _are_origins(cls, value: str) -> str:
-        for word in value.split():
-            parts = urlsplit(word)
-            if parts.scheme not in ("http", "https") or word != f"{parts.scheme}://{parts.netloc}":
-                raise ValueError("must be origins such as https://example.com")
+        parse_origins(value)
         return value
 
     @field_validator(*(f"{service}_url" for service in SERVICES))
@@ -138,9 +160,20 @@ class GatewaySettings(Settings):
         """Give the rate of every class."""
         return default_rates() | parse_rates(self.rate_limits)
 
-    def origins(self) -> frozenset[bytes]:
-        """Give the origins whose pages may call the signed rows."""
-        return frozenset(word.encode() for word in self.cors_origins.split())
+    def origins(self) -> dict[Surface, Origins]:
+        """Give the origins whose pages may call each surface.
+
+        The surface's own setting counts, else the general one, else the default: on the runs
+        surface its contract's; in development the addresses of usual development servers on
+        learnings and agents; on teams none (contract, section 2: only configured origins).
+        """
+        found = {}
+        for surface in Surface:
+            own: str = getattr(self, f"{surface}_cors_origins")
+            default = _DEVELOPMENT_ORIGINS if self.is_development else {}
+            given = own or self.cors_origins or (_CONTRACT_ORIGINS | default).get(surface, "")
+            found[surface] = parse_origins(given)
+        return found
 
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Give the networks of trusted proxies."""
