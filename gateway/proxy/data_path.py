@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.documentation.pages import OwnPages
     from gateway.pipeline.chain import Pipeline
     from gateway.pipeline.metrics import Metrics
-    from gateway.upstream.pool import Pool
+    from gateway.upstream.upstream import Upstream
 
 TICK: Final = 1.0
 """Seconds between two looks at the connections."""
@@ -26,7 +26,7 @@ class DataPath:
 
     Args:
         pipeline: decides.
-        pools: by service.
+        upstreams: by service.
         pages: the gateway's own.
         metrics: counts.
         patience: seconds between two pieces of a request body.
@@ -36,14 +36,14 @@ class DataPath:
     def __init__(
         self,
         pipeline: Pipeline,
-        pools: Mapping[str, Pool],
+        upstreams: Mapping[str, Upstream],
         pages: OwnPages,
         metrics: Metrics,
         patience: float,
         tick: float = TICK,
     ) -> None:
         self.pipeline = pipeline
-        self.pools = dict(pools)
+        self.pools = dict(upstreams)
         self.pages = pages
         self.metrics = metrics
         self.patience = patience

@@ -1,6 +1,13 @@
 """The services behind the gateway: keep-alive pools with streaming both ways.
 
-connection: one HTTP/1.1 connection. pool: all to one service. fetch: small questions of our own.
+upstream    a service: chooses among its addresses, sends again what may be
+pool        the connections to one address
+connection  one HTTP/1.1 connection
+exchange    one request and its answer
+breaker     whether an address is worth asking
+budget      how often requests may be sent again
+health      the checks of all addresses
+fetch       small questions of the gateway's own
 """
 
 from __future__ import annotations
@@ -8,6 +15,7 @@ from __future__ import annotations
 from gateway.upstream.connection import Connection, Headers, Sink
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.fetch import Fetched, fetch
-from gateway.upstream.pool import Limits, Pool
+from gateway.upstream.limits import Limits
+from gateway.upstream.upstream import Upstream
 
-__all__ = ["Connection", "Exchange", "Fetched", "Headers", "Limits", "Pool", "Sink", "fetch"]
+__all__ = ["Connection", "Exchange", "Fetched", "Headers", "Limits", "Sink", "Upstream", "fetch"]
