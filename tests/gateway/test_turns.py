@@ -178,12 +178,13 @@ async def test_answer_to_half_a_connection_is_not_repeated(home: House) -> None:
 
 
 async def test_connection_that_is_closing_is_not_lent(home: House) -> None:
+    data = request("POST", PATH, bearer(home), body=b"{}")
     async with calling(home.port) as caller:
         for _ in range(5):
-            caller.send(request("POST", PATH, bearer(home), body=b"{}"))
+            caller.send(data)
             assert (await caller.answer()).status == 200
             # Both arrive while the gateway is not looking, and in this order.
             for writer in home.learnings.writers:
                 writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
-            caller.send(request("POST", PATH, bearer(home), body=b"{}"))
+            caller.send(data)
             assert (await caller.answer()).status == 200
