@@ -116,12 +116,12 @@ def resident(pid: int) -> int:
     return total
 
 
-def first_version(*command: str) -> str:
-    """Ask a program for its version and give the first number with dots that it says, or ""."""
+def first_version(*command: str, pattern: str = r"\d+(?:\.\d+)+") -> str:
+    """Ask a program for its version and give the first match of a pattern, or nothing."""
     with suppress(OSError, subprocess.TimeoutExpired):
         said = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, timeout=30, check=False
         )
-        found = re.search(r"\d+(?:\.\d+)+", said.stdout + said.stderr)
+        found = re.search(pattern, said.stdout + said.stderr)
         return found[0] if found else ""
     return ""

@@ -49,7 +49,7 @@ class Sampler:
 
     def sample(self, number: int, frame: FrameType | None) -> None:
         """Count the stack that runs."""
-        stack = []
+        stack: list[CodeType] = []
         while frame is not None and len(stack) < DEPTH:
             stack.append(frame.f_code)
             frame = frame.f_back

@@ -49,6 +49,7 @@ class Rival:
         absent: tells why it cannot be run here; empty if it can.
         run: runs it until the context ends.
         is_plain_too: whether it is measured without checks beside.
+        install: installs it into the user's cache; gives what went wrong, or nothing.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Rival:
     absent: Callable[[], str]
     run: Running
     is_plain_too: bool = True
+    install: Callable[[], str] = lambda: ""
 
 
 @contextmanager

@@ -39,6 +39,7 @@ _UPSTREAM: Final = """
 """
 _FORWARD: Final = """
     location / {{
+      {access}
       proxy_pass http://u; proxy_http_version 1.1; proxy_request_buffering off;
       proxy_max_temp_file_size 0; proxy_read_timeout 600s;
       proxy_set_header Upgrade $http_upgrade;
@@ -50,17 +51,23 @@ ANSWER: Final = json.dumps({"items": ["x" * 20] * 7, "total": 7, "page": 1, "pag
 """What the upstream answers: as much as a small JSON answer."""
 
 
-def _configuration(folder: Path, port: int, http: str, server: str, modules: str = "") -> str:
+def configuration(folder: Path, port: int, http: str, server: str, modules: str = "") -> str:
+    """Give a configuration of one worker, its files in a folder."""
     if os.geteuid() == 0:  # the workers read what lies in the folder
         modules = f"user root; {modules}"
     return _SERVER.format(folder=folder, port=port, http=http, server=server, modules=modules)
+
+
+def forwarding(upstream: int, access: str = "") -> tuple[str, str]:
+    """Give what a proxy says of its upstream: for ``http`` and for ``server``."""
+    return _UPSTREAM.format(upstream=upstream), _FORWARD.format(access=access)
 
 
 @contextmanager
 def nginx_upstream(folder: Path) -> Iterator[Server]:
     """Run an nginx that answers everything at once, and files of ``folder/files``."""
     port = free_port()
-    text = _configuration(folder, port, "", _ANSWER.format(folder=folder, body=ANSWER))
+    text = configuration(folder, port, "", _ANSWER.format(folder=folder, body=ANSWER))
     with configured("nginx", "-c", text, folder / f"nginx-{port}.conf", port) as server:
         yield server
 
@@ -68,7 +75,7 @@ def nginx_upstream(folder: Path) -> Iterator[Server]:
 @contextmanager
 def _plain(folder: Path, upstream: int, checks: bool) -> Iterator[Server]:
     port = free_port()
-    text = _configuration(folder, port, _UPSTREAM.format(upstream=upstream), _FORWARD.format())
+    text = configuration(folder, port, *forwarding(upstream))
     with configured("nginx", "-c", text, folder / f"nginx-{port}.conf", port) as server:
         yield server
 
