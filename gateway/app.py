@@ -23,6 +23,7 @@ from gateway.proxy.data_path import TICK, DataPath
 from gateway.rate_limit import RateLimiter
 from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
+from gateway.upstream.health import HealthChecks
 from gateway.upstream.limits import Limits
 from gateway.upstream.upstream import Upstream
 from shared.bus import Listener, connect
@@ -42,14 +43,13 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings, limits: Limits | None = None) -> None:
         self._settings = settings
-        limits = limits or Limits(
-            connections=settings.upstream_connections,
-            head=settings.upstream_timeout,
-            idle=settings.upstream_idle_timeout,
-        )
+        limits = limits or settings.upstream_limits()
         keys = settings.assertion_keys()
         urls = settings.upstream_urls()
         self.upstreams = {name: Upstream(name, url.split(), limits) for name, url in urls.items()}
+        self._checks = (
+            HealthChecks(self.upstreams.values(), limits.checks) if limits.checks else None
+        )
         self.credentials = Credentials()
         auth = AuthClient(self.upstreams["auth"], keys["auth"])
         self.signing_keys = SigningKeys(auth.verify_keys, self.credentials.clear)
@@ -90,6 +90,9 @@ class Gateway:
             for upstream in self.upstreams.values():
                 upstream.open()
                 stack.push_async_callback(upstream.close)
+            if self._checks is not None:
+                await self._checks.start()
+                stack.push_async_callback(self._checks.stop)
             stack.push_async_callback(self.credentials.close)
             self.data_path.open()
             stack.push_async_callback(self.data_path.close)

@@ -10,6 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway.pipeline.cors import Origins, parse_origins
 from gateway.rate_limit import Rate, default_rates, parse_rates
+from gateway.upstream.breaker import Trip
+from gateway.upstream.budget import Retries
+from gateway.upstream.limits import Checks, Limits
 from shared.secret import derive
 from shared.settings import (
     SERVICES,
@@ -22,11 +25,15 @@ from shared.settings import (
 from shared.surfaces import Surface
 
 METRICS_OFFSET: Final = 9
+MOST_ADDRESSES: Final = 64
 
 
 def _upstream(service: str) -> str:
     offset = SERVICES.index(service) + 1
-    return f"Where {service} listens, http://host:port; this host's port plus {offset} if absent."
+    return (
+        f"Where {service} listens, http://host:port, or several such addresses, space separated; "
+        f"this host's port plus {offset} if absent."
+    )
 
 
 _ORIGINS: Final = "The same for the {} surface alone; wins over the general setting."
@@ -95,13 +102,57 @@ class GatewaySettings(Settings):
     agents_assertion_key: KeyBytes | None = Field(None, description=_KEY.format("agents"))
 
     upstream_connections: int = Field(
-        128, ge=1, le=10_000, description="Most connections to each service."
+        128, ge=1, le=10_000, description="Most connections to each address of a service."
     )
     upstream_timeout: float = Field(
         30.0, gt=0, le=3600, description="Seconds a service has to begin its answer."
     )
     upstream_idle_timeout: float = Field(
         60.0, gt=0, le=3600, description="Seconds between two pieces of a body, either way."
+    )
+    upstream_faults: int = Field(
+        5, ge=1, le=1000, description="Faults in a row that put an address out."
+    )
+    upstream_fault_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of faults within 10 s that puts an address out, from 50 requests on.",
+    )
+    upstream_pause: float = Field(
+        0.5,
+        gt=0,
+        le=60,
+        description="Seconds until an address that is out gets a request as a probe; doubles with "
+        "each probe that fails.",
+    )
+    upstream_longest_pause: float = Field(
+        10.0, gt=0, le=600, description="Seconds that such a pause may grow to."
+    )
+    upstream_check_interval: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="Seconds between two checks (`GET /health`) of each address; 0 for none.",
+    )
+    upstream_check_timeout: float = Field(2.0, gt=0, le=60, description="Seconds for a check.")
+    upstream_check_failures: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Failed checks in a row that put an address out, unless it is the last.",
+    )
+    upstream_check_passes: int = Field(
+        2, ge=1, le=100, description="Passed checks in a row that bring an address back."
+    )
+    upstream_retry_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the requests of 10 s that may be sent again, where that is safe.",
+    )
+    upstream_retry_minimum: int = Field(
+        10, ge=0, le=1000, description="Requests that may be sent again in 10 s in any case."
     )
 
     @field_validator("rate_limits")
@@ -124,11 +175,17 @@ class GatewaySettings(Settings):
 
     @field_validator(*(f"{service}_url" for service in SERVICES))
     @classmethod
-    def _is_upstream(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/")):
-            raise ValueError("must be http://host:port")
-        return value.rstrip("/")
+    def _are_upstreams(cls, value: str) -> str:
+        urls = [word.rstrip("/") for word in value.replace(",", " ").split()]
+        for url in urls:
+            parts = urlsplit(url)
+            if parts.scheme != "http" or not parts.hostname or parts.path or parts.query:
+                raise ValueError("must be http://host:port")
+            if parts.port is not None and parts.port < 1:
+                raise ValueError("must be http://host:port")
+        if len(urls) > MOST_ADDRESSES or len(set(urls)) < len(urls):
+            raise ValueError(f"must be different addresses, {MOST_ADDRESSES} at most")
+        return " ".join(urls)
 
     @model_validator(mode="after")
     def _needs_keys(self) -> Self:
@@ -138,11 +195,30 @@ class GatewaySettings(Settings):
         return self
 
     def upstream_urls(self) -> dict[str, str]:
-        """Give the address of every service."""
+        """Give the address of every service; several are space separated."""
         return {
             name: getattr(self, f"{name}_url") or f"http://127.0.0.1:{self.port + 1 + index}"
             for index, name in enumerate(SERVICES)
         }
+
+    def upstream_limits(self) -> Limits:
+        """Give what a service is allowed, and when an address of one is given up for a while."""
+        checks = Checks(interval=self.upstream_check_interval, timeout=self.upstream_check_timeout)
+        return Limits(
+            connections=self.upstream_connections,
+            head=self.upstream_timeout,
+            idle=self.upstream_idle_timeout,
+            trip=Trip(
+                faults=self.upstream_faults,
+                share=self.upstream_fault_share,
+                pause=self.upstream_pause,
+                longest=max(self.upstream_pause, self.upstream_longest_pause),
+                failures=self.upstream_check_failures,
+                passes=self.upstream_check_passes,
+            ),
+            retries=Retries(share=self.upstream_retry_share, minimum=self.upstream_retry_minimum),
+            checks=checks if self.upstream_check_interval else None,
+        )
 
     def assertion_keys(self) -> dict[str, bytes]:
         """Give the key shared with every service."""

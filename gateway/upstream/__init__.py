@@ -16,6 +16,16 @@ from gateway.upstream.connection import Connection, Headers, Sink
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.fetch import Fetched, fetch
 from gateway.upstream.limits import Limits
-from gateway.upstream.upstream import Upstream
+from gateway.upstream.upstream import Loan, Upstream
 
-__all__ = ["Connection", "Exchange", "Fetched", "Headers", "Limits", "Sink", "Upstream", "fetch"]
+__all__ = [
+    "Connection",
+    "Exchange",
+    "Fetched",
+    "Headers",
+    "Limits",
+    "Loan",
+    "Sink",
+    "Upstream",
+    "fetch",
+]

@@ -222,12 +222,12 @@ class Pool:
             return False
         return self._upstream.repeat(exchange, is_stale=is_stale)
 
-    def faulted(self, exchange: Exchange | None, *, is_reached: bool = True) -> None:
+    def faulted(self, exchange: object, *, is_reached: bool = True) -> None:
         """Hear that the address is at fault."""
         if self.breaker.faulted(exchange, is_reached=is_reached):
             self._upstream.opened(self)
 
-    def forget(self, exchange: Exchange) -> None:
+    def forget(self, exchange: object) -> None:
         """Hear that an exchange is over without an answer."""
         self.breaker.forget(exchange)
 

@@ -29,6 +29,43 @@ there: it is the last choice."""
 log = get_logger()
 
 
+class Loan:
+    """An address that is lent: for a connection of the borrower's own. Give it back with ``close``.
+
+    Args:
+        pool: of the address.
+        tried: addresses that were of no use before.
+
+    Attributes:
+        host: to connect to.
+        port: to connect to.
+    """
+
+    __slots__ = ("_is_open", "host", "pool", "port", "tried")
+
+    def __init__(self, pool: Pool, tried: tuple[Pool, ...]) -> None:
+        self.pool = pool
+        self.tried = tried
+        self.host, self.port = pool.host, pool.port
+        self._is_open = True
+        pool.sockets += 1
+
+    def answered(self) -> None:
+        """The address answered, whatever it was."""
+        self.pool.breaker.answered(self)
+
+    def faulted(self, *, is_reached: bool = True) -> None:
+        """The address is at fault, see ``Breaker``; ``is_reached``: there was a connection."""
+        self.pool.faulted(self, is_reached=is_reached)
+
+    def close(self) -> None:
+        """Give it back; more than once does no harm."""
+        if self._is_open:
+            self._is_open = False
+            self.pool.sockets -= 1
+            self.pool.forget(self)
+
+
 class Upstream:
     """One service.
 
@@ -65,6 +102,7 @@ class Upstream:
         self._budget = RetryBudget(self.limits.retries, clock)
         self._single = self.pools[0] if len(urls) == 1 else None
         self._rotations = tuple(self.pools[n:] + self.pools[:n] for n in range(len(self.pools)))
+        self._out: set[Pool] = set()
         self._turn = 0
         self._refused = 0
 
@@ -105,7 +143,7 @@ class Upstream:
         if pool is not None and pool.breaker.state is State.CLOSED:
             return pool.start(method, head, sink, sent=sent, chunked=chunked, repeatable=repeatable)
         exchange = Exchange(self.pools[0], method, head, sink, sent, chunked, repeatable)
-        pool = self._choose(exchange)
+        pool = self._choose(may_probe=exchange.may_repeat)
         if pool is None:
             self._refused += 1
             exchange.failed(self._unavailable())
@@ -114,7 +152,16 @@ class Upstream:
             self._place(exchange, pool)
         return exchange
 
-    def _choose(self, exchange: Exchange, tried: Sequence[Pool] = ()) -> Pool | None:
+    def _choose(
+        self, *, may_probe: bool, tried: Sequence[Pool] = (), is_loan: bool = False
+    ) -> Pool | None:
+        """Give the address to ask; a breaker that is not closed then wants ``send_probe``.
+
+        Args:
+            may_probe: whether the request may be a probe although an address works.
+            tried: addresses to leave out.
+            is_loan: whether sockets count instead of exchanges.
+        """
         now = self._clock()
         best: Pool | None = None
         due: Pool | None = None
@@ -123,16 +170,15 @@ class Upstream:
         for pool in self._rotations[self._turn]:
             breaker = pool.breaker
             if breaker.state is not State.CLOSED:
-                if due is None and breaker.is_due(now):
+                if due is None and breaker.is_due(now) and pool not in tried:
                     due = pool
                 continue
-            busy = pool.busy
+            busy = pool.sockets if is_loan else pool.busy
             if breaker.is_troubled and busy and now < breaker.is_doubted_until:
                 busy += _DOUBTED
             if (best is None or busy < least) and pool not in tried:
                 best, least = pool, busy
-        # Who cannot be sent again is no probe while an address works.
-        if due is not None and due not in tried and (best is None or exchange.may_repeat):
+        if due is not None and (best is None or may_probe):
             return due
         return best
 
@@ -141,6 +187,26 @@ class Upstream:
             pool.breaker.send_probe(exchange)
         exchange.move(pool)
         pool.take(exchange, is_fresh=is_fresh)
+
+    def lend(self, instead: Loan | None = None) -> Loan:
+        """Give an address to somebody who opens a connection of their own, such as a WebSocket.
+
+        Args:
+            instead: an earlier loan that was of no use; the new one is another address.
+
+        Raises:
+            Unavailable: there is none, or none more.
+        """
+        tried = () if instead is None else (*instead.tried, instead.pool)
+        pool = self._choose(may_probe=True, tried=tried, is_loan=True)
+        if pool is None or (tried and not self._may_retry()):
+            self._refused += not tried
+            raise self._unavailable()
+        pool.starts += not tried
+        loan = Loan(pool, tried)
+        if pool.breaker.state is not State.CLOSED:
+            pool.breaker.send_probe(loan)
+        return loan
 
     def _unavailable(self) -> Unavailable:
         """Say when an address will be tried next."""
@@ -176,21 +242,25 @@ class Upstream:
 
     def opened(self, pool: Pool) -> None:
         """Hear that a breaker opened: who waits there goes elsewhere."""
-        breaker = pool.breaker
-        wait = round(breaker.wait(self._clock()), 2)
-        log.warning("address out", service=self.name, address=self.pools.index(pool), seconds=wait)
+        if pool not in self._out:
+            self._out.add(pool)
+            log.warning("address out", service=self.name, address=self.pools.index(pool))
         for exchange in pool.evict():
             self.unreached(exchange)
 
     def note(self) -> None:
-        """Note how many requests there were; called at every tick."""
+        """Note how many requests there were, and who is back; called at every tick."""
         self._budget.note(self.requests)
+        for pool in tuple(self._out):
+            if pool.breaker.state is State.CLOSED:
+                self._out.discard(pool)
+                log.info("address back", service=self.name, address=self.pools.index(pool))
 
     def _elsewhere(self, exchange: Exchange, *, is_fresh: bool) -> bool:
         if self._single is not None:
             return False
         tried = (*exchange.tried, exchange.pool)
-        pool = self._choose(exchange, tried)
+        pool = self._choose(may_probe=exchange.may_repeat, tried=tried)
         if pool is None or not self._may_retry():
             return False
         exchange.tried = tried
@@ -208,8 +278,7 @@ class Upstream:
         A service whose only address is slow to answer checks is better asked than not.
         """
         if is_well:
-            if pool.breaker.passed():
-                log.info("address back", service=self.name, address=self.pools.index(pool))
+            pool.breaker.passed()
             return
         others = any(one.breaker.state is State.CLOSED for one in self.pools if one is not pool)
         if pool.breaker.failed(may_eject=others):
