@@ -14,8 +14,9 @@ local tokens = {{}}
 for line in io.lines("{tokens}") do tokens[#tokens + 1] = line end
 local number = 0
 request = function()
-  number = number % #tokens + 1
-  return wrk.format("GET", "{path}", {{ ["authorization"] = "Bearer " .. tokens[number] }})
+  number = number + 1
+  local token = tokens[(number - 1) % #tokens + 1]
+  return wrk.format("GET", {path}, {{ ["authorization"] = "Bearer " .. token }})
 end
 done = function(summary, latency, requests)
   local errors = summary.errors
@@ -24,6 +25,19 @@ done = function(summary, latency, requests)
     latency:percentile(50), latency:percentile(99)))
 end
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What is asked: GET requests, each with the next of some bearer tokens.
+
+    Attributes:
+        path: with its query; where it says ``%d``, each request of a run has a number of its own.
+        tokens: a file with one token a line, used in turn.
+    """
+
+    path: str
+    tokens: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +51,45 @@ class Load:
     p99: int
 
 
-def run(port: int, path: str, tokens: Path, seconds: float, connections: int) -> Load:
-    """Send GET requests as fast as they are answered.
+def run(port: int, requests: Requests, seconds: float, connections: int) -> Load:
+    """Send requests as fast as they are answered.
 
     Args:
         port: on 127.0.0.1.
-        path: to ask for.
-        tokens: a file with one bearer token a line, used in turn.
+        requests: what to ask.
         seconds: how long, rounded.
         connections: kept alive, one request at a time on each.
+
+    Raises:
+        RuntimeError: the generator failed.
     """
     seconds = max(1, round(seconds))  # wrk knows whole seconds only
-    url = f"http://127.0.0.1:{port}{path}"
     if shutil.which("wrk"):
-        script = tokens.with_suffix(".lua")
-        script.write_text(_SCRIPT.format(tokens=tokens, path=path))
-        count = str(connections)
-        command = ["wrk", "-t1", "-c", count, f"-d{seconds}s", "-s", str(script), url]
+        command = _wrk(port, requests, seconds, connections)
     else:
-        arguments = [str(port), path, str(tokens), str(seconds), str(connections)]
-        command = [sys.executable, "-m", "bench.load_process", *arguments]
-    output = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", output.stdout)
+        arguments = (port, requests.path, requests.tokens, seconds, connections)
+        command = [sys.executable, "-m", "bench.load_process", *map(str, arguments)]
+    output = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return parse(output.stdout + output.stderr, seconds)
+
+
+def _wrk(port: int, requests: Requests, seconds: float, connections: int) -> list[str]:
+    path = f'"{requests.path}"'
+    if "%d" in path:
+        path = f"string.format({path}, number)"
+    script = requests.tokens.with_suffix(".lua")
+    script.write_text(_SCRIPT.format(tokens=requests.tokens, path=path))
+    options = ("-t1", "-c", str(connections), f"-d{seconds}s", "-s", str(script))
+    return ["wrk", *options, f"http://127.0.0.1:{port}/"]
+
+
+def parse(output: str, seconds: float) -> Load:
+    """Read what a generator wrote.
+
+    Raises:
+        RuntimeError: it holds no result; with what was written.
+    """
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", output)
     if found is None:
-        raise RuntimeError(output.stdout + output.stderr)
+        raise RuntimeError(output)
     return Load(seconds, *(int(number) for number in found.groups()))

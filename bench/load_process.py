@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from itertools import cycle
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +15,7 @@ import uvloop
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, requests: cycle[bytes], deadline: float) -> None:
+    def __init__(self, requests: Iterator[bytes], deadline: float) -> None:
         self._requests = requests
         self._deadline = deadline
         self._parser = httptools.HttpResponseParser(self)
@@ -50,10 +51,16 @@ class _Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def _run(port: int, path: str, tokens: list[str], seconds: float, connections: int) -> str:
-    head = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer "
+def _requests(path: str, tokens: list[str]) -> Iterator[bytes]:
+    for number in count():
+        target = path % (number + 1) if "%d" in path else path
+        token = tokens[number % len(tokens)]
+        head = f"GET {target} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}"
+        yield f"{head}\r\n\r\n".encode()
 
-    requests = cycle([f"{head}{token}\r\n\r\n".encode() for token in tokens])
+
+async def _run(port: int, path: str, tokens: list[str], seconds: float, connections: int) -> str:
+    requests = _requests(path, tokens)
     deadline = time.perf_counter() + seconds
     loop = asyncio.get_running_loop()
     clients = []

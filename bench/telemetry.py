@@ -29,7 +29,7 @@ import asyncpg
 import psutil
 import uvloop
 
-from bench import rivals
+from bench.process import child, free_port
 from bench.service import (
     KEY,
     Clock,
@@ -101,7 +101,7 @@ async def _measure(server: EmbeddedPostgres, folder: str, arguments: argparse.Na
 
 @contextmanager
 def _gateway(learnings: int) -> Iterator[tuple[psutil.Process, int]]:
-    auth, port = rivals.free_port(), rivals.free_port()
+    auth, port = free_port(), free_port()
     seed = encode_base64url(secrets.token_bytes(32))
     environment = {
         "PATH": os.environ["PATH"],
@@ -117,8 +117,8 @@ def _gateway(learnings: int) -> Iterator[tuple[psutil.Process, int]]:
     }
     stub = [sys.executable, "-m", "bench.stub_auth", str(auth), seed]
     with (
-        rivals.child(stub, auth),
-        rivals.child([sys.executable, "-m", "gateway"], port, environment) as process,
+        child(stub, auth),
+        child([sys.executable, "-m", "gateway"], port, environment) as process,
     ):
         time.sleep(1)  # for the signing keys
         yield process, port

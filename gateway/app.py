@@ -23,9 +23,12 @@ from gateway.proxy.data_path import TICK, DataPath
 from gateway.rate_limit import RateLimiter
 from gateway.route_table import ROUTES
 from gateway.settings import GatewaySettings
-from gateway.upstream.pool import Limits, Pool
+from gateway.upstream.health import HealthChecks
+from gateway.upstream.limits import Limits
+from gateway.upstream.upstream import Upstream
 from shared.bus import Listener, connect
 from shared.log import get_logger
+from shared.surfaces import Surface
 
 log = get_logger()
 
@@ -35,21 +38,20 @@ class Gateway:
 
     Args:
         settings: of the process.
-        limits: of the pools; from the settings if absent.
+        limits: of the services; from the settings if absent.
     """
 
     def __init__(self, settings: GatewaySettings, limits: Limits | None = None) -> None:
         self._settings = settings
-        limits = limits or Limits(
-            connections=settings.upstream_connections,
-            head=settings.upstream_timeout,
-            idle=settings.upstream_idle_timeout,
-        )
+        limits = limits or settings.upstream_limits()
         keys = settings.assertion_keys()
         urls = settings.upstream_urls()
-        self.pools = {name: Pool(url, limits) for name, url in urls.items()}
+        self.upstreams = {name: Upstream(name, url.split(), limits) for name, url in urls.items()}
+        self._checks = (
+            HealthChecks(self.upstreams.values(), limits.checks) if limits.checks else None
+        )
         self.credentials = Credentials()
-        auth = AuthClient(self.pools["auth"], keys["auth"])
+        auth = AuthClient(self.upstreams["auth"], keys["auth"])
         self.signing_keys = SigningKeys(auth.verify_keys, self.credentials.clear)
         limiter = RateLimiter(settings.rates())
         authenticators = (
@@ -63,10 +65,10 @@ class Gateway:
             limiter=limiter,
             addresses=ClientAddresses(settings.proxies()),
             keys=keys,
-            hosts={name: pool.authority for name, pool in self.pools.items()},
-            origins=settings.origins(),
+            hosts={name: one.authority for name, one in self.upstreams.items()},
+            origins=settings.origins()[Surface.TEAMS],
         )
-        pages = OwnPages(self.pools, self.signing_keys, Documents(self.pools, keys))
+        pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))
         self.metrics = Metrics(
             {
                 "credentials": lambda: float(len(self.credentials)),
@@ -75,7 +77,9 @@ class Gateway:
         )
         patience = min(30.0, limits.idle)
         tick = min(TICK, limits.tick)
-        self.data_path = DataPath(self.pipeline, self.pools, pages, self.metrics, patience, tick)
+        self.data_path = DataPath(
+            self.pipeline, self.upstreams, pages, self.metrics, patience, tick
+        )
         self.listener: Listener | None = None
         self._lifespan = Router(lifespan=self._opened)
 
@@ -83,9 +87,12 @@ class Gateway:
     async def _opened(self, app: Any) -> AsyncIterator[None]:
         settings = self._settings
         async with AsyncExitStack() as stack:
-            for pool in self.pools.values():
-                pool.open()
-                stack.push_async_callback(pool.close)
+            for upstream in self.upstreams.values():
+                upstream.open()
+                stack.push_async_callback(upstream.close)
+            if self._checks is not None:
+                await self._checks.start()
+                stack.push_async_callback(self._checks.stop)
             stack.push_async_callback(self.credentials.close)
             self.data_path.open()
             stack.push_async_callback(self.data_path.close)

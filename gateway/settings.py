@@ -8,7 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from gateway.pipeline.cors import Origins, parse_origins
 from gateway.rate_limit import Rate, default_rates, parse_rates
+from gateway.upstream.breaker import Trip
+from gateway.upstream.budget import Retries
+from gateway.upstream.limits import Checks, Limits
 from shared.secret import derive
 from shared.settings import (
     SERVICES,
@@ -18,22 +22,38 @@ from shared.settings import (
     assertion_purpose,
     settings_config,
 )
+from shared.surfaces import Surface
 
 METRICS_OFFSET: Final = 9
+MOST_ADDRESSES: Final = 64
 
 
 def _upstream(service: str) -> str:
     offset = SERVICES.index(service) + 1
-    return f"Where {service} listens, http://host:port; this host's port plus {offset} if absent."
+    return (
+        f"Where {service} listens, http://host:port, or several such addresses, space separated; "
+        f"this host's port plus {offset} if absent."
+    )
 
 
+_ORIGINS: Final = "The same for the {} surface alone; wins over the general setting."
+_RUNS_PAGES: Final = "http://localhost:3400 http://localhost:5173"
+_CONTRACT_ORIGINS: Final = {Surface.RUNS: _RUNS_PAGES}
+_DEVELOPMENT_ORIGINS: Final = {
+    Surface.LEARNINGS: f"http://localhost:3000 {_RUNS_PAGES}",
+    Surface.AGENTS: f"http://localhost:3000 {_RUNS_PAGES}",
+}
 _KEY: Final = "Shared with {} only (base64url, 32 bytes); derived from the root secret if absent."
 
 
 class GatewaySettings(Settings):
     """What the gateway reads from the environment."""
 
-    model_config = settings_config("gateway")
+    model_config = settings_config(
+        "gateway",
+        # The names by which its users know the runs surface's setting (contract, section 14).
+        foreign={"runs_cors_origins": ("TRIPWIRE_CORS_ORIGINS", "UPLIFTR_CORS_ORIGINS")},
+    )
 
     port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
     metrics_port: int | None = Field(
@@ -53,8 +73,20 @@ class GatewaySettings(Settings):
 
     cors_origins: str = Field(
         "",
-        description="Origins (`https://host`) whose pages may call the signed routes of the teams "
-        "surface, space separated.",
+        description="Origins (`https://host`) whose pages may call the four surfaces from a "
+        "browser: space separated, or a JSON list; `*` alone for everybody's, `none` for nobody's. "
+        "If absent, each surface has a default: see the gateway's paper.",
+    )
+    learnings_cors_origins: str = Field("", description=_ORIGINS.format("learnings"))
+    runs_cors_origins: str = Field("", description=_ORIGINS.format("runs"))
+    teams_cors_origins: str = Field("", description=_ORIGINS.format("teams"))
+    agents_cors_origins: str = Field("", description=_ORIGINS.format("agents"))
+    hsts_max_age: int = Field(
+        31_536_000,
+        ge=0,
+        le=2 * 31_536_000,
+        description="Seconds for which browsers are told to come by https only "
+        "(Strict-Transport-Security), where the public address is https; 0 makes them forget.",
     )
 
     auth_url: str = Field("", description=_upstream("auth"))
@@ -70,13 +102,57 @@ class GatewaySettings(Settings):
     agents_assertion_key: KeyBytes | None = Field(None, description=_KEY.format("agents"))
 
     upstream_connections: int = Field(
-        128, ge=1, le=10_000, description="Most connections to each service."
+        128, ge=1, le=10_000, description="Most connections to each address of a service."
     )
     upstream_timeout: float = Field(
         30.0, gt=0, le=3600, description="Seconds a service has to begin its answer."
     )
     upstream_idle_timeout: float = Field(
         60.0, gt=0, le=3600, description="Seconds between two pieces of a body, either way."
+    )
+    upstream_faults: int = Field(
+        5, ge=1, le=1000, description="Faults in a row that put an address out."
+    )
+    upstream_fault_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of faults within 10 s that puts an address out, from 50 requests on.",
+    )
+    upstream_pause: float = Field(
+        0.5,
+        gt=0,
+        le=60,
+        description="Seconds until an address that is out gets a request as a probe; doubles with "
+        "each probe that fails.",
+    )
+    upstream_longest_pause: float = Field(
+        10.0, gt=0, le=600, description="Seconds that such a pause may grow to."
+    )
+    upstream_check_interval: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="Seconds between two checks (`GET /health`) of each address; 0 for none.",
+    )
+    upstream_check_timeout: float = Field(2.0, gt=0, le=60, description="Seconds for a check.")
+    upstream_check_failures: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Failed checks in a row that put an address out, unless it is the last.",
+    )
+    upstream_check_passes: int = Field(
+        2, ge=1, le=100, description="Passed checks in a row that bring an address back."
+    )
+    upstream_retry_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the requests of 10 s that may be sent again, where that is safe.",
+    )
+    upstream_retry_minimum: int = Field(
+        10, ge=0, le=1000, description="Requests that may be sent again in 10 s in any case."
     )
 
     @field_validator("rate_limits")
@@ -91,22 +167,25 @@ class GatewaySettings(Settings):
         _networks(value)
         return value
 
-    @field_validator("cors_origins")
+    @field_validator("cors_origins", *(f"{surface}_cors_origins" for surface in Surface))
     @classmethod
     def _are_origins(cls, value: str) -> str:
-        for word in value.split():
-            parts = urlsplit(word)
-            if parts.scheme not in ("http", "https") or word != f"{parts.scheme}://{parts.netloc}":
-                raise ValueError("must be origins such as https://example.com")
+        parse_origins(value)
         return value
 
     @field_validator(*(f"{service}_url" for service in SERVICES))
     @classmethod
-    def _is_upstream(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/")):
-            raise ValueError("must be http://host:port")
-        return value.rstrip("/")
+    def _are_upstreams(cls, value: str) -> str:
+        urls = [word.rstrip("/") for word in value.replace(",", " ").split()]
+        for url in urls:
+            parts = urlsplit(url)
+            if parts.scheme != "http" or not parts.hostname or parts.path or parts.query:
+                raise ValueError("must be http://host:port")
+            if parts.port is not None and parts.port < 1:
+                raise ValueError("must be http://host:port")
+        if len(urls) > MOST_ADDRESSES or len(set(urls)) < len(urls):
+            raise ValueError(f"must be different addresses, {MOST_ADDRESSES} at most")
+        return " ".join(urls)
 
     @model_validator(mode="after")
     def _needs_keys(self) -> Self:
@@ -116,11 +195,30 @@ class GatewaySettings(Settings):
         return self
 
     def upstream_urls(self) -> dict[str, str]:
-        """Give the address of every service."""
+        """Give the address of every service; several are space separated."""
         return {
             name: getattr(self, f"{name}_url") or f"http://127.0.0.1:{self.port + 1 + index}"
             for index, name in enumerate(SERVICES)
         }
+
+    def upstream_limits(self) -> Limits:
+        """Give what a service is allowed, and when an address of one is given up for a while."""
+        checks = Checks(interval=self.upstream_check_interval, timeout=self.upstream_check_timeout)
+        return Limits(
+            connections=self.upstream_connections,
+            head=self.upstream_timeout,
+            idle=self.upstream_idle_timeout,
+            trip=Trip(
+                faults=self.upstream_faults,
+                share=self.upstream_fault_share,
+                pause=self.upstream_pause,
+                longest=max(self.upstream_pause, self.upstream_longest_pause),
+                failures=self.upstream_check_failures,
+                passes=self.upstream_check_passes,
+            ),
+            retries=Retries(share=self.upstream_retry_share, minimum=self.upstream_retry_minimum),
+            checks=checks if self.upstream_check_interval else None,
+        )
 
     def assertion_keys(self) -> dict[str, bytes]:
         """Give the key shared with every service."""
@@ -138,9 +236,20 @@ class GatewaySettings(Settings):
         """Give the rate of every class."""
         return default_rates() | parse_rates(self.rate_limits)
 
-    def origins(self) -> frozenset[bytes]:
-        """Give the origins whose pages may call the signed rows."""
-        return frozenset(word.encode() for word in self.cors_origins.split())
+    def origins(self) -> dict[Surface, Origins]:
+        """Give the origins whose pages may call each surface.
+
+        The surface's own setting counts, else the general one, else the default: on the runs
+        surface its contract's; in development the addresses of usual development servers on
+        learnings and agents; on teams none (contract, section 2: only configured origins).
+        """
+        found = {}
+        for surface in Surface:
+            own: str = getattr(self, f"{surface}_cors_origins")
+            default = _DEVELOPMENT_ORIGINS if self.is_development else {}
+            given = own or self.cors_origins or (_CONTRACT_ORIGINS | default).get(surface, "")
+            found[surface] = parse_origins(given)
+        return found
 
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Give the networks of trusted proxies."""

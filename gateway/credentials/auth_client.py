@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json, to_json
 
 from gateway.upstream.fetch import fetch
-from gateway.upstream.pool import Pool
+from gateway.upstream.upstream import Upstream
 from shared.errors import ServiceError, Unavailable
 from shared.log import get_logger
 from shared.principal import ASSERTION_HEADER, Kind, Principal, sign_assertion
@@ -60,13 +60,15 @@ class AuthClient:
     """Asks auth over the gateway's own pool.
 
     Args:
-        pool: to auth.
+        upstream: auth.
         key: the assertion key shared with auth.
         wall: Unix seconds; replaceable in tests.
     """
 
-    def __init__(self, pool: Pool, key: bytes, wall: Callable[[], float] = time.time) -> None:
-        self._pool = pool
+    def __init__(
+        self, upstream: Upstream, key: bytes, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._upstream = upstream
         self._key = key
         self._wall = wall
 
@@ -114,7 +116,7 @@ class AuthClient:
         if body:
             headers.append((b"content-type", b"application/json"))
         try:
-            answer = await fetch(self._pool, method, path, headers, body, timeout=TIMEOUT)
+            answer = await fetch(self._upstream, method, path, headers, body, timeout=TIMEOUT)
         except ServiceError as error:
             # Whatever is wrong with auth, to the caller it is away; a 401 would end their session.
             raise Unavailable from error

@@ -14,7 +14,7 @@ from gateway.documentation import swagger
 from gateway.documentation.swagger import Documents
 from gateway.pipeline.chain import HEALTH_CLASS, PAGES_CLASS
 from gateway.upstream.fetch import fetch
-from gateway.upstream.pool import Pool
+from gateway.upstream.upstream import Upstream
 from shared import VERSION
 from shared.errors import MethodNotAllowed, ServiceError
 
@@ -53,7 +53,7 @@ class OwnPages:
     """Answers the gateway's own pages.
 
     Args:
-        pools: by service.
+        upstreams: by service.
         keys: the public keys, without which no token can be judged.
         documents: the OpenAPI document.
         clock: seconds, only going forward.
@@ -61,12 +61,12 @@ class OwnPages:
 
     def __init__(
         self,
-        pools: Mapping[str, Pool],
+        upstreams: Mapping[str, Upstream],
         keys: SigningKeys,
         documents: Documents,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pools = dict(pools)
+        self._upstreams = dict(upstreams)
         self._keys = keys
         self._documents = documents
         self._clock = clock
@@ -100,7 +100,7 @@ class OwnPages:
         """
         async with self._lock:
             if self._clock() - self._checked >= PROBE_REUSE:
-                names = tuple(self._pools)
+                names = tuple(self._upstreams)
                 results = await asyncio.gather(*(self._probe(name) for name in names))
                 self._checks = dict(zip(names, results, strict=True))
                 self._checks["signing_keys"] = self._keys.is_loaded
@@ -117,7 +117,9 @@ class OwnPages:
 
     async def _probe(self, name: str) -> bool:
         try:
-            answer = await fetch(self._pools[name], "GET", "/health/ready", timeout=PROBE_TIMEOUT)
+            answer = await fetch(
+                self._upstreams[name], "GET", "/health/ready", timeout=PROBE_TIMEOUT
+            )
         except ServiceError:
             return False
         return answer.status == 200

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.credentials.auth_client import GATEWAY
 from gateway.upstream.fetch import fetch
-from gateway.upstream.pool import Pool
+from gateway.upstream.upstream import Upstream
 from shared import VERSION, openapi
 from shared.errors import ServiceError
 from shared.log import get_logger
@@ -90,18 +90,18 @@ class Documents:
     """The services' OpenAPI documents, laid into one.
 
     Args:
-        pools: by service.
+        upstreams: by service.
         keys: assertion keys by service.
         clock: seconds, only going forward.
     """
 
     def __init__(
         self,
-        pools: Mapping[str, Pool],
+        upstreams: Mapping[str, Upstream],
         keys: Mapping[str, bytes],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pools = dict(pools)
+        self._upstreams = dict(upstreams)
         self._keys = dict(keys)
         self._clock = clock
         self._parts: dict[str, dict[str, Any]] = {}
@@ -113,7 +113,7 @@ class Documents:
         """Give the whole document as JSON; services that are away are left out."""
         async with self._lock:
             now = self._clock()
-            due = [name for name in self._pools if now >= self._ask_again.get(name, 0.0)]
+            due = [name for name in self._upstreams if now >= self._ask_again.get(name, 0.0)]
             answers = await asyncio.gather(*(self._fetch(name) for name in due))
             for name, part in zip(due, answers, strict=True):
                 self._ask_again[name] = now + (REFRESH if part is not None else RETRY)
@@ -121,7 +121,7 @@ class Documents:
                     self._parts[name] = part
                     self._merged = b""
             if not self._merged:
-                parts = [self._parts[name] for name in self._pools if name in self._parts]
+                parts = [self._parts[name] for name in self._upstreams if name in self._parts]
                 merged = openapi.merge("Guildhall", VERSION, parts)
                 merged["info"]["description"] = _DESCRIPTION
                 self._merged = to_json(merged)
@@ -132,7 +132,11 @@ class Documents:
         headers = [(ASSERTION_HEADER.encode(), assertion.encode())]
         try:
             answer = await fetch(
-                self._pools[name], "GET", "/internal/openapi.json", headers, timeout=FETCH_TIMEOUT
+                self._upstreams[name],
+                "GET",
+                "/internal/openapi.json",
+                headers,
+                timeout=FETCH_TIMEOUT,
             )
             if answer.status != 200:
                 return None

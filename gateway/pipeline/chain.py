@@ -362,7 +362,7 @@ class Pipeline:
             verdict.policy,
             remaining,
             math.ceil(self._wall() + reset),
-            verdict.name,
+            verdict.name.encode(),
             remaining,
             math.ceil(reset),
             request.cors,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.documentation.pages import OwnPages
     from gateway.pipeline.chain import Pipeline
     from gateway.pipeline.metrics import Metrics
-    from gateway.upstream.pool import Pool
+    from gateway.upstream.upstream import Upstream
 
 TICK: Final = 1.0
 """Seconds between two looks at the connections."""
@@ -27,7 +27,7 @@ class DataPath:
 
     Args:
         pipeline: decides.
-        pools: by service.
+        upstreams: by service.
         pages: the gateway's own.
         metrics: counts.
         patience: seconds between two pieces of a request body.
@@ -37,7 +37,7 @@ class DataPath:
     def __init__(
         self,
         pipeline: Pipeline,
-        pools: Mapping[str, Pool],
+        upstreams: Mapping[str, Upstream],
         pages: OwnPages,
         metrics: Metrics,
         patience: float,
@@ -45,7 +45,7 @@ class DataPath:
     ) -> None:
         self.pipeline = pipeline
         self.heads = HeadMemory(pipeline)
-        self.pools = dict(pools)
+        self.pools = dict(upstreams)
         self.pages = pages
         self.metrics = metrics
         self.patience = patience

@@ -94,12 +94,22 @@ def verify(request: Signed, body: bytes, now: float) -> str:
         BadProof: the signature does not hold.
     """
     token = find_token(request, body)
-    signature = _signature(request.signatures)
-    timestamp = _timestamp(request.timestamps, int(now))
-    key = _key(token)
+    signature = read_signature(request.signatures)
+    timestamp = read_timestamp(request.timestamps, int(now))
+    key = read_key(token)
     message = signed_bytes(request.method, request.target, timestamp, body)
     if message is None:
         raise BadProof(NO_MESSAGE)
+    check_signature(token, key, signature, message)
+    return token
+
+
+def check_signature(token: str, key: bytes, signature: bytes, message: bytes) -> None:
+    """Check a signature, and that the token is the one way to write its key.
+
+    Raises:
+        BadProof: one of them is not so.
+    """
     if len(key) != crypto_sign_PUBLICKEYBYTES or len(signature) != crypto_sign_BYTES:
         raise BadProof(BAD_SIGNATURE)
     try:
@@ -108,7 +118,6 @@ def verify(request: Signed, body: bytes, now: float) -> str:
         raise BadProof(BAD_SIGNATURE) from None
     if PREFIX + encode_base64url(key) != token:
         raise BadProof(NOT_CANONICAL)
-    return token
 
 
 def signed_bytes(method: str, target: bytes, timestamp: bytes, body: bytes) -> bytes | None:
@@ -161,22 +170,36 @@ def _only(values: tuple[bytes, ...], absent: str, ambiguous: str) -> bytes:
     return values[0]
 
 
-def _signature(values: tuple[bytes, ...]) -> bytes:
+def read_signature(values: tuple[bytes, ...]) -> bytes:
+    """Read a signature.
+
+    Raises:
+        BadProof: there is none, or it is not base64url without padding.
+    """
     try:
         return decode_base64url(_only(values, NO_SIGNATURE, NO_SIGNATURE))
     except ValueError:
         raise BadProof(NO_SIGNATURE) from None
 
 
-def _timestamp(values: tuple[bytes, ...], now: int) -> bytes:
+def read_timestamp(values: tuple[bytes, ...], now: int) -> bytes:
+    """Check a timestamp against the window and give it as it was sent.
+
+    Raises:
+        BadProof: there is none, or it is out of range.
+    """
     timestamp = _only(values, NO_TIMESTAMP, OUT_OF_RANGE)
     if not _TIMESTAMP.fullmatch(timestamp) or abs(now - int(timestamp)) > WINDOW:
         raise BadProof(OUT_OF_RANGE)
     return timestamp
 
 
-def _key(token: str) -> bytes:
-    """Read the key out of a token, forgiving unused bits: that refusal comes last of all."""
+def read_key(token: str) -> bytes:
+    """Read the key out of a token, forgiving unused bits: that refusal comes last of all.
+
+    Raises:
+        BadProof: the text is no token.
+    """
     text = token[len(PREFIX) :]
     if not token.startswith(PREFIX) or not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         raise BadProof(BAD_FORMAT)

@@ -1,7 +1,13 @@
 """The services behind the gateway: keep-alive pools with streaming both ways.
 
-connection, exchange, answer_head: one HTTP/1.1 connection, one request on it, and what it answers.
-pool: all connections to one service. fetch: small questions of our own.
+upstream    a service: chooses among its addresses, sends again what may be
+pool        the connections to one address
+connection  one HTTP/1.1 connection
+exchange    one request and its answer
+breaker     whether an address is worth asking
+budget      how often requests may be sent again
+health      the checks of all addresses
+fetch       small questions of the gateway's own
 """
 
 from __future__ import annotations
@@ -10,7 +16,8 @@ from gateway.upstream.answer_head import AnswerHead, Headers
 from gateway.upstream.connection import Connection, Sink
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.fetch import Fetched, fetch
-from gateway.upstream.pool import Limits, Pool
+from gateway.upstream.limits import Limits
+from gateway.upstream.upstream import Loan, Upstream
 
 __all__ = [
     "AnswerHead",
@@ -19,7 +26,8 @@ __all__ = [
     "Fetched",
     "Headers",
     "Limits",
-    "Pool",
+    "Loan",
     "Sink",
+    "Upstream",
     "fetch",
 ]

@@ -129,6 +129,17 @@ class Connection(asyncio.Protocol):
         if self.is_open:
             self._transport.resume_reading()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether not a byte of the answer has come."""
+        return not self.has_begun
+
+    def drop(self) -> None:
+        """Break a connection that was opened for nobody; harmless if it never opened."""
+        if self.is_open:
+            self.is_open = False
+            self._transport.abort()
+
     def abort(self) -> None:
         """Break the connection at once; the exchange hears nothing any more."""
         self.exchange = None
@@ -291,6 +302,7 @@ class Connection(asyncio.Protocol):
         exchange = self.exchange
         self.abort()
         if exchange is not None:
+            self._pool.faulted(exchange)
             exchange.failed(BadGateway())
 
 

@@ -30,8 +30,6 @@ class Exchange:
     __slots__ = (
         "_connection",
         "_head",
-        "_pool",
-        "_retried",
         "deadline",
         "is_answering",
         "is_chunked",
@@ -39,9 +37,12 @@ class Exchange:
         "is_head",
         "is_paused",
         "is_repeatable",
+        "is_repeated",
         "is_sent",
         "method",
+        "pool",
         "sink",
+        "tried",
     )
 
     def __init__(
@@ -54,16 +55,17 @@ class Exchange:
         is_chunked: bool,
         is_repeatable: bool,
     ) -> None:
-        self._pool = pool
+        self.pool = pool
         self._head = head
         self._connection: Connection | None = None
-        self._retried = False
         self.method = method
         self.sink = sink
+        self.tried: tuple[Pool, ...] = ()
         self.is_head = method == "HEAD"
         self.is_sent = is_sent
         self.is_chunked = is_chunked
         self.is_repeatable = is_repeatable
+        self.is_repeated = False
         self.is_answering = False
         self.is_done = False
         self.is_paused = False
@@ -138,7 +140,7 @@ class Exchange:
     def answered(self, head: AnswerHead, body: bytes) -> None:
         """The answer arrived as a whole."""
         self.is_done = True
-        self._pool.forget(self)
+        self.pool.breaker.answered(self)
         self.sink.on_answer(head, body)
 
     def answering(self, head: AnswerHead) -> None:
@@ -150,7 +152,7 @@ class Exchange:
         """The answer is complete."""
         if not self.is_done:
             self.is_done = True
-            self._pool.forget(self)
+            self.pool.breaker.answered(self)
             self.sink.on_end()
 
     def failed(self, error: ServiceError) -> None:
@@ -160,18 +162,25 @@ class Exchange:
             self.sink.on_error(error)
 
     def broken(self, connection: Connection) -> None:
-        """The connection broke. A kept one may have been stale: then a repeatable request goes on.
+        """The connection broke; the exchange may go on on another."""
+        if not self.pool.broken(self, connection):
+            self.failed(BadGateway())
+
+    def move(self, pool: Pool) -> None:
+        """Go on in another pool, or anew in the same; it has not begun there."""
+        self._connection = None
+        self.pool = pool
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the request may be sent again although a service may have acted on it.
 
         Only before any byte of the answer, only once, and only without a body unless its sender
         knows better, so that the service cannot have acted twice on it in a way that matters.
         """
-        stale = connection.is_reused and not connection.has_begun and not self._retried
-        if stale and self.is_sent and (self.is_repeatable or self._repeats_by_method()):
-            self._retried = True
-            self._connection = None
-            self._pool.again(self)
-        else:
-            self.failed(BadGateway())
+        if self.is_answering or self.is_repeated or not self.is_sent:
+            return False
+        return self.is_repeatable or self._repeats_by_method()
 
     def expired(self) -> None:
         """The deadline has passed."""
@@ -186,18 +195,18 @@ class Exchange:
     def _leave(self) -> None:
         self.is_done = True
         connection, self._connection = self._connection, None
-        self._pool.forget(self)
+        self.pool.forget(self)
         if connection is None:
-            self._pool.withdraw(self)
+            self.pool.withdraw(self)
         elif connection.exchange is self:
             connection.abort()
 
     def _extend(self) -> None:
-        limits = self._pool.limits
+        limits = self.pool.limits
         if self.is_paused:
             allowed = limits.stall
         elif self.is_answering or not self.is_sent:
             allowed = limits.idle
         else:
             allowed = limits.head
-        self.deadline = self._pool.loop.time() + allowed
+        self.deadline = self.pool.loop.time() + allowed

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.upstream.answer_head import AnswerHead
 from gateway.upstream.exchange import Exchange
-from gateway.upstream.pool import Pool
+from gateway.upstream.upstream import Upstream
 from shared.errors import BadGateway, GatewayTimeout, ServiceError
 
 MAX_ANSWER: Final = 8_000_000
@@ -64,7 +64,7 @@ class _Collector:
 
 
 async def fetch(
-    pool: Pool,
+    upstream: Upstream,
     method: str,
     path: str,
     headers: Sequence[tuple[bytes, bytes]] = (),
@@ -77,13 +77,13 @@ async def fetch(
     Raises:
         ServiceError: BadGateway, Unavailable or GatewayTimeout, when there is no answer.
     """
-    lines = [f"{method} {path} HTTP/1.1\r\nhost: ".encode() + pool.authority]
+    lines = [f"{method} {path} HTTP/1.1\r\nhost: ".encode() + upstream.authority]
     lines += [name + b": " + value for name, value in headers]
     if body or method == "POST":
         lines.append(b"content-length: %d" % len(body))
-    collector = _Collector(pool.loop.create_future())
+    collector = _Collector(upstream.loop.create_future())
     request = b"\r\n".join(lines) + b"\r\n\r\n" + body
-    exchange = collector.exchange = pool.start(method, request, collector, repeatable=True)
+    exchange = collector.exchange = upstream.start(method, request, collector, repeatable=True)
     try:
         async with asyncio.timeout(timeout):
             return await collector._done

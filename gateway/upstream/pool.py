@@ -1,7 +1,4 @@
-"""Keep-alive pools to the services: bounded, with timeouts, streaming with backpressure both ways.
-
-    Pool      the connections to one service; starts exchanges
-    Exchange  one request and its answer, written by the caller, heard by the caller's sink
+"""The keep-alive connections to one address of a service: bounded, with timeouts.
 
 No future and no task stands between a service's bytes and the sink; tasks exist only while a new
 connection opens. A pool's clock ticks coarsely instead of arming a timer for every request.
@@ -11,62 +8,53 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.upstream.answer_head import AnswerMemory
+from gateway.upstream.breaker import Breaker
 from gateway.upstream.connection import Connection, Sink
 from gateway.upstream.exchange import Exchange
+from gateway.upstream.limits import Limits
 from shared.errors import Unavailable
 
+if TYPE_CHECKING:
+    from gateway.upstream.upstream import Upstream
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a pool allows. Times in seconds.
-
-    Attributes:
-        connections: most connections to the service.
-        waiting: most exchanges that wait for one.
-        connect: to open a connection, or to get one.
-        head: from the end of the request to the answer's head.
-        idle: between two pieces of the answer, or of the request.
-        stall: that a reader of the answer may leave it lying.
-        keep: that an unused connection is kept; less than the services keep theirs.
-        tick: between two looks at all of these.
-    """
-
-    connections: int = 128
-    waiting: int = 1024
-    connect: float = 2.0
-    head: float = 30.0
-    idle: float = 60.0
-    stall: float = 60.0
-    keep: float = 30.0
-    tick: float = 0.5
+__all__ = ["Limits", "Pool"]
 
 
 class Pool:
-    """The connections to one service.
+    """The connections to one address.
 
     Args:
         url: ``http://host:port``.
         limits: what is allowed.
+        upstream: the service whose address it is.
+        breaker: whether the address is worth asking.
+
+    Attributes:
+        starts: exchanges that began here.
+        sockets: connections that are lent out for good, as WebSockets are.
     """
 
-    def __init__(self, url: str, limits: Limits | None = None) -> None:
+    def __init__(self, url: str, limits: Limits, upstream: Upstream, breaker: Breaker) -> None:
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError(f"an upstream is http://host:port, not {url!r}")
-        self.limits = limits or Limits()
+        self.limits = limits
+        self.breaker = breaker
         self.host, self.port = parts.hostname, parts.port or 80
         self.authority = parts.netloc.rpartition("@")[2].encode("ascii")
         self.loop: asyncio.AbstractEventLoop
         self.answers = AnswerMemory()
+        self.starts = 0
+        self.sockets = 0
+        self._upstream = upstream
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._waiting: deque[Exchange] = deque()
-        self._active: set[Exchange] = set()
         self._ticking: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -74,6 +62,16 @@ class Pool:
     def now(self) -> float:
         """The loop's clock, seconds."""
         return self.loop.time()
+
+    @property
+    def busy(self) -> int:
+        """How many exchanges are under way or wait."""
+        return len(self._open) - len(self._idle) + len(self._waiting)
+
+    @property
+    def size(self) -> int:
+        """How many connections are open."""
+        return len(self._open)
 
     def open(self) -> None:
         """Begin; connections open when they are needed."""
@@ -89,11 +87,13 @@ class Pool:
         for task in tuple(self._opening):
             task.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
-        for exchange in (*self._active, *self._waiting):
+        for exchange in (*self._under_way(), *self._waiting):
             exchange.failed(Unavailable())
         for connection in tuple(self._open):
             connection.abort()
         self._idle.clear()
+
+    # Exchanges come.
 
     def start(
         self,
@@ -105,34 +105,45 @@ class Pool:
         chunked: bool = False,
         repeatable: bool = False,
     ) -> Exchange:
-        """Start an exchange. Errors come to the sink, perhaps before this returns.
-
-        Args:
-            method: upper case.
-            head: the whole request, or its head.
-            sink: who wants the answer.
-            sent: whether ``head`` is the whole request.
-            chunked: whether what follows is to be framed in chunks.
-            repeatable: whether the request may be sent twice whatever its method and body.
-        """
+        """Start an exchange; see ``Upstream.start``."""
         exchange = Exchange(self, method, head, sink, sent, chunked, repeatable)
+        self.starts += 1
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
-                self._active.add(exchange)
                 exchange.began(connection)
                 return exchange
         self._enqueue(exchange)
         return exchange
 
-    def again(self, exchange: Exchange) -> None:
-        """Send an exchange again, on a connection that is surely fresh."""
+    def take(self, exchange: Exchange, *, is_fresh: bool) -> None:
+        """Take an exchange that has not begun, or is to be sent again.
+
+        Args:
+            exchange: that is taken.
+            is_fresh: whether it must not meet a connection that was kept unused.
+        """
         exchange.deadline = self.now + self.limits.connect
-        self._active.discard(exchange)
+        while self._idle and not is_fresh:
+            connection = self._idle.pop()
+            if connection.is_open:
+                exchange.began(connection)
+                return
+        self._enqueue(exchange)
+
+    def flush(self) -> None:
+        """Close the connections that are kept unused."""
         for connection in self._idle:
             connection.abort()
         self._idle.clear()
-        self._enqueue(exchange)
+
+    def evict(self) -> list[Exchange]:
+        """Give back all exchanges that wait for a connection, and open none for them."""
+        waiting = [exchange for exchange in self._waiting if not exchange.is_done]
+        self._waiting.clear()
+        for task in self._opening:
+            task.cancel()
+        return waiting
 
     def _enqueue(self, exchange: Exchange) -> None:
         if self._is_closed or len(self._waiting) >= self.limits.waiting:
@@ -140,6 +151,11 @@ class Pool:
             return
         self._waiting.append(exchange)
         self._open_more()
+
+    def _under_way(self) -> list[Exchange]:
+        return [one.exchange for one in self._open if one.exchange is not None]
+
+    # Connections open.
 
     def _open_more(self) -> None:
         while len(self._opening) < len(self._waiting) and (
@@ -150,27 +166,31 @@ class Pool:
             task.add_done_callback(self._connected)
 
     async def _connect(self) -> None:
+        connection = Connection(self)
         try:
             async with asyncio.timeout(self.limits.connect):
-                _, connection = await self.loop.create_connection(
-                    lambda: Connection(self), self.host, self.port
-                )
+                await self.loop.create_connection(lambda: connection, self.host, self.port)
         except (OSError, TimeoutError):
+            connection.drop()
+        except asyncio.CancelledError:
+            connection.drop()
+            raise
+        if connection.is_open:
+            self._open.add(connection)
+            self.release(connection)
+        else:
             self._refused()
-            return
-        if not connection.is_open:
-            self._refused()
-            return
-        self._open.add(connection)
-        self.release(connection)
 
     def _refused(self) -> None:
-        if self._waiting:
-            self._waiting.popleft().failed(Unavailable())
+        # Whose attempt it was does not matter: the one that has waited longest is served first.
+        exchange = self._waiting.popleft() if self._waiting else None
+        self.faulted(exchange, is_reached=False)
+        if exchange is not None:
+            self._upstream.unreached(exchange)
 
     def _connected(self, task: asyncio.Task[None]) -> None:
         self._opening.discard(task)
-        if not task.cancelled() and task.exception() is None and not self._is_closed:
+        if not self._is_closed and (task.cancelled() or task.exception() is None):
             self._open_more()
 
     def release(self, connection: Connection) -> None:
@@ -178,7 +198,6 @@ class Pool:
         while self._waiting:
             exchange = self._waiting.popleft()
             if not exchange.is_done:
-                self._active.add(exchange)
                 exchange.began(connection)
                 return
         connection.idle_since = self.now
@@ -192,22 +211,63 @@ class Pool:
         if self._waiting and not self._is_closed:
             self._open_more()
 
-    def forget(self, exchange: Exchange) -> None:
-        """Hear that an exchange is over."""
-        self._active.discard(exchange)
+    # Exchanges end.
+
+    def broken(self, exchange: Exchange, connection: Connection) -> bool:
+        """Hear that a connection broke under an exchange; gives whether the exchange goes on."""
+        is_stale = connection.is_reused and connection.is_silent
+        if is_stale:
+            self.breaker.doubt()
+        else:
+            self.faulted(exchange)
+        if self._is_closed or not connection.is_silent or not exchange.may_repeat:
+            return False
+        return self._upstream.repeat(exchange, is_stale=is_stale)
+
+    def faulted(self, exchange: object, *, is_reached: bool = True) -> None:
+        """Hear that the address is at fault."""
+        if self.breaker.faulted(exchange, is_reached=is_reached):
+            self._upstream.opened(self)
+
+    def forget(self, exchange: object) -> None:
+        """Hear that an exchange is over without an answer."""
+        self.breaker.forget(exchange)
 
     def withdraw(self, exchange: Exchange) -> None:
         """Hear that an exchange no longer waits for a connection."""
         if exchange in self._waiting:
             self._waiting.remove(exchange)
 
+    # The clock.
+
     def _tick(self) -> None:
         now = self.now
         self._ticking = self.loop.call_later(self.limits.tick, self._tick)
-        for exchange in (*self._active, *self._waiting):
+        probe = self.breaker.probe
+        for connection in tuple(self._open):
+            exchange = connection.exchange
+            if exchange is None:
+                continue
             if now >= exchange.deadline:
+                if _is_silent(exchange, connection):
+                    self.faulted(exchange)
                 exchange.expired()
+            elif exchange is probe and exchange.is_answering:
+                # A long answer must not keep everybody else out until it ends.
+                self.breaker.answered(exchange)
+        for exchange in tuple(self._waiting):
+            if now >= exchange.deadline:
+                if exchange is probe:
+                    self.faulted(exchange, is_reached=False)  # which sends it away
+                else:
+                    exchange.expired()
         oldest = now - self.limits.keep
         for connection in [one for one in self._idle if one.idle_since < oldest]:
             self._idle.remove(connection)
             connection.abort()
+        self._upstream.note()
+
+
+def _is_silent(exchange: Exchange, connection: Connection) -> bool:
+    """Tell whether it is the service that is late, not the caller with body or reading."""
+    return not exchange.is_paused and (exchange.is_sent or not connection.is_writable)

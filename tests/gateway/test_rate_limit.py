@@ -95,13 +95,71 @@ def test_device_polls_are_never_refused() -> None:
 
 
 def test_number_of_buckets_is_bounded() -> None:
-    limiter = RateLimiter({"runs": Rate(2, 60.0)}, capacity=3)
-    for name in "abcd":
-        limiter.take("runs", name, 0.0)
-    assert len(limiter) == 3
-    limiter.take("runs", "b", 0.0)
-    limiter.take("runs", "e", 0.0)
-    assert not limiter.take("runs", "b", 0.0).allowed, "the least recently used one goes first"
+    limiter = RateLimiter({"runs": Rate(2, 60.0), "signed": Rate(2, 60.0)}, capacity=6)
+    for number in range(50):
+        limiter.take("runs", "often", 0.0)
+        limiter.take("signed", "often", 0.0)
+        limiter.take("runs", f"once {number}", 0.0)
+        limiter.take("signed", f"once {number}", 0.0)
+        assert len(limiter) <= 6
+    assert not limiter.peek("runs", "often", 0.0).allowed, "those least used go first"
+    assert not limiter.peek("signed", "often", 0.0).allowed
+    assert limiter.peek("runs", "once 0", 0.0).remaining == 2
+
+
+def test_buckets_that_are_full_again_are_forgotten() -> None:
+    limiter = RateLimiter({"runs": Rate(2, 60.0), "signed": Rate(2, 10.0)})
+    limiter.take("runs", "a", 0.0)
+    limiter.take("signed", "a", 0.0)
+    limiter.take("runs", "b", 61.0)
+    limiter.take("runs", "c", 122.0)
+    assert len(limiter) == 2
+
+
+def test_verdict_names_its_class() -> None:
+    limiter = RateLimiter({"runs": Rate(600, 60.0)})
+    for verdict in (limiter.peek("runs", "a", 0.0), limiter.take("runs", "a", 0.0)):
+        assert (verdict.name, verdict.limit, verdict.window) == ("runs", 600, 60.0)
+        lines = b'ratelimit-policy: "runs";q=600;w=60\r\nx-ratelimit-limit: 600\r\n'
+        assert verdict.policy == lines
+        assert not verdict.is_closed
+
+
+async def test_memory_alone_needs_no_preparing() -> None:
+    limiter = RateLimiter(default_rates())
+    await limiter.open()
+    assert not limiter.lacks([("runs", "a")], 0.0)
+    await limiter.prepare([("runs", "a")])
+    await limiter.close()
+    assert limiter.totals() == {}
+    assert limiter.gauges() == {"rate_buckets": 0.0}
+
+
+def test_decisions_are_counted_by_class() -> None:
+    limiter = RateLimiter({"runs": Rate(1, 60.0), "signed": Rate(2, 60.0), "device": Rate(1, 60.0)})
+    for name in ("runs", "signed", "device"):
+        for _ in range(3):
+            limiter.take(name, "a", 0.0)
+        limiter.peek(name, "a", 0.0)
+    counts = {(name, decision): number for name, decision, number in limiter.counts() if number}
+    assert counts == {
+        ("runs", "allowed"): 1,
+        ("runs", "refused"): 2,
+        ("signed", "allowed"): 2,
+        ("signed", "refused"): 1,
+        ("device", "allowed"): 3,
+    }
+
+
+@given(name=st.sampled_from(["runs", "signed"]), limit=st.integers(1, 10), waits=steps)
+def test_peek_says_what_take_would(name: str, limit: int, waits: list[float]) -> None:
+    limiter = RateLimiter({name: Rate(limit, 60.0)})
+    now = 0.0
+    for wait in waits:
+        now += wait
+        seen, taken = limiter.peek(name, "a", now), limiter.take(name, "a", now)
+        assert (seen.allowed, seen.retry) == (taken.allowed, taken.retry)
+        assert seen.remaining == taken.remaining + taken.allowed
 
 
 def test_every_class_has_a_default() -> None:

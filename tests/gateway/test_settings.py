@@ -62,7 +62,7 @@ def test_given_values_win() -> None:
         ("TRUSTED_PROXIES", "proxy"),
         ("CORS_ORIGINS", "example.com"),
         ("CORS_ORIGINS", "https://a.test/path"),
-        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "* https://a.test"),
         ("PORT", 0),
         ("TEAMS_ASSERTION_KEY", "short"),
         ("UPSTREAM_TIMEOUT", 0),

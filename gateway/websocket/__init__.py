@@ -1,0 +1,15 @@
+"""The WebSocket bridge (RFC 6455): two legs, one to the caller and one to the service.
+
+    handshake   what both ends must say before a socket stands
+    knocking    asks a service for a socket
+    legs        the two legs of a socket that stands: bytes pass as they come, pauses too
+    frames      where frames begin and end, so that a goodbye can be said between two of them
+    sockets     all open sockets: how many, how long silent, and their end
+
+Frames pass untouched, so pings, fragments and close codes are between the two ends. The gateway
+reads frame headers only, for three reasons: it closes sockets itself when they fall silent, when a
+login is revoked and when it stops; it refuses messages over a limit; and it tells a caller that a
+service is gone.
+"""
+
+from __future__ import annotations

@@ -1,0 +1,178 @@
+"""All sockets of the process: how many there may be, how long they may be silent, their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.websocket.frames import GOING_AWAY, POLICY
+from gateway.websocket.handshake import Offer
+from gateway.websocket.knocking import Caller, Knock
+from gateway.websocket.legs import Socket
+from shared.errors import RateLimited, Unavailable
+
+TICK: Final = 1.0
+"""Seconds between two looks at the sockets."""
+
+FULL_RETRY: Final = 60
+"""Seconds after which whoever has too many sockets should try again: by then one that nobody holds
+any more has fallen silent and is closed by its service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """What is allowed. Times in seconds.
+
+    Attributes:
+        total: most sockets of this process, those being opened included.
+        each: most sockets of one principal, or of one address where nobody is named.
+        idle: without a byte from either end.
+        connect: to reach the service.
+        handshake: until the service has answered.
+        farewell: that services get to close their sockets themselves when the gateway stops,
+            because a protocol may have a goodbye of its own.
+        linger: that an end gets to answer a Close.
+        tick: between two looks at all of these.
+    """
+
+    total: int = 20_000
+    each: int = 20
+    idle: float = 120.0
+    connect: float = 2.0
+    handshake: float = 30.0
+    farewell: float = 5.0
+    linger: float = 3.0
+    tick: float = TICK
+
+
+class Sockets:
+    """Opens sockets, looks after them, closes them.
+
+    Args:
+        limits: what is allowed.
+    """
+
+    def __init__(self, limits: SocketLimits | None = None) -> None:
+        self.limits = limits or SocketLimits()
+        self.loop: asyncio.AbstractEventLoop
+        self._open: set[Socket] = set()
+        self._knocks: set[Knock] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._owners: Counter[str] = Counter()
+        self._ticking: asyncio.TimerHandle | None = None
+        self._leaving: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def open(self) -> None:
+        """Start the clock."""
+        self.loop = asyncio.get_running_loop()
+        self._ticking = self.loop.call_later(self.limits.tick, self._look)
+
+    async def close(self) -> None:
+        """Stop the clock and break what is left."""
+        for timer in (self._ticking, self._leaving):
+            if timer is not None:
+                timer.cancel()
+        for knock in tuple(self._knocks):
+            knock.fail(Unavailable())
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for socket in tuple(self._open):
+            socket.client.abort()
+            socket.service.abort()
+
+    # Opening.
+
+    def knock(
+        self,
+        address: tuple[str, int],
+        request: bytes,
+        offer: Offer,
+        caller: Caller,
+        *,
+        owner: str,
+        tags: tuple[str, ...] = (),
+        limit: int = 0,
+    ) -> Knock:
+        """Ask a service for a socket; the caller hears what comes of it.
+
+        Args:
+            address: host and port of the service.
+            request: the whole handshake.
+            offer: what it offers.
+            caller: who asked.
+            owner: whose socket it will be.
+            tags: ids by which an event may revoke the login behind it.
+            limit: bytes of a caller's message.
+
+        Raises:
+            RateLimited: the owner has too many.
+            Unavailable: the gateway has too many, or stops.
+        """
+        if self._leaving is not None or self._owners.total() >= self.limits.total:
+            raise Unavailable
+        if self._owners[owner] >= self.limits.each:
+            raise RateLimited(FULL_RETRY, "Too many sockets are open")
+        self._owners[owner] += 1
+        knock = Knock(self, request, offer, caller, Socket(self, owner, tags), limit)
+        self._knocks.add(knock)
+        task = self.loop.create_task(knock.connect(*address), name="knock")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return knock
+
+    def answered(self, knock: Knock, *, stands: bool) -> None:
+        """Hear what came of a knock."""
+        self._knocks.discard(knock)
+        if stands:
+            self._open.add(knock.socket)
+        else:
+            self._release(knock.socket)
+
+    def forget(self, socket: Socket) -> None:
+        """Hear that a socket is no more."""
+        self._open.discard(socket)
+        self._release(socket)
+
+    def _release(self, socket: Socket) -> None:
+        self._owners[socket.owner] -= 1
+        if not self._owners[socket.owner]:
+            del self._owners[socket.owner]
+
+    # Ending.
+
+    def evict(self, tag: str) -> None:
+        """End the sockets of a session, account or key that is revoked.
+
+        A machine's sockets have no tags: its service ends them, with the goodbye of its protocol.
+        """
+        for socket in tuple(self._open):
+            if tag in socket.tags:
+                socket.end(POLICY, "login revoked")
+
+    def shutdown(self) -> None:
+        """Open no more, leave services a moment for a goodbye of their own, then end the rest."""
+        if self._leaving is None:
+            self._leaving = self.loop.call_later(self.limits.farewell, self._leave)
+
+    def _leave(self) -> None:
+        for socket in tuple(self._open):
+            socket.end(GOING_AWAY, "gateway stops")
+
+    def deadline(self) -> float:
+        """Give when an end that has been told to close must have done so."""
+        return self.loop.time() + self.limits.linger
+
+    def _look(self) -> None:
+        self._ticking = self.loop.call_later(self.limits.tick, self._look)
+        now, idle = self.loop.time(), self.limits.idle
+        for socket in tuple(self._open):
+            socket.look(now, idle)
+        for knock in tuple(self._knocks):
+            knock.look(now)
