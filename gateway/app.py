@@ -18,7 +18,8 @@ from gateway.documentation.pages import OwnPages, rate_class
 from gateway.documentation.swagger import Documents
 from gateway.pipeline.chain import Pipeline
 from gateway.pipeline.client_address import ClientAddresses
-from gateway.pipeline.metrics import Metrics, served
+from gateway.pipeline.exposition import serving
+from gateway.pipeline.metrics import Metrics, Watched
 from gateway.proxy.data_path import TICK, DataPath
 from gateway.rate_limit import RateLimiter
 from gateway.route_table import ROUTES
@@ -39,10 +40,14 @@ class Gateway:
     Args:
         settings: of the process.
         limits: of the services; from the settings if absent.
+        settling: seconds to wait for auth's keys before the first request is taken.
     """
 
-    def __init__(self, settings: GatewaySettings, limits: Limits | None = None) -> None:
+    def __init__(
+        self, settings: GatewaySettings, limits: Limits | None = None, settling: float = 0.0
+    ) -> None:
         self._settings = settings
+        self._settling = settling
         limits = limits or settings.upstream_limits()
         keys = settings.assertion_keys()
         urls = settings.upstream_urls()
@@ -68,17 +73,22 @@ class Gateway:
             hosts={name: one.authority for name, one in self.upstreams.items()},
             origins=settings.origins()[Surface.TEAMS],
         )
-        pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))
+        self._pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))
         self.metrics = Metrics(
-            {
-                "credentials": lambda: float(len(self.credentials)),
-                "rate_buckets": lambda: float(len(limiter)),
-            }
+            (
+                Watched("credentials", "Credentials remembered", self.credentials.__len__),
+                Watched("rate_buckets", "Rate limit buckets remembered", limiter.__len__),
+                Watched(
+                    "client_connections",
+                    "Connections of callers that are open",
+                    lambda: len(self.data_path.connections),
+                ),
+            )
         )
         patience = min(30.0, limits.idle)
         tick = min(TICK, limits.tick)
         self.data_path = DataPath(
-            self.pipeline, self.upstreams, pages, self.metrics, patience, tick
+            self.pipeline, self.upstreams, self._pages, self.metrics, patience, tick
         )
         self.listener: Listener | None = None
         self._lifespan = Router(lifespan=self._opened)
@@ -107,8 +117,13 @@ class Gateway:
                 gap = self.credentials.clear
                 self.listener = Listener(transport, "gateway", heard, on_gap=gap)
                 await stack.enter_async_context(self.listener)
-            stack.enter_context(served(self.metrics, settings.host, settings.metrics))
+            stack.enter_context(serving(self.metrics.text, settings.host, settings.metrics))
+            await self.signing_keys.settle(self._settling)
             yield
+
+    def drain(self) -> None:
+        """Take no more than what is under way: readiness says no."""
+        self._pages.is_draining = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the lifespan; requests are served by the connections themselves."""
@@ -116,6 +131,6 @@ class Gateway:
         await self._lifespan(scope, receive, send)
 
 
-def create_app(settings: GatewaySettings) -> Gateway:
+def create_app(settings: GatewaySettings, settling: float = 0.0) -> Gateway:
     """Make the gateway."""
-    return Gateway(settings)
+    return Gateway(settings, settling=settling)

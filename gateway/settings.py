@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -58,6 +59,9 @@ class GatewaySettings(Settings):
     port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="Prometheus metrics; port plus 9 if absent, 0 for none."
+    )
+    workers: int = Field(
+        1, ge=0, le=64, description="Processes that share the port; 0 or `auto` for one per core."
     )
     public_url: WebAddress = Field(
         "http://127.0.0.1:8000", description="Where clients reach the gateway; the tokens' issuer."
@@ -154,6 +158,11 @@ class GatewaySettings(Settings):
     upstream_retry_minimum: int = Field(
         10, ge=0, le=1000, description="Requests that may be sent again in 10 s in any case."
     )
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _may_be_auto(cls, value: object) -> object:
+        return 0 if value == "auto" else value
 
     @field_validator("rate_limits")
     @classmethod
@@ -256,9 +265,21 @@ class GatewaySettings(Settings):
         return _networks(self.trusted_proxies)
 
     @property
+    def processes(self) -> int:
+        """How many workers share the port."""
+        return self.workers or _cores()
+
+    @property
     def metrics(self) -> int:
         """The port of the metrics, or 0 for none."""
         return self.port + METRICS_OFFSET if self.metrics_port is None else self.metrics_port
+
+
+def _cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

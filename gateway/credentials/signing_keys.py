@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from shared.errors import Unavailable
@@ -38,6 +39,7 @@ class SigningKeys:
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
         self._has_complained = False
+        self._loaded = asyncio.Event()
         self.current: Mapping[str, VerifyKey] = {}
 
     @property
@@ -48,6 +50,12 @@ class SigningKeys:
     async def start(self) -> None:
         """Begin to fetch, in an owned task; returns at once."""
         self._task = asyncio.create_task(self._run(), name="signing keys")
+
+    async def settle(self, patience: float) -> None:
+        """Wait for the first set, but no more than so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._loaded.wait()
 
     async def stop(self) -> None:
         """End the task."""
@@ -70,6 +78,7 @@ class SigningKeys:
             return
         gone = self.current.keys() - keys.keys()
         self.current = keys
+        self._loaded.set()
         if gone:
             self._on_change()
 

@@ -70,6 +70,7 @@ class OwnPages:
         self._keys = keys
         self._documents = documents
         self._clock = clock
+        self.is_draining = False
         self._seen: set[str] = {NEEDED}
         self._checks: dict[str, bool] = {}
         self._checked = -PROBE_REUSE
@@ -98,6 +99,8 @@ class OwnPages:
         there before. A service never seen is taken for not deployed: it is listed as missing, and
         its surface answers 503, but it does not take the other surfaces down.
         """
+        if self.is_draining:
+            return JSONResponse({"status": "draining", "checks": {}, "missing": []}, 503)
         async with self._lock:
             if self._clock() - self._checked >= PROBE_REUSE:
                 names = tuple(self._upstreams)

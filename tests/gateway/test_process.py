@@ -85,7 +85,7 @@ async def test_serves_counts_and_stops() -> None:
             assert answer.status_code == 200
             assert "server" not in answer.headers
             metrics = (await client.get(f"http://127.0.0.1:{metrics_port}/metrics")).text
-            assert 'guildhall_gateway_requests_total{row="/v1",status="200"} 1.0' in metrics
+            assert 'upstream="learnings",row="/v1",status="2xx"} 1\n' in metrics
             assert "guildhall_gateway_request_seconds_bucket" in metrics
             assert "process_resident_memory_bytes" in metrics
             assert (await client.get(f"http://127.0.0.1:{port}/metrics")).status_code == 404

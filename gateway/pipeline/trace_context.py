@@ -1,0 +1,71 @@
+"""W3C Trace Context, level 1: which ``traceparent`` and ``tracestate`` a service is told.
+
+A caller's is passed on unchanged when it is valid; one of ours begins where it is not. A
+``tracestate`` is only ever passed beside the ``traceparent`` it belongs to. Versions to come are
+read by what version 00 knows of them, as section 4.1 of the specification asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import getrandbits
+from typing import Final
+
+# Longer texts are for later versions only, and 255 is no version.
+_TRACEPARENT: Final = re.compile(
+    rb"(?!ff)(?P<version>[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})"
+    rb"-(?P<parent>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
+    rb"(?P<more>-[\x20-\x7e]*)?"
+)
+_FIRST_VERSION: Final = b"00"
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A caller's span, in lower-case hexadecimal digits.
+
+    Attributes:
+        trace: 32 digits.
+        span: 16 digits.
+        flags: of version 00; the lowest bit says that the caller records.
+    """
+
+    trace: bytes
+    span: bytes
+    flags: int
+
+
+def parent_of(values: Sequence[bytes]) -> Parent | None:
+    """Read the values of ``traceparent``; None unless there is one, and valid."""
+    found = _match(values)
+    if found is None:
+        return None
+    return Parent(found["trace"], found["parent"], int(found["flags"], 16))
+
+
+def lines(parents: Sequence[bytes], states: Sequence[bytes]) -> bytes:
+    """Write the header lines for a service, without the last line's end.
+
+    Args:
+        parents: the values of ``traceparent`` as they came.
+        states: the values of ``tracestate``, which one after the other are one list.
+    """
+    if not parents or _match(parents) is None:
+        # Not secret, only unique, so the quick generator will do. Nobody records it: flags 00.
+        digits = b"%048x" % getrandbits(192)
+        return b"traceparent: 00-%b-%b-00" % (digits[:32], digits[32:])
+    written = b"traceparent: " + parents[0]
+    for state in states:
+        written += b"\r\ntracestate: " + state
+    return written
+
+
+def _match(values: Sequence[bytes]) -> re.Match[bytes] | None:
+    if len(values) != 1:
+        return None
+    found = _TRACEPARENT.fullmatch(values[0])
+    if found is not None and found["more"] is not None and found["version"] == _FIRST_VERSION:
+        return None
+    return found
