@@ -9,9 +9,13 @@ from typing import Final
 
 from bench.load import Load, Requests, run
 from bench.process import Cpu, cpu
+from bench.table import Table, number, ratio
 
 Making = Callable[[int, int], Requests]
 """Makes the requests of a turn: its number, where 0 warms up, and how many it needs at most."""
+
+HAPROXY_CHECKS: Final = "HAProxy, checks"
+ENVOY_CHECKS: Final = "Envoy, checks"
 
 WARM_UP: Final = 4_000
 """Requests that the warm-up of one second needs at most, where each must be new."""
@@ -115,7 +119,35 @@ def measure(
     """
     for candidate in candidates:
         candidate.warm_up(connections)
-    for number in range(1, rounds + 1):
-        for candidate in candidates if number % 2 else reversed(candidates):
-            candidate.take_turn(number, seconds, connections)
+    for turn in range(1, rounds + 1):
+        for candidate in candidates if turn % 2 else reversed(candidates):
+            candidate.take_turn(turn, seconds, connections)
     return [candidate.result() for candidate in candidates]
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Draw the results, beside HAProxy and Envoy with checks."""
+    found = {one.name: one for one in results}
+    haproxy, envoy = found.get(HAPROXY_CHECKS), found.get(ENVOY_CHECKS)
+    drawn = Table(
+        (
+            *("small requests", "CPU us", "of it user", "x HAProxy", "x Envoy", "req/s"),
+            *("p50 us", "p99 us", "p99 x HAProxy", "failed"),
+        )
+    )
+    for one in results:
+        drawn.rows.append(
+            (
+                one.name,
+                number(one.cost, 1),
+                number(one.user, 1),
+                ratio(one.cost, haproxy.cost if haproxy else None),
+                ratio(one.cost, envoy.cost if envoy else None),
+                number(one.rate),
+                number(one.median),
+                number(one.p99),
+                ratio(one.p99, haproxy.p99 if haproxy else None),
+                str(one.failures),
+            )
+        )
+    return drawn

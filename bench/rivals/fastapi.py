@@ -1,4 +1,4 @@
-"""FastAPI with httpx and PyJWT, in an environment of its own: the gateway that most people write."""
+"""FastAPI with httpx and PyJWT: the gateway that most people write; in its own environment."""
 
 from __future__ import annotations
 

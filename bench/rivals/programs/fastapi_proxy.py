@@ -15,8 +15,8 @@ import httpx
 import jwt
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import StreamingResponse
 from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
 
 PORT, UPSTREAM, CHECKS, SECRET, LIMIT = sys.argv[1:]
 HOP_BY_HOP = {"connection", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -32,7 +32,7 @@ counts: dict[tuple[str, int], int] = defaultdict(int)
 
 def check(request: Request) -> None:
     """Verify the token and count its subject."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    _, _, token = request.headers.get("authorization", "").partition(" ")
     try:
         claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="bench", issuer="bench")
     except jwt.InvalidTokenError as error:
