@@ -20,6 +20,7 @@ from gateway.pipeline.chain import Pipeline
 from gateway.pipeline.client_address import ClientAddresses
 from gateway.pipeline.exposition import serving
 from gateway.pipeline.metrics import Metrics, Watched
+from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.proxy.data_path import TICK, DataPath
 from gateway.rate_limit import RateLimiter
 from gateway.route_table import ROUTES
@@ -63,14 +64,14 @@ class Gateway:
             JwtAuthenticator(auth, self.signing_keys, settings.public_url),
             ApiKeyAuthenticator(auth),
         )
+        hosts = {name: upstream.authority for name, upstream in self.upstreams.items()}
         self.pipeline = Pipeline(
             routes=ROUTES,
             own_pages=rate_class,
             bearer=Bearer(self.credentials, {one.name: one for one in authenticators}),
             limiter=limiter,
             addresses=ClientAddresses(settings.proxies()),
-            keys=keys,
-            hosts={name: one.authority for name, one in self.upstreams.items()},
+            heads=UpstreamHeads(keys, hosts),
             origins=settings.origins()[Surface.TEAMS],
         )
         self._pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))

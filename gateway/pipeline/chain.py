@@ -11,10 +11,9 @@ headers alone is ``Fields``; a caller may remember both and hand them in again.
 from __future__ import annotations
 
 import math
-import random
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Final
@@ -35,6 +34,7 @@ from gateway.pipeline.decisions import (
 )
 from gateway.pipeline.denials import Denials
 from gateway.pipeline.request_head import Fields
+from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.rate_limit import RateLimiter, Verdict
 from gateway.route_table import SIGNATURE, RouteTable, Row
 from gateway.signed_requests import signature, stages
@@ -49,26 +49,14 @@ from shared.errors import (
     UnknownPath,
 )
 from shared.middleware import normalized_path
-from shared.principal import (
-    ANONYMOUS,
-    ASSERTION_HEADER,
-    CLIENT_HEADER,
-    Kind,
-    Principal,
-    sign_assertion,
-)
+from shared.principal import ANONYMOUS, Kind, Principal
 from shared.surfaces import render, surface_of
-
-ASSERTION_REUSE: Final = 10.0
-"""Seconds that a signed assertion is used again for the same credential and upstream."""
 
 PAGES_CLASS: Final = "pages"
 HEALTH_CLASS: Final = "health"
 
 _OWN_IDS: Final = f"req_{secrets.token_hex(6)}".encode()
 _numbers: Final = count(1)
-_random_bits: Final = random.SystemRandom().getrandbits(64)
-_traces: Final = random.Random(_random_bits)  # noqa: S311 - names of traces are no secrets
 
 
 class Pipeline:
@@ -80,8 +68,7 @@ class Pipeline:
         bearer: judges credentials.
         limiter: counts.
         addresses: finds clients behind trusted proxies.
-        keys: assertion keys by service.
-        hosts: what the upstreams are called where a request names no host.
+        heads: writes what services are told.
         origins: whose pages may call signed rows (CORS).
         clock: seconds, only going forward.
         wall: Unix seconds.
@@ -95,8 +82,7 @@ class Pipeline:
         bearer: Bearer,
         limiter: RateLimiter,
         addresses: ClientAddresses,
-        keys: Mapping[str, bytes],
-        hosts: Mapping[str, bytes],
+        heads: UpstreamHeads,
         origins: frozenset[bytes] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -106,8 +92,7 @@ class Pipeline:
         self._bearer = bearer
         self._limiter = limiter
         self._addresses = addresses
-        self._keys = dict(keys)
-        self._hosts = {name: b"\r\nhost: " + host for name, host in hosts.items()}
+        self._heads = heads
         self._origins = origins
         self._clock = clock
         self._wall = wall
@@ -297,7 +282,7 @@ class Pipeline:
         self._write_limit(request, verdict)
         if not verdict.allowed:
             return self._over(request, verdict)
-        return Forward(request, row, self._upstream_head(request, row, credential), body)
+        return Forward(request, row, self._heads.write(request, row.upstream, credential), body)
 
     def _count(self, wants: Sequence[tuple[str, str]], now: float) -> Verdict:
         """Count a request; of two buckets the one that refuses speaks, or that is nearer to it."""
@@ -368,43 +353,8 @@ class Pipeline:
             request.cors,
         )
 
-    # What the upstream is told.
-
-    def _upstream_head(self, request: Request, row: Row, credential: Credential) -> bytes:
-        fields, upstream = request.fields, row.upstream
-        kept = credential.assertions.get(upstream)
-        if kept is None or request.started >= kept[1]:
-            kept = self._assert(credential, upstream, request.started)
-        return b"".join(
-            (
-                request.destination.start,
-                fields.host or self._hosts[upstream],
-                fields.lines,
-                b"\r\nx-request-id: ",
-                request.request_id,
-                fields.trace or _new_trace(),
-                _CLIENT,
-                request.client.encode("ascii", "replace"),
-                kept[0],
-            )
-        )
-
-    def _assert(self, credential: Credential, upstream: str, now: float) -> tuple[bytes, float]:
-        key = self._keys[upstream]
-        signed = sign_assertion(key, upstream, credential.principal, self._wall()).encode()
-        kept = credential.assertions[upstream] = (_ASSERTION + signed, now + ASSERTION_REUSE)
-        return kept
-
 
 _NOT_MINE: Final = NotMine()
-_CLIENT: Final = b"\r\n" + CLIENT_HEADER.encode() + b": "
-_ASSERTION: Final = b"\r\n" + ASSERTION_HEADER.encode() + b": "
-
-
-def _new_trace() -> bytes:
-    """Name a trace that begins here, unsampled (W3C Trace Context, section 3.2)."""
-    digits = b"%048x" % _traces.getrandbits(192)
-    return b"\r\ntraceparent: 00-%b-%b-00" % (digits[:32], digits[32:])
 
 
 def _fault(fields: Fields, row: Row) -> ServiceError | None:

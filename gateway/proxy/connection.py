@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import unquote
 
 import httptools
 
 from gateway.pipeline.request_head import Fields, read
+from gateway.proxy import heads
 from gateway.proxy.body import UPLOADING
 from gateway.proxy.turn import Turn
 from shared.errors import BadRequest, HeadTooLarge, ServiceError
@@ -22,7 +22,6 @@ from shared.log import get_logger
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
-    from gateway.pipeline.decisions import Destination
     from gateway.pipeline.request_head import Headers
     from gateway.proxy.data_path import DataPath
 
@@ -227,8 +226,10 @@ class Connection(asyncio.Protocol):
         fields = read(self._headers, version)
         fault: ServiceError | None = None
         try:
-            destination = self._destination(parser.get_method().decode("ascii"))
-        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+            target = heads.read_target(self._url)
+            method = parser.get_method().decode("ascii")
+            destination = self.path.pipeline.locate(method, *target)
+        except ValueError:
             fault = BadRequest("The request's target is not one", code="malformed_target")
             destination = self.path.pipeline.locate("GET", b"/", "/", b"")
         size = len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
@@ -241,18 +242,6 @@ class Connection(asyncio.Protocol):
         if keeps and fields.fault is None and not fields.has_body:
             self._whole = fields
         self._enter(turn)
-
-    def _destination(self, method: str) -> Destination:
-        url = httptools.parse_url(self._url)
-        target, query = url.path, url.query
-        if not target:
-            raise httptools.HttpParserInvalidURLError
-        path = target.decode("ascii")
-        if "%" in path:
-            path = unquote(path)
-        if query:
-            target = b"%b?%b" % (target, query)
-        return self.path.pipeline.locate(method, target, path, query or b"")
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of a body."""

@@ -12,6 +12,8 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+import httptools
+
 if TYPE_CHECKING:
     from gateway.pipeline.chain import Pipeline
     from gateway.pipeline.decisions import Destination
@@ -76,6 +78,27 @@ class HeadMemory:
             _make_room(self._destinations)
             self._destinations[line] = destination
         return destination
+
+
+def read_target(url: bytes) -> tuple[bytes, str, bytes]:
+    """Give target, decoded path and query of what stands in a request line.
+
+    Raises:
+        ValueError: it is no target of ours.
+    """
+    try:
+        parts = httptools.parse_url(url)
+    except httptools.HttpParserInvalidURLError:
+        raise ValueError("no URL") from None
+    target, query = parts.path, parts.query
+    if not target:
+        raise ValueError("no path")
+    path = target.decode("ascii")
+    if "%" in path:
+        path = unquote(path)
+    if query:
+        target = b"%b?%b" % (target, query)
+    return target, path, query or b""
 
 
 def _make_room(memory: dict[bytes, Destination] | dict[bytes, Fields]) -> None:

@@ -1,0 +1,76 @@
+"""Writing a request's head for a service: the caller's lines, and what only the gateway may say."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from shared.principal import ASSERTION_HEADER, CLIENT_HEADER, sign_assertion
+
+if TYPE_CHECKING:
+    from gateway.credentials.memory import Credential
+    from gateway.pipeline.decisions import Request
+
+ASSERTION_REUSE: Final = 10.0
+"""Seconds that a signed assertion is used again for the same credential and upstream."""
+
+_REQUEST_ID: Final = b"\r\nx-request-id: "
+_CLIENT: Final = f"\r\n{CLIENT_HEADER}: ".encode()
+_ASSERTION: Final = f"\r\n{ASSERTION_HEADER}: ".encode()
+
+_traces: Final = random.Random(secrets.randbits(256))  # noqa: S311 - names of traces are no secrets
+
+
+class UpstreamHeads:
+    """Writes the heads of requests.
+
+    Args:
+        keys: assertion keys by service.
+        hosts: what the services are called where a request names no host.
+        wall: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, bytes],
+        hosts: Mapping[str, bytes],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = dict(keys)
+        self._hosts = {name: b"\r\nhost: " + host for name, host in hosts.items()}
+        self._wall = wall
+
+    def write(self, request: Request, upstream: str, credential: Credential) -> bytes:
+        """Write everything up to but without the framing headers and the blank line."""
+        fields = request.fields
+        kept = credential.assertions.get(upstream)
+        if kept is None or request.started >= kept[1]:
+            kept = self._assert(credential, upstream, request.started)
+        return b"".join(
+            (
+                request.destination.start,
+                fields.host or self._hosts[upstream],
+                fields.lines,
+                _REQUEST_ID,
+                request.request_id,
+                fields.trace or _new_trace(),
+                _CLIENT,
+                request.client.encode("ascii", "replace"),
+                kept[0],
+            )
+        )
+
+    def _assert(self, credential: Credential, upstream: str, now: float) -> tuple[bytes, float]:
+        key = self._keys[upstream]
+        signed = sign_assertion(key, upstream, credential.principal, self._wall()).encode()
+        kept = credential.assertions[upstream] = (_ASSERTION + signed, now + ASSERTION_REUSE)
+        return kept
+
+
+def _new_trace() -> bytes:
+    """Name a trace that begins here, unsampled (W3C Trace Context, section 3.2)."""
+    digits = b"%048x" % _traces.getrandbits(192)
+    return b"\r\ntraceparent: 00-%b-%b-00" % (digits[:32], digits[32:])
