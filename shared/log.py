@@ -1,14 +1,20 @@
-"""Structured logs: one event a line, with the request id, without credentials."""
+"""Structured logs: one event a line, with the request id, without credentials.
+
+Nor does an exception tell what it was about: PostgreSQL's ``DETAIL`` holds the values of the row
+that was refused, and a validation error the value that was not understood.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any, Final
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 # What a credential looks like wherever it turns up: our prefixes, JWTs, and userinfo in URLs.
 _CREDENTIAL: Final = re.compile(
@@ -17,6 +23,11 @@ _CREDENTIAL: Final = re.compile(
     r"|\bwhsec_[\w+/=-]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|(?P<scheme>://[^:/@\s]*:)[^@\s/]+(?=@)"
+)
+
+# How pydantic, asyncpg and PostgreSQL begin to quote the value that they did not take.
+_QUOTED: Final = re.compile(
+    r"(?P<said>\binput_value=|for query argument \$\d+: |invalid input syntax for [^:\n]+: ).*"
 )
 
 
@@ -34,6 +45,35 @@ def _mask_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         if isinstance(value, str):
             event[key] = mask(value)
     return event
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    """Write a traceback, without local variables and without the values that errors quote."""
+    text = "".join(traceback.format_exception(*exc_info)).rstrip("\n")
+    for error in _chain(exc_info[1]):
+        detail = getattr(error, "detail", None)
+        if isinstance(detail, str):
+            for line in filter(None, detail.splitlines()):
+                text = text.replace(line, "***")
+    return _QUOTED.sub(r"\g<said>***", text)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an exception and all that a traceback shows with it."""
+    seen: set[int] = set()
+    left = [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        left += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            left += one.exceptions
+
+
+_format_exception: Final = structlog.processors.ExceptionRenderer(_traceback)
 
 
 def configure(process: str, level: str = "info", form: str = "json") -> None:
@@ -54,7 +94,7 @@ def configure(process: str, level: str = "info", form: str = "json") -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    after: list[Processor] = [structlog.processors.format_exc_info, _mask_values, renderer]
+    after: list[Processor] = [_format_exception, _mask_values, renderer]
     structlog.configure(
         processors=[*before, *after],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -69,6 +69,7 @@ class Breaker:
     Args:
         trip: when it opens, and for how long.
         clock: seconds, only going forward.
+        on_change: called whenever it has opened or closed.
         spread: gives numbers in [0, 1) for the jitter.
 
     Attributes:
@@ -89,6 +90,7 @@ class Breaker:
         "_failures",
         "_is_reached",
         "_level",
+        "_on_change",
         "_passes",
         "_recent",
         "_row",
@@ -106,10 +108,15 @@ class Breaker:
     )
 
     def __init__(
-        self, trip: Trip, clock: Callable[[], float], spread: Callable[[], float] = random.random
+        self,
+        trip: Trip,
+        clock: Callable[[], float],
+        on_change: Callable[[], None],
+        spread: Callable[[], float] = random.random,
     ) -> None:
         self._trip = trip
         self._clock = clock
+        self._on_change = on_change
         self._spread = spread
         self._answers = 0
         self._recent = 0
@@ -252,6 +259,7 @@ class Breaker:
         self.probe = None
         self.is_troubled = True
         self.state = State.OPEN
+        self._on_change()
 
     def _close(self) -> None:
         self._closed_at = self._clock()
@@ -262,3 +270,4 @@ class Breaker:
         self.is_troubled = False
         self.is_doubted_until = float("-inf")
         self.state = State.CLOSED
+        self._on_change()

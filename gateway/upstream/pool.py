@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from gateway.upstream.answer_head import AnswerMemory
 from gateway.upstream.breaker import Breaker
-from gateway.upstream.connection import Connection, Sink
-from gateway.upstream.exchange import Exchange
+from gateway.upstream.connection import Connection
 from gateway.upstream.limits import Limits
 from shared.errors import Unavailable
 
 if TYPE_CHECKING:
+    from gateway.upstream.exchange import Exchange
     from gateway.upstream.upstream import Upstream
 
 __all__ = ["Limits", "Pool"]
@@ -95,26 +95,15 @@ class Pool:
 
     # Exchanges come.
 
-    def start(
-        self,
-        method: str,
-        head: bytes,
-        sink: Sink,
-        *,
-        sent: bool = True,
-        chunked: bool = False,
-        repeatable: bool = False,
-    ) -> Exchange:
-        """Start an exchange; see ``Upstream.start``."""
-        exchange = Exchange(self, method, head, sink, sent, chunked, repeatable)
+    def begin(self, exchange: Exchange) -> None:
+        """Take a new exchange."""
         self.starts += 1
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
                 exchange.began(connection)
-                return exchange
+                return
         self._enqueue(exchange)
-        return exchange
 
     def take(self, exchange: Exchange, *, is_fresh: bool) -> None:
         """Take an exchange that has not begun, or is to be sent again.

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from math import ceil
 
 from gateway.upstream.breaker import Breaker, State
@@ -95,16 +96,19 @@ class Upstream:
         self.name = name
         self.limits = limits or Limits()
         trip = self.limits.trip
-        self.pools = tuple(Pool(url, self.limits, self, Breaker(trip, clock)) for url in urls)
+        self.pools = tuple(
+            Pool(url, self.limits, self, Breaker(trip, clock, self._arrange)) for url in urls
+        )
         self.authority = self.pools[0].authority
         self.loop: asyncio.AbstractEventLoop
         self._clock = clock
         self._budget = RetryBudget(self.limits.retries, clock)
-        self._single = self.pools[0] if len(urls) == 1 else None
-        self._rotations = tuple(self.pools[n:] + self.pools[:n] for n in range(len(self.pools)))
+        self._everyone = _rotate(self.pools)
+        self._single: Pool | None = None
+        self._rotation: Iterator[tuple[Pool, ...]] | None = None
         self._out: set[Pool] = set()
-        self._turn = 0
         self._refused = 0
+        self._arrange()
 
     def open(self) -> None:
         """Begin; connections open when they are needed."""
@@ -139,9 +143,34 @@ class Upstream:
             chunked: whether what follows is to be framed in chunks.
             repeatable: whether the request may be sent twice whatever its method and body.
         """
-        pool = self._single
-        if pool is not None and pool.breaker.state is State.CLOSED:
-            return pool.start(method, head, sink, sent=sent, chunked=chunked, repeatable=repeatable)
+        pool = self._single or self._least()
+        if pool is None:
+            return self._start_in_trouble(method, head, sink, sent, chunked, repeatable)
+        exchange = Exchange(pool, method, head, sink, sent, chunked, repeatable)
+        pool.begin(exchange)
+        return exchange
+
+    def _least(self) -> Pool | None:
+        """Give the least busy address, if several work and no other wants a probe."""
+        rotation = self._rotation
+        if rotation is None:
+            return None
+        best: Pool | None = None
+        least = 0
+        for pool in next(rotation):
+            busy = pool.busy
+            if busy and pool.breaker.is_troubled:
+                busy += self._doubt(pool)
+            if best is None or busy < least:
+                best, least = pool, busy
+        return best
+
+    def _doubt(self, pool: Pool) -> int:
+        return _DOUBTED if self._clock() < pool.breaker.is_doubted_until else 0
+
+    def _start_in_trouble(
+        self, method: str, head: bytes, sink: Sink, sent: bool, chunked: bool, repeatable: bool
+    ) -> Exchange:
         exchange = Exchange(self.pools[0], method, head, sink, sent, chunked, repeatable)
         pool = self._choose(may_probe=exchange.may_repeat)
         if pool is None:
@@ -166,25 +195,24 @@ class Upstream:
         best: Pool | None = None
         due: Pool | None = None
         least = 0
-        self._turn = (self._turn + 1) % len(self.pools)
-        for pool in self._rotations[self._turn]:
-            breaker = pool.breaker
-            if breaker.state is not State.CLOSED:
-                if due is None and breaker.is_due(now) and pool not in tried:
+        for pool in next(self._everyone):
+            if pool in tried:
+                continue
+            if pool.breaker.state is not State.CLOSED:
+                if due is None and pool.breaker.is_due(now):
                     due = pool
                 continue
             busy = pool.sockets if is_loan else pool.busy
-            if breaker.is_troubled and busy and now < breaker.is_doubted_until:
-                busy += _DOUBTED
-            if (best is None or busy < least) and pool not in tried:
+            if busy and pool.breaker.is_troubled:
+                busy += self._doubt(pool)
+            if best is None or busy < least:
                 best, least = pool, busy
         if due is not None and (best is None or may_probe):
             return due
         return best
 
     def _place(self, exchange: Exchange, pool: Pool, *, is_fresh: bool = False) -> None:
-        if pool.breaker.state is not State.CLOSED:
-            pool.breaker.send_probe(exchange)
+        self._probe(pool, exchange)
         exchange.move(pool)
         pool.take(exchange, is_fresh=is_fresh)
 
@@ -204,9 +232,21 @@ class Upstream:
             raise self._unavailable()
         pool.starts += not tried
         loan = Loan(pool, tried)
-        if pool.breaker.state is not State.CLOSED:
-            pool.breaker.send_probe(loan)
+        self._probe(pool, loan)
         return loan
+
+    def _probe(self, pool: Pool, exchange: object) -> None:
+        if pool.breaker.state is not State.CLOSED:
+            pool.breaker.send_probe(exchange)
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Prepare the choice among addresses, so that requests find it made."""
+        now = self._clock()
+        closed = tuple(pool for pool in self.pools if pool.breaker.state is State.CLOSED)
+        wants_probe = any(pool.breaker.is_due(now) for pool in self.pools)
+        self._single = closed[0] if len(closed) == 1 and not wants_probe else None
+        self._rotation = _rotate(closed) if len(closed) > 1 and not wants_probe else None
 
     def _unavailable(self) -> Unavailable:
         """Say when an address will be tried next."""
@@ -251,13 +291,15 @@ class Upstream:
     def note(self) -> None:
         """Note how many requests there were, and who is back; called at every tick."""
         self._budget.note(self.requests)
+        if self._out:
+            self._arrange()
         for pool in tuple(self._out):
             if pool.breaker.state is State.CLOSED:
                 self._out.discard(pool)
                 log.info("address back", service=self.name, address=self.pools.index(pool))
 
     def _elsewhere(self, exchange: Exchange, *, is_fresh: bool) -> bool:
-        if self._single is not None:
+        if len(self.pools) == 1:
             return False
         tried = (*exchange.tried, exchange.pool)
         pool = self._choose(may_probe=exchange.may_repeat, tried=tried)
@@ -310,3 +352,8 @@ class Upstream:
             "connections": sum(pool.size for pool in self.pools),
             "sockets": sum(pool.sockets for pool in self.pools),
         }
+
+
+def _rotate(pools: tuple[Pool, ...]) -> Iterator[tuple[Pool, ...]]:
+    """Give the pools again and again, each time beginning with the next."""
+    return cycle([pools[turn:] + pools[:turn] for turn in range(len(pools))])

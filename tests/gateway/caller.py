@@ -100,7 +100,7 @@ class Caller:
 
     async def rest(self) -> bytes:
         """Read until the gateway closes; broken or not is all the same."""
-        pieces = []
+        pieces: list[bytes] = []
         try:
             while piece := await self.some():
                 pieces.append(piece)
@@ -148,7 +148,7 @@ class Caller:
         return Answer(int(status), headers, interim=interim)
 
     async def _chunks(self) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         while True:
             line = await self._reader.readuntil(b"\r\n")
             size = int(line, 16)

@@ -147,7 +147,7 @@ async def test_slow_reader_gets_the_whole_of_a_last_answer(home: House) -> None:
         caller.send(request("GET", PATH, bearer(home), "connection: close"))
         assert (await caller.head()).header("content-length") == str(len(body))
         pieces = [await caller.some(4096)]
-        while home.gateway.pools["learnings"]._active:
+        while home.gateway.upstreams["learnings"].pools[0].busy:
             pieces.append(await caller.some(4096))
         # Nothing is left to come from the service; the rest waits in the gateway.
         assert connection.transport.get_write_buffer_size()
