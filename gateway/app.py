@@ -89,7 +89,7 @@ class Gateway:
         patience = min(30.0, limits.idle)
         tick = min(TICK, limits.tick)
         self.data_path = DataPath(
-            self.pipeline, self.upstreams, self._pages, self.metrics, patience, tick
+            self.pipeline, self.upstreams, self._pages, self.metrics, patience, limits.stall, tick
         )
         self.listener: Listener | None = None
         self._lifespan = Router(lifespan=self._opened)

@@ -54,9 +54,9 @@ class Body:
         self.is_complete = False
 
     @property
-    def is_missing(self) -> bool:
-        """Whether nothing waits here while more is to come."""
-        return not self.is_complete and not self._pieces
+    def is_awaited(self) -> bool:
+        """Whether it is the caller who keeps us waiting."""
+        return self._deadline > 0.0
 
     @property
     def pending(self) -> PendingBody | None:

@@ -36,9 +36,6 @@ HEAD_PATIENCE: Final = 10.0
 KEPT: Final = 75.0
 """Seconds that a connection stays open between two requests."""
 
-STALLED: Final = 60.0
-"""Seconds that a caller may leave an answer unread."""
-
 LINGER: Final = 2.0
 """Seconds for which what a caller still sends is read away, so that the answer reaches them."""
 
@@ -379,16 +376,18 @@ class Connection(asyncio.Protocol):
         unread = self.transport.get_write_buffer_size()
         if unread != self._unread or not unread:
             self._unread, self._moved = unread, now
-        elif now - self._moved > STALLED:
+        elif now - self._moved > self.path.stall:
             self.abort()
             return
-        waited = now - (self._moved if unread else self._since)
+        if unread:
+            self._since = now  # whatever comes next, it begins when the answer is out
+        waited = now - self._since
         if self._turn is not None:
             if self._turn.body is not None:
                 self._turn.body.look(now)
         elif self._is_deaf or self._is_last:
-            if waited > LINGER and not unread:
-                self.abort()
+            if waited > LINGER:
+                self.transport.close()
         elif self._is_in_head:
             if waited > HEAD_PATIENCE:
                 self._unreadable(BadRequest("The request did not arrive in time", code="timeout"))

@@ -31,6 +31,7 @@ class DataPath:
         pages: the gateway's own.
         metrics: counts.
         patience: seconds between two pieces of a request body.
+        stall: seconds that a caller may leave an answer unread.
         tick: seconds between two looks at the connections.
     """
 
@@ -41,6 +42,7 @@ class DataPath:
         pages: OwnPages,
         metrics: Metrics,
         patience: float,
+        stall: float,
         tick: float = TICK,
     ) -> None:
         self.pipeline = pipeline
@@ -49,6 +51,7 @@ class DataPath:
         self.pages = pages
         self.metrics = metrics
         self.patience = patience
+        self.stall = stall
         self.connections: set[Connection] = set()
         self._tick = tick
         self._ticking: asyncio.TimerHandle | None = None

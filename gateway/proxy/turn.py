@@ -262,7 +262,7 @@ class Turn:
         """There will be no answer, or no more of it."""
         if self._status:
             self._break()
-        elif type(error) is GatewayTimeout and self.body is not None and self.body.is_missing:
+        elif type(error) is GatewayTimeout and self.body is not None and self.body.is_awaited:
             # The service waited for what the caller did not send.
             self.fail(late())
         else:

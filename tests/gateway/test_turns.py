@@ -136,7 +136,12 @@ async def test_caller_who_reads_nothing_is_answered_no_further() -> None:
         assert 0 < len(home.learnings.asked) < 200
 
 
-async def test_slow_reader_gets_the_whole_of_a_last_answer(home: House) -> None:
+async def test_slow_reader_gets_the_whole_of_a_last_answer() -> None:
+    async with house(Limits(tick=0.05)) as home:
+        await _reads_a_last_answer_slowly(home)
+
+
+async def _reads_a_last_answer_slowly(home: House) -> None:
     body = b"0123456789abcdef" * 100_000
     home.learnings.behave = answering(plain(200, body))
     before = set(home.gateway.data_path.connections)
