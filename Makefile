@@ -37,7 +37,7 @@ test: $(VENV)/.dev ## Run every test, on real servers
 	@$(PYTHON) -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/.dev ## Run the tests that start no other server, in under a minute
-	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow and not stack and not rabbit and not database"
+	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow and not stack and not rabbit and not valkey and not database"
 
 test-compose: $(VENV)/.dev ## Start docker-compose.yml for real, use it, break it (needs Docker, or root on Debian)
 	@$(PYTHON) -m tests.compose.run
