@@ -1,4 +1,4 @@
-"""What all callers' connections share: the pipeline, the pools, and the clock."""
+"""What all callers' connections share: the pipeline, the services, and the clock."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DataPath:
     ) -> None:
         self.pipeline = pipeline
         self.heads = HeadMemory(pipeline)
-        self.pools = dict(upstreams)
+        self.upstreams = dict(upstreams)
         self.pages = pages
         self.metrics = metrics
         self.patience = patience

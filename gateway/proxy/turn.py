@@ -184,8 +184,8 @@ class Turn:
         self, plan: Forward, head: bytes, *, sent: bool = True, chunked: bool = False
     ) -> None:
         """Start the exchange; ``head`` is its first bytes, or all of them if ``sent``."""
-        pool = self._connection.path.pools[plan.row.upstream]
-        exchange = pool.start(self.destination.method, head, self, sent=sent, chunked=chunked)
+        upstream = self._connection.path.upstreams[plan.row.upstream]
+        exchange = upstream.start(self.destination.method, head, self, sent=sent, chunked=chunked)
         # It may have failed before it was given to us.
         if self.is_answered:
             exchange.cancel()
