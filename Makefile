@@ -65,7 +65,7 @@ schema: $(VENV)/.dev ## Regenerate every schema.sql from the migrations
 settings-page: $(VENV)/.dev ## Regenerate docs/settings.md from the code
 	@$(PYTHON) -m guildhall.settings_page > docs/settings.md
 
-bench-gateway: $(VENV)/.dev ## Measure the gateway against what is installed of HAProxy and nginx
+bench-gateway: $(VENV)/.dev ## Measure the gateway against HAProxy, nginx, Envoy, Fastify and FastAPI
 	@$(PYTHON) -m bench.gateway
 
 bench-auth: $(VENV)/.dev ## Measure credential look-ups and logins, at 10,000 and 1,000,000 accounts
