@@ -37,7 +37,7 @@ test: $(VENV)/.dev ## Run every test, on real servers
 	@$(PYTHON) -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/.dev ## Run the tests that start no other server, in under a minute
-	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow and not stack and not rabbit and not database"
+	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow and not stack and not rabbit and not valkey and not database"
 
 test-compose: $(VENV)/.dev ## Start docker-compose.yml for real, use it, break it (needs Docker, or root on Debian)
 	@$(PYTHON) -m tests.compose.run
@@ -65,7 +65,7 @@ schema: $(VENV)/.dev ## Regenerate every schema.sql from the migrations
 settings-page: $(VENV)/.dev ## Regenerate docs/settings.md from the code
 	@$(PYTHON) -m guildhall.settings_page > docs/settings.md
 
-bench-gateway: $(VENV)/.dev ## Measure the gateway against what is installed of HAProxy and nginx
+bench-gateway: $(VENV)/.dev ## Measure the gateway against HAProxy, nginx, Envoy, Fastify and FastAPI
 	@$(PYTHON) -m bench.gateway
 
 bench-auth: $(VENV)/.dev ## Measure credential look-ups and logins, at 10,000 and 1,000,000 accounts

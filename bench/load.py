@@ -74,13 +74,18 @@ def run(port: int, requests: Requests, seconds: float, connections: int) -> Load
 
 
 def _wrk(port: int, requests: Requests, seconds: float, connections: int) -> list[str]:
+    script = requests.tokens.with_suffix(".lua")
+    script.write_text(wrk_script(requests))
+    options = ("-t1", "-c", str(connections), f"-d{seconds}s", "-s", str(script))
+    return ["wrk", *options, f"http://127.0.0.1:{port}/"]
+
+
+def wrk_script(requests: Requests) -> str:
+    """Write the Lua that has wrk ask."""
     path = f'"{requests.path}"'
     if "%d" in path:
         path = f"string.format({path}, number)"
-    script = requests.tokens.with_suffix(".lua")
-    script.write_text(_SCRIPT.format(tokens=requests.tokens, path=path))
-    options = ("-t1", "-c", str(connections), f"-d{seconds}s", "-s", str(script))
-    return ["wrk", *options, f"http://127.0.0.1:{port}/"]
+    return _SCRIPT.format(tokens=requests.tokens, path=path)
 
 
 def parse(output: str, seconds: float) -> Load:

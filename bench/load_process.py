@@ -51,7 +51,8 @@ class _Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def _requests(path: str, tokens: list[str]) -> Iterator[bytes]:
+def requests(path: str, tokens: list[str]) -> Iterator[bytes]:
+    """Write one request after the other; see ``bench.load.Requests``."""
     for number in count():
         target = path % (number + 1) if "%d" in path else path
         token = tokens[number % len(tokens)]
@@ -60,13 +61,13 @@ def _requests(path: str, tokens: list[str]) -> Iterator[bytes]:
 
 
 async def _run(port: int, path: str, tokens: list[str], seconds: float, connections: int) -> str:
-    requests = _requests(path, tokens)
+    asked = requests(path, tokens)
     deadline = time.perf_counter() + seconds
     loop = asyncio.get_running_loop()
     clients = []
     for _ in range(connections):
         _, client = await loop.create_connection(
-            lambda: _Client(requests, deadline), "127.0.0.1", port
+            lambda: _Client(asked, deadline), "127.0.0.1", port
         )
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))

@@ -28,6 +28,7 @@ from gateway.settings import GatewaySettings
 from gateway.upstream.health import HealthChecks
 from gateway.upstream.limits import Limits
 from gateway.upstream.upstream import Upstream
+from gateway.websocket.sockets import Sockets
 from shared.bus import Listener, connect
 from shared.log import get_logger
 from shared.surfaces import Surface
@@ -75,9 +76,11 @@ class Gateway:
             origins=settings.origins()[Surface.TEAMS],
         )
         self._pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))
+        self.sockets = Sockets(settings.socket_limits())
         self.metrics = Metrics(
             (
                 Watched("credentials", "Credentials remembered", self.credentials.__len__),
+                Watched("open_sockets", "WebSockets open", self.sockets.__len__),
                 Watched("rate_buckets", "Rate limit buckets remembered", limiter.__len__),
                 Watched(
                     "client_connections",
@@ -89,7 +92,14 @@ class Gateway:
         patience = min(30.0, limits.idle)
         tick = min(TICK, limits.tick)
         self.data_path = DataPath(
-            self.pipeline, self.upstreams, self._pages, self.metrics, patience, limits.stall, tick
+            self.pipeline,
+            self.upstreams,
+            self.sockets,
+            self._pages,
+            self.metrics,
+            patience,
+            limits.stall,
+            tick,
         )
         self.listener: Listener | None = None
         self._lifespan = Router(lifespan=self._opened)
@@ -105,6 +115,8 @@ class Gateway:
                 await self._checks.start()
                 stack.push_async_callback(self._checks.stop)
             stack.push_async_callback(self.credentials.close)
+            self.sockets.open()
+            stack.push_async_callback(self.sockets.close)
             self.data_path.open()
             stack.push_async_callback(self.data_path.close)
             await self.signing_keys.start()
@@ -114,7 +126,7 @@ class Gateway:
             else:
                 transport = await connect(settings.broker_url.get_secret_value())
                 stack.push_async_callback(transport.close)
-                heard = subscriptions(self.credentials)
+                heard = subscriptions(self.credentials, self.sockets)
                 gap = self.credentials.clear
                 self.listener = Listener(transport, "gateway", heard, on_gap=gap)
                 await stack.enter_async_context(self.listener)
@@ -123,8 +135,9 @@ class Gateway:
             yield
 
     def drain(self) -> None:
-        """Take no more than what is under way: readiness says no."""
+        """Take no more than what is under way: readiness says no, and sockets end."""
         self._pages.is_draining = True
+        self.sockets.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the lifespan; requests are served by the connections themselves."""

@@ -31,7 +31,10 @@ BEARER: Final = ("jwt", "api_key")
 SIGNATURE: Final = ("signature",)
 """An Ed25519 signature over the request; stands alone, because it may need the body."""
 
-AUTHENTICATORS: Final = frozenset((*BEARER, *SIGNATURE))
+TICKET: Final = ("ticket",)
+"""A signed ticket in the query, for sockets; stands alone. What asks for no socket needs none."""
+
+AUTHENTICATORS: Final = frozenset((*BEARER, *SIGNATURE, *TICKET))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +51,12 @@ class Row:
         address_class: the same for the caller's address, counted beside the caller.
         failure_class: the same for the addresses of callers who are refused; ``rate_class`` if
             absent.
-        body_limit: bytes.
+        body_limit: bytes of a body, or of a message that a caller sends through a socket.
         is_public: whether every operation there is open to callers without a credential, because
-            the service itself decides (pages, web sessions, tickets).
+            the service itself decides (pages, web sessions).
         refuses_bad_bearer: whether a bearer token must hold there although none is needed.
         takes_query_token: whether a credential may stand in the query as ``token``.
-        is_socket: whether it is spoken to by WebSocket.
+        is_socket: whether WebSockets are bridged there.
         names_errors: whether the gateway's errors have their machine word as top-level ``error``
             beside the message (learnings contract, section 2.1).
     """
@@ -205,7 +208,14 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     _row("/api/account", "auth", "account", **_ACCOUNT),
     *_rows("teams", "account", "/api/account/teams", "/api/account/reassociate", **_ACCOUNT),
-    _row("/socket", "teams", "signed_address", is_public=True, is_socket=True),
+    _row(
+        "/socket",
+        "teams",
+        "signed_address",
+        authenticators=TICKET,
+        failure_class="failed_signature",
+        is_socket=True,
+    ),
     # Pages, which carry a web session of their own.
     *_rows(
         "auth",
@@ -361,6 +371,8 @@ def _check(row: Row) -> None:
         raise ValueError(f"{row.prefix}: an authenticator is unknown")
     if SIGNATURE[0] in row.authenticators and row.authenticators != SIGNATURE:
         raise ValueError(f"{row.prefix}: no other authenticator stands beside a signature")
+    if TICKET[0] in row.authenticators and (row.authenticators != TICKET or not row.is_socket):
+        raise ValueError(f"{row.prefix}: a ticket is an authenticator of its own, for sockets")
     if not row.authenticators and not row.is_public:
         raise ValueError(f"{row.prefix}: nobody could call it")
 

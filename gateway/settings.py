@@ -14,6 +14,7 @@ from gateway.rate_limit import Rate, default_rates, parse_rates
 from gateway.upstream.breaker import Trip
 from gateway.upstream.budget import Retries
 from gateway.upstream.limits import Checks, Limits
+from gateway.websocket.sockets import SocketLimits
 from shared.secret import derive
 from shared.settings import (
     SERVICES,
@@ -159,6 +160,22 @@ class GatewaySettings(Settings):
         10, ge=0, le=1000, description="Requests that may be sent again in 10 s in any case."
     )
 
+    sockets: int = Field(
+        20_000, ge=1, le=1_000_000, description="Most open WebSockets of one gateway process."
+    )
+    sockets_each: int = Field(
+        20,
+        ge=1,
+        le=1_000_000,
+        description="Most open WebSockets of one machine or login in one gateway process.",
+    )
+    socket_idle_timeout: float = Field(
+        120.0,
+        gt=0,
+        le=86_400,
+        description="Seconds after which a WebSocket is closed on which neither end says a word.",
+    )
+
     @field_validator("workers", mode="before")
     @classmethod
     def _may_be_auto(cls, value: object) -> object:
@@ -263,6 +280,11 @@ class GatewaySettings(Settings):
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Give the networks of trusted proxies."""
         return _networks(self.trusted_proxies)
+
+    def socket_limits(self) -> SocketLimits:
+        """Give what is allowed of sockets."""
+        each, idle = self.sockets_each, self.socket_idle_timeout
+        return SocketLimits(total=self.sockets, each=each, idle=idle)
 
     @property
     def processes(self) -> int:

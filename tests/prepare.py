@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.support import oidc_provider, trw_clients
+from tests.support import oidc_provider, trw_clients, valkey
 from tests.support.rabbit import server_program
 
 _TIMEOUT: Final = 600.0
@@ -43,6 +43,11 @@ _ISSUER: Final = "every test on a real OpenID Connect issuer"
 
 NEEDS: Final = (
     Need("rabbitmq-server", lambda: server_program() is not None, "every test marked `rabbit`"),
+    Need(
+        "redis-server",
+        lambda: valkey.server_program() is not None,
+        "every test marked `valkey`",
+    ),
     Need("nodejs", oidc_provider.has_node, _ISSUER),
     Need("npm", lambda: shutil.which("npm") is not None or oidc_provider.is_installed(), _ISSUER),
     Need("oidc-provider", oidc_provider.is_installed, _ISSUER, oidc_provider.install),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
-from gateway.credentials.memory import Credentials
 from shared.bus import BroadcastSubscription, Event
 from shared.contracts.auth import (
     AccountDeleted,
@@ -18,8 +17,15 @@ from shared.contracts.auth import (
 )
 
 
-def subscriptions(credentials: Credentials) -> list[BroadcastSubscription[Any]]:
-    """Subscribe the memory of credentials to all that may revoke one."""
+class Holder(Protocol):
+    """What holds on to credentials, or to what they opened."""
+
+    def evict(self, tag: str) -> None:
+        """Let go of those of a session, account, key, service account or machine."""
+
+
+def subscriptions(*holders: Holder) -> list[BroadcastSubscription[Any]]:
+    """Subscribe what holds on to credentials to all that may revoke one."""
     fields: tuple[tuple[type[Event], str], ...] = (
         (SessionRevoked, "session_id"),
         (ApiKeyRevoked, "key_id"),
@@ -30,13 +36,14 @@ def subscriptions(credentials: Credentials) -> list[BroadcastSubscription[Any]]:
         (MachineRevoked, "token"),
     )
     return [
-        BroadcastSubscription(event, _evict(credentials, field_name))
-        for event, field_name in fields
+        BroadcastSubscription(event, _evict(holders, field_name)) for event, field_name in fields
     ]
 
 
-def _evict(credentials: Credentials, field_name: str) -> Callable[[Event], Awaitable[None]]:
+def _evict(holders: Sequence[Holder], field_name: str) -> Callable[[Event], Awaitable[None]]:
     async def evict(event: Event) -> None:
-        credentials.evict(getattr(event, field_name))
+        tag = getattr(event, field_name)
+        for holder in holders:
+            holder.evict(tag)
 
     return evict

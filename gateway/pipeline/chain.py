@@ -23,6 +23,7 @@ from gateway.authn import Ask, Bearer, NotMine
 from gateway.credentials.memory import Credential, Refused
 from gateway.pipeline.client_address import ClientAddresses, rate_key
 from gateway.pipeline.decisions import (
+    Bridge,
     Destination,
     Forward,
     Own,
@@ -36,10 +37,12 @@ from gateway.pipeline.denials import Denials
 from gateway.pipeline.request_head import Fields
 from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.rate_limit import RateLimiter, Verdict
-from gateway.route_table import SIGNATURE, RouteTable, Row
-from gateway.signed_requests import signature, stages
+from gateway.route_table import SIGNATURE, TICKET, RouteTable, Row
+from gateway.signed_requests import signature, stages, ticket
+from gateway.websocket import handshake
 from shared.errors import (
     BadRequest,
+    Forbidden,
     Internal,
     RateLimited,
     ServiceError,
@@ -115,7 +118,7 @@ class Pipeline:
             target=target,
             path=path,
             query=query,
-            start=b"%b %b HTTP/1.1" % (method.encode("ascii"), target),
+            start=b"%b %b HTTP/1.1" % (method.encode("ascii"), _upstream_target(target, row)),
             row=row,
             surface=row.surface if row else surface_of(path),
             is_open=row is not None and self._routes.is_public(row, method, path),
@@ -131,6 +134,10 @@ class Pipeline:
         fault = _fault(fields, row)
         if fault is not None:
             return self._refuse_stranger(request, row.failure_class, fault, fault.code)
+        if row.is_socket and (fields.upgrade or row.authenticators == TICKET):
+            step = self._for_socket(request, row)
+            if step is not None:
+                return step
         if row.authenticators == SIGNATURE:
             return self._signed(request, row)
         try:
@@ -202,6 +209,29 @@ class Pipeline:
         if fields.has_body and method in signature.BODY_METHODS:
             return pending
         return self.verify(pending, b"")
+
+    def _for_socket(self, request: Request, row: Row) -> Step | None:
+        """Check a handshake, and the ticket where one is asked for; None leaves it to the others.
+
+        What asks for no socket needs no ticket, and goes on without a name.
+        """
+        destination, fields = request.destination, request.fields
+        by_ticket = row.authenticators == TICKET
+        if not handshake.asks_for_socket(fields.headers):
+            return self._limited(request, row, self._anonymous) if by_ticket else None
+        try:
+            request.offer = handshake.read_offer(destination.method, fields)
+            if not by_ticket:
+                return None
+            token = ticket.verify(destination.query, self._wall())
+        except signature.BadProof as proof:
+            reason = f"ticket: {proof.reason}"
+            return self._refuse_stranger(request, row.failure_class, Forbidden(), reason)
+        except ServiceError as error:
+            return self._refuse_stranger(request, row.failure_class, error, error.code)
+        machine, key = Principal(Kind.MACHINE, token), rate_key(request.client)
+        credential = Credential(TICKET[0], machine, math.inf, rate_key=key)
+        return self._limited(request, row, credential)
 
     def _preflight(self, request: Request, row: Row) -> Step:
         wants = [(row.rate_class, rate_key(request.client))]
@@ -282,7 +312,14 @@ class Pipeline:
         self._write_limit(request, verdict)
         if not verdict.allowed:
             return self._over(request, verdict)
-        return Forward(request, row, self._heads.write(request, row.upstream, credential), body)
+        head = self._heads.write(request, row.upstream, credential)
+        if request.offer is None:
+            return Forward(request, row, head, body)
+        principal = credential.principal
+        owner = f"{principal.kind}:{principal.subject}"
+        if principal.is_anonymous:
+            owner = rate_key(request.client)
+        return Bridge(request, row, head, request.offer, owner, credential.tags)
 
     def _count(self, wants: Sequence[tuple[str, str]], now: float) -> Verdict:
         """Count a request; of two buckets the one that refuses speaks, or that is nearer to it."""
@@ -360,11 +397,14 @@ _NOT_MINE: Final = NotMine()
 def _fault(fields: Fields, row: Row) -> ServiceError | None:
     if fields.fault is not None:
         return fields.fault
-    if row.is_socket and fields.upgrade == b"websocket":
-        return Unavailable()
     if fields.length is not None and fields.length > row.body_limit:
         return TooLarge()
     return None
+
+
+def _upstream_target(target: bytes, row: Row | None) -> bytes:
+    is_ticketed = row is not None and row.authenticators == TICKET
+    return ticket.without_ticket(target) if is_ticketed else target
 
 
 def _shows_bearer(values: list[bytes]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.pipeline.request_head import Fields
 from gateway.route_table import Row
 from gateway.signed_requests.signature import Signed
+from gateway.websocket.handshake import Offer
 from shared.surfaces import Surface
 
 
@@ -54,9 +55,19 @@ class Request:
         request_id: the caller's, or one of ours.
         lines: header lines that every answer to it carries: request id, rate limit, CORS.
         cors: the last of these.
+        offer: what it offers where it asks for a socket.
     """
 
-    __slots__ = ("client", "cors", "destination", "fields", "lines", "request_id", "started")
+    __slots__ = (
+        "client",
+        "cors",
+        "destination",
+        "fields",
+        "lines",
+        "offer",
+        "request_id",
+        "started",
+    )
 
     def __init__(
         self,
@@ -73,6 +84,7 @@ class Request:
         self.request_id = request_id
         self.lines = b""
         self.cors = b""
+        self.offer: Offer | None = None
 
 
 class Forward:
@@ -92,6 +104,27 @@ class Forward:
         self.row = row
         self.head = head
         self.body = body
+
+
+@dataclass(slots=True)
+class Bridge:
+    """The caller is to speak WebSocket with the service.
+
+    Attributes:
+        request: itself.
+        row: that covers it.
+        head: for the upstream, without the lines that ask for the socket.
+        offer: what the caller's handshake offers.
+        owner: whose socket it will be.
+        tags: ids by which an event may revoke the login behind it.
+    """
+
+    request: Request
+    row: Row
+    head: bytes
+    offer: Offer
+    owner: str
+    tags: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -128,5 +161,5 @@ class PendingBody:
     signed: Signed
 
 
-Decision = Forward | Refusal | Own
+Decision = Forward | Bridge | Refusal | Own
 Step = Decision | Pending | PendingBody

@@ -34,6 +34,7 @@ class Fields:
         expects_continue: whether the caller waits for a word before it sends the body.
         keeps: whether the connection goes on after the request.
         fault: why the request's framing cannot be trusted, or None.
+        version: of HTTP, ``1.0`` or ``1.1``.
     """
 
     headers: Headers
@@ -52,6 +53,7 @@ class Fields:
     expects_continue: bool = False
     keeps: bool = True
     fault: BadRequest | None = None
+    version: str = "1.1"
 
     @property
     def has_body(self) -> bool:
@@ -115,7 +117,7 @@ def read(headers: Headers, version: str = "1.1") -> Fields:
             lines.append(b"\r\n%b: %b" % (name, value))
             if name == b"origin":
                 seen.setdefault(name, []).append(value)
-    fields = Fields(headers)
+    fields = Fields(headers, version=version)
     fields.authorization = seen.get(b"authorization", [])
     fields.forwarded = seen.get(b"x-forwarded-for", [])
     fields.origin = b",".join(seen[b"origin"]) if b"origin" in seen else None

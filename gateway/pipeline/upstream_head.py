@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from gateway.websocket.handshake import without_extensions
 from shared.principal import ASSERTION_HEADER, CLIENT_HEADER, sign_assertion
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class UpstreamHeads:
     def write(self, request: Request, upstream: str, credential: Credential) -> bytes:
         """Write everything up to but without the framing headers and the blank line."""
         fields = request.fields
+        lines = fields.lines
+        if request.offer is not None:
+            lines = without_extensions(lines)
         kept = credential.assertions.get(upstream)
         if kept is None or request.started >= kept[1]:
             kept = self._assert(credential, upstream, request.started)
@@ -53,7 +57,7 @@ class UpstreamHeads:
             (
                 request.destination.start,
                 fields.host or self._hosts[upstream],
-                fields.lines,
+                lines,
                 _REQUEST_ID,
                 request.request_id,
                 fields.trace or _new_trace(),

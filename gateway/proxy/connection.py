@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gateway.pipeline.request_head import Headers
     from gateway.proxy.data_path import DataPath
+    from gateway.websocket.knocking import Knock
 
 HEAD_LIMIT: Final = 65_536
 """Bytes of a request's head."""
@@ -45,6 +46,12 @@ WRITE_BUFFER: Final = 131_072
 PIPELINED: Final = 1
 """Why reading may pause, beside ``UPLOADING``: requests wait for their turn."""
 
+SWITCHING: Final = 4
+"""And another: a caller says more than ``EARLY`` before the service wants to hear it."""
+
+EARLY: Final = 65_536
+"""Bytes that a caller may send before a service has answered whether it speaks WebSocket."""
+
 log = get_logger()
 
 
@@ -58,6 +65,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_early",
         "_head_bytes",
         "_headers",
         "_is_advancing",
@@ -110,6 +118,7 @@ class Connection(asyncio.Protocol):
         self._is_advancing = False
         self._is_last = False
         self._is_deaf = False
+        self._early: bytes | None = None
 
     # What the transport reports.
 
@@ -150,6 +159,10 @@ class Connection(asyncio.Protocol):
                 return
             self._parse(data)
             self._remember(data)
+        elif self._early is not None:
+            self._early += data
+            if len(self._early) > EARLY:
+                self.hold(SWITCHING)
         elif not self._is_deaf:
             self._parse(data)
 
@@ -313,11 +326,25 @@ class Connection(asyncio.Protocol):
         self._is_deaf = True
 
     def _upgraded(self, rest: bytes) -> None:
-        """The parser stops where another protocol was asked for; none is spoken after it."""
+        """The parser stops where another protocol was asked for; it may be spoken from here on."""
         self._is_deaf = True
+        self._early = rest
         turn, self._receiving = self._receiving, None
         if turn is not None and turn.body is not None:
             turn.body.complete()
+
+    @property
+    def has_switched(self) -> bool:
+        """Whether what comes is kept for another protocol."""
+        return self._early is not None
+
+    def hand_over(self, knock: Knock) -> None:
+        """The caller speaks WebSocket from now on: this is over, their connection goes on."""
+        self.is_gone = True
+        self._turn = self._parser = None
+        self._state.connections.discard(cast(Any, self))
+        self.path.connections.discard(self)
+        knock.join(self.transport, self._early or b"", cast(Any, self._state.connections))
 
     # What turns ask for.
 

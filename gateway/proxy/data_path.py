@@ -1,4 +1,4 @@
-"""What all callers' connections share: the pipeline, the pools, and the clock."""
+"""What all callers' connections share: the pipeline, the services, and the clock."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.pipeline.chain import Pipeline
     from gateway.pipeline.metrics import Metrics
     from gateway.upstream.upstream import Upstream
+    from gateway.websocket.sockets import Sockets
 
 TICK: Final = 1.0
 """Seconds between two looks at the connections."""
@@ -28,6 +29,7 @@ class DataPath:
     Args:
         pipeline: decides.
         upstreams: by service.
+        sockets: all WebSockets.
         pages: the gateway's own.
         metrics: counts.
         patience: seconds between two pieces of a request body.
@@ -39,6 +41,7 @@ class DataPath:
         self,
         pipeline: Pipeline,
         upstreams: Mapping[str, Upstream],
+        sockets: Sockets,
         pages: OwnPages,
         metrics: Metrics,
         patience: float,
@@ -47,7 +50,8 @@ class DataPath:
     ) -> None:
         self.pipeline = pipeline
         self.heads = HeadMemory(pipeline)
-        self.pools = dict(upstreams)
+        self.upstreams = dict(upstreams)
+        self.sockets = sockets
         self.pages = pages
         self.metrics = metrics
         self.patience = patience

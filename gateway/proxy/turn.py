@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final
 
 from gateway.pipeline.decisions import (
+    Bridge,
     Forward,
     Own,
     Pending,
@@ -18,6 +19,7 @@ from gateway.pipeline.decisions import (
 )
 from gateway.proxy import answers
 from gateway.proxy.body import Body, late
+from gateway.proxy.switching import Switching
 from shared.errors import GatewayTimeout, Internal, ServiceError
 from shared.log import get_logger
 
@@ -55,6 +57,7 @@ class Turn:
         "_out",
         "_request",
         "_status",
+        "_switching",
         "_task",
         "body",
         "destination",
@@ -86,6 +89,7 @@ class Turn:
         self.is_answered = False
         self._request: Request | None = None
         self._task: asyncio.Task[None] | None = None
+        self._switching: Switching | None = None
         self._status = 0
         self._is_chunked = False
 
@@ -117,6 +121,9 @@ class Turn:
                 self.body.go(step)
         elif isinstance(step, Refusal):
             self._answer(step.status, step.lines, step.body)
+        elif isinstance(step, Bridge):
+            self._switching = Switching(self._connection, self, step)
+            self._switching.begin()
         elif isinstance(step, PendingBody):
             assert self.body is not None  # the chain asks for a body only where there is one
             self.body.go(step)
@@ -184,8 +191,8 @@ class Turn:
         self, plan: Forward, head: bytes, *, sent: bool = True, chunked: bool = False
     ) -> None:
         """Start the exchange; ``head`` is its first bytes, or all of them if ``sent``."""
-        pool = self._connection.path.pools[plan.row.upstream]
-        exchange = pool.start(self.destination.method, head, self, sent=sent, chunked=chunked)
+        upstream = self._connection.path.upstreams[plan.row.upstream]
+        exchange = upstream.start(self.destination.method, head, self, sent=sent, chunked=chunked)
         # It may have failed before it was given to us.
         if self.is_answered:
             exchange.cancel()
@@ -306,10 +313,14 @@ class Turn:
         self._answer(refusal.status, refusal.lines, refusal.body)
 
     def _answer(self, status: int, lines: bytes, body: bytes) -> None:
+        self.answer(answers.STATUS_LINES[status] + lines, status, body)
+
+    def answer(self, head: bytes, status: int, body: bytes) -> None:
+        """Answer with what is here as a whole; ``head`` lacks the connection's own lines."""
         if self.is_answered:
             return
         self._status = status
-        self._end_head(answers.STATUS_LINES[status] + lines)
+        self._end_head(head)
         if self.destination.method != "HEAD":
             self._out.append(body)
         self.on_flush()
@@ -323,6 +334,11 @@ class Turn:
     def _finish(self) -> None:
         self._count()
         self._connection.finished(self)
+
+    def switched(self, status: int) -> None:
+        """Hear that the caller has been answered and speaks another protocol from now on."""
+        self._status = status
+        self._count()
 
     def _count(self) -> None:
         self.is_answered = True
@@ -339,6 +355,8 @@ class Turn:
             return
         if self.exchange is not None:
             self.exchange.cancel()
+        if self._switching is not None:
+            self._switching.abandon()
         if self._task is not None:
             self._task.cancel()
         self._status = 0

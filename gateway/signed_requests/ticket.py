@@ -53,9 +53,11 @@ def verify(query: bytes, now: float) -> str:
     return token
 
 
-def without_ticket(query: bytes) -> bytes:
-    """Take the ticket out of a query and leave the rest as it was sent."""
-    return b"&".join(b"".join(field) for field in _fields(query) if not _is_ticket(field[0]))
+def without_ticket(target: bytes) -> bytes:
+    """Take the ticket out of a request's target and leave the rest as it was sent."""
+    path, _, query = target.partition(b"?")
+    rest = b"&".join(b"".join(field) for field in _fields(query) if not _is_ticket(field[0]))
+    return b"%b?%b" % (path, rest) if rest else path
 
 
 def _fields(query: bytes) -> list[tuple[bytes, bytes, bytes]]:

@@ -16,7 +16,7 @@ _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 class Exchange:
-    """One request and its answer. Made by ``Pool.start``.
+    """One request and its answer. Made by ``Upstream.start``.
 
     Args:
         pool: where it takes place.

@@ -212,9 +212,9 @@ class Upstream:
         return best
 
     def _place(self, exchange: Exchange, pool: Pool, *, is_fresh: bool = False) -> None:
-        self._probe(pool, exchange)
+        is_probe = self._probe(pool, exchange)
         exchange.move(pool)
-        pool.take(exchange, is_fresh=is_fresh)
+        pool.take(exchange, is_fresh=is_fresh or is_probe)
 
     def lend(self, instead: Loan | None = None) -> Loan:
         """Give an address to somebody who opens a connection of their own, such as a WebSocket.
@@ -235,10 +235,12 @@ class Upstream:
         self._probe(pool, loan)
         return loan
 
-    def _probe(self, pool: Pool, exchange: object) -> None:
-        if pool.breaker.state is not State.CLOSED:
-            pool.breaker.send_probe(exchange)
-            self._arrange()
+    def _probe(self, pool: Pool, exchange: object) -> bool:
+        if pool.breaker.state is State.CLOSED:
+            return False
+        pool.breaker.send_probe(exchange)
+        self._arrange()
+        return True
 
     def _arrange(self) -> None:
         """Prepare the choice among addresses, so that requests find it made."""
@@ -251,16 +253,15 @@ class Upstream:
     def _unavailable(self) -> Unavailable:
         """Say when an address will be tried next."""
         now = self._clock()
-        waits = [pool.breaker.wait(now) for pool in self.pools]
-        return Unavailable(retry_after=max(1, ceil(min(waits))))
+        wait = min(pool.breaker.wait(now) for pool in self.pools)
+        return Unavailable(retry_after=max(1, ceil(wait)))
 
     # What pools report.
 
     def unreached(self, exchange: Exchange) -> None:
         """Take an exchange that reached nobody to another address, or fail it."""
         if not exchange.is_done and not self._elsewhere(exchange, is_fresh=False):
-            is_out = all(pool.breaker.state is not State.CLOSED for pool in self.pools)
-            exchange.failed(self._unavailable() if is_out else Unavailable())
+            exchange.failed(self._unavailable())
 
     def repeat(self, exchange: Exchange, *, is_stale: bool) -> bool:
         """Send an exchange again that was not answered; gives whether it will be.

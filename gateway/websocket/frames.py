@@ -20,7 +20,6 @@ _CLOSE: Final = 0x8
 _DATA: Final = frozenset({0x0, 0x1, 0x2})
 _CONTROL: Final = frozenset({0x8, 0x9, 0xA})
 _LONGEST_CONTROL: Final = 125
-_LONGEST_REASON: Final = 123
 
 
 class Violation(Exception):
@@ -158,10 +157,10 @@ def close_frame(code: int, reason: str = "", mask: bytes = b"") -> bytes:
 
     Args:
         code: why.
-        reason: the same in words, cut where a control frame ends.
+        reason: the same in a few words of ASCII.
         mask: four bytes nobody can guess, where a server is to read it.
     """
-    payload = code.to_bytes(2, "big") + reason.encode()[:_LONGEST_REASON]
+    payload = code.to_bytes(2, "big") + reason.encode("ascii")
     if mask:
         payload = bytes(byte ^ mask[index & 3] for index, byte in enumerate(payload))
     return bytes((0x80 | _CLOSE, len(payload) | (0x80 if mask else 0))) + mask + payload

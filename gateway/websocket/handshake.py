@@ -10,11 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.pipeline.request_head import Headers
+from gateway.pipeline.request_head import Fields, Headers
 from shared.errors import BadGateway, BadRequest, UpgradeRequired
 
 SWITCHING: Final = 101
@@ -56,23 +55,23 @@ class Offer:
 
 def asks_for_socket(headers: Headers) -> bool:
     """Tell whether a request asks to speak WebSocket from then on."""
-    return b"upgrade" in _tokens(headers, b"connection") and b"websocket" in _tokens(
-        headers, b"upgrade"
-    )
+    asks_to_switch = b"upgrade" in _tokens(headers, b"connection")
+    return asks_to_switch and b"websocket" in _tokens(headers, b"upgrade")
 
 
-def read_offer(method: str, version: str, headers: Headers, *, has_body: bool) -> Offer:
+def read_offer(method: str, fields: Fields) -> Offer:
     """Check a caller's handshake.
 
     Args:
-        head: of the request.
-        has_body: whether a body follows.
+        method: of the request, upper case.
+        fields: what its headers say.
 
     Raises:
         BadRequest: it is no handshake.
         UpgradeRequired: it is one of another version; the headers name ours.
     """
-    if method != "GET" or version != "1.1" or has_body:
+    headers = fields.headers
+    if method != "GET" or fields.version != "1.1" or fields.has_body:
         raise _fault("A WebSocket is opened by GET in HTTP/1.1, without a body")
     versions = _values(headers, b"sec-websocket-version")
     if not versions:
@@ -93,9 +92,10 @@ def accept_for(key: bytes) -> bytes:
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
 
 
-def without_extensions(lines: Iterable[bytes]) -> list[bytes]:
-    """Leave out of a request's header lines what offers extensions; names are in lower case."""
-    return [line for line in lines if not line.startswith(_EXTENSIONS + b":")]
+def without_extensions(lines: bytes) -> bytes:
+    """Leave out of a request's header lines, each after a line end, what offers extensions."""
+    kept = (line for line in lines.split(b"\r\n") if not line.startswith(_EXTENSIONS + b":"))
+    return b"\r\n".join(kept)
 
 
 def check_answer(version: str, headers: Headers, offer: Offer) -> Headers:

@@ -1,6 +1,7 @@
 """Asking a service for a socket: the connection to it until it has answered the handshake.
 
-A service that declines answers once, and that answer goes to the caller as any other would.
+A service that declines answers once, and that answer goes to the caller as any other would. An
+address that nobody can reach is passed over for another, because nothing of the handshake was said.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gateway.websocket.handshake import Offer
 from shared.errors import BadGateway, GatewayTimeout, ServiceError, Unavailable
 
 if TYPE_CHECKING:
+    from gateway.upstream.upstream import Upstream
     from gateway.websocket.legs import Socket
     from gateway.websocket.sockets import Sockets
 
@@ -41,6 +43,7 @@ class Knock(asyncio.Protocol):
 
     Args:
         sockets: to which the socket will belong.
+        upstream: the service.
         request: the whole handshake.
         offer: what it offers.
         caller: who asked.
@@ -51,6 +54,7 @@ class Knock(asyncio.Protocol):
     def __init__(
         self,
         sockets: Sockets,
+        upstream: Upstream,
         request: bytes,
         offer: Offer,
         caller: Caller,
@@ -59,6 +63,7 @@ class Knock(asyncio.Protocol):
     ) -> None:
         self.socket = socket
         self._sockets = sockets
+        self._upstream = upstream
         self._request = request
         self._offer = offer
         self._caller: Caller | None = caller
@@ -66,7 +71,7 @@ class Knock(asyncio.Protocol):
         self._limit = limit
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._deadline = sockets.loop.time() + sockets.limits.handshake
+        self._deadline = sockets.loop.time() + upstream.limits.head
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._size = 0
@@ -75,13 +80,24 @@ class Knock(asyncio.Protocol):
         self._is_complete = False
         self._rest = b""
 
-    async def connect(self, host: str, port: int) -> None:
-        """Reach the service."""
-        try:
-            async with asyncio.timeout(self._sockets.limits.connect):
-                await self._sockets.loop.create_connection(lambda: self, host, port)
-        except (OSError, TimeoutError):
-            self.fail(Unavailable())
+    async def connect(self) -> None:
+        """Reach the service, at another address where one cannot be reached."""
+        loop, loan = self._sockets.loop, self.socket.loan
+        while True:
+            try:
+                async with asyncio.timeout(self._upstream.limits.connect):
+                    await loop.create_connection(lambda: self, loan.host, loan.port)
+                return
+            except (OSError, TimeoutError):
+                loan.faulted(is_reached=False)
+                loan.close()
+            if self._is_settled:
+                return
+            try:
+                loan = self.socket.loan = self._upstream.lend(instead=loan)
+            except Unavailable as error:
+                self.fail(error)
+                return
 
     def abandon(self) -> None:
         """The caller is gone."""
@@ -89,7 +105,7 @@ class Knock(asyncio.Protocol):
         self._abort()
 
     def fail(self, error: ServiceError) -> None:
-        """There is no answer."""
+        """There is no answer, for a reason that is not the service's."""
         caller = self._settle()
         self._abort()
         if caller is not None:
@@ -98,22 +114,20 @@ class Knock(asyncio.Protocol):
     def look(self, now: float) -> None:
         """See whether time is up."""
         if now >= self._deadline:
-            self.fail(GatewayTimeout())
+            self._fault(GatewayTimeout())
 
-    def join(self, client: asyncio.Transport, early: bytes) -> asyncio.Protocol:
+    def join(self, client: asyncio.Transport, early: bytes, connections: set[object]) -> None:
         """Make the socket: from now on bytes pass between the caller and the service.
 
         Args:
             client: the caller's connection, to which the 101 is written.
             early: what the caller has sent after the handshake.
-
-        Returns:
-            The protocol that the caller's connection has now.
+            connections: of callers; the socket is one of them while it stands.
         """
         service = self._transport
         assert service is not None  # it has answered
         socket = self.socket
-        socket.join(client, service, self._limit)
+        socket.join(client, service, self._limit, connections)
         self._is_settled = True
         self._sockets.answered(self, stands=True)
         del self._parser  # it holds our methods, and so us
@@ -124,7 +138,6 @@ class Knock(asyncio.Protocol):
         if early:
             socket.client.data_received(early)
         client.resume_reading()
-        return socket.client
 
     # What the transport reports.
 
@@ -148,19 +161,19 @@ class Knock(asyncio.Protocol):
             self._rest = data[upgrade.args[0] :]
             self._switch()
         except httptools.HttpParserError:
-            self.fail(BadGateway())
+            self._fault(BadGateway())
         else:
             if self._is_complete:
                 self._decline()
             elif self._size > LONGEST_ANSWER:
-                self.fail(BadGateway())
+                self._fault(BadGateway())
 
     def connection_lost(self, error: Exception | None) -> None:
         """The service has closed; an answer of unknown length ends with that."""
         if error is None and self._status and not self._is_framed:
             self._decline()
         else:
-            self.fail(BadGateway())
+            self._fault(BadGateway())
 
     # What the parser reports.
 
@@ -199,17 +212,24 @@ class Knock(asyncio.Protocol):
             version = self._parser.get_http_version()
             headers = handshake.check_answer(version, self._headers, self._offer)
         except BadGateway as error:
-            self.fail(error)
+            self._fault(error)
             return
+        self.socket.loan.answered()
         caller, self._caller = self._caller, None
         assert caller is not None  # else nothing is read
         caller.accepted(headers, self)
 
     def _decline(self) -> None:
+        self.socket.loan.answered()
         caller = self._settle()
         self._abort()
         if caller is not None:
             caller.declined(self._status, self._headers, b"".join(self._body))
+
+    def _fault(self, error: ServiceError) -> None:
+        if self._caller is not None:
+            self.socket.loan.faulted()
+        self.fail(error)
 
     def _settle(self) -> Caller | None:
         """End it without a socket; give who must be told, once."""

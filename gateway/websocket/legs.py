@@ -17,6 +17,7 @@ from gateway.websocket.frames import (
 )
 
 if TYPE_CHECKING:
+    from gateway.upstream.upstream import Loan
     from gateway.websocket.sockets import Sockets
 
 HIGH_WATER: Final = 65_536
@@ -155,6 +156,7 @@ class Socket:
 
     Args:
         sockets: all of them.
+        loan: the service's address.
         owner: whose it is.
         tags: ids by which an event may revoke the login behind it.
 
@@ -163,37 +165,50 @@ class Socket:
     """
 
     __slots__ = (
+        "_connections",
         "_deadline",
         "_quiet_since",
         "client",
         "is_quiet",
+        "loan",
         "owner",
         "service",
         "sockets",
         "tags",
     )
 
-    def __init__(self, sockets: Sockets, owner: str, tags: tuple[str, ...]) -> None:
+    def __init__(self, sockets: Sockets, loan: Loan, owner: str, tags: tuple[str, ...]) -> None:
         self.sockets = sockets
+        self.loan = loan
         self.owner = owner
         self.tags = tags
         self.is_quiet = False
         self.client: Leg
         self.service: Leg
+        self._connections: set[object]
         self._quiet_since = 0.0
         self._deadline = 0.0
 
-    def join(self, client: asyncio.Transport, service: asyncio.Transport, limit: int) -> None:
+    def join(
+        self,
+        client: asyncio.Transport,
+        service: asyncio.Transport,
+        limit: int,
+        connections: set[object],
+    ) -> None:
         """Join two connections; their transports are still to be told.
 
         Args:
             client: to the caller.
             service: to the service.
             limit: bytes of a caller's message; the service's own may be of any size.
+            connections: of callers; the caller's leg is one of them while it lasts.
         """
         self.client = Leg(self, client, Frames(is_masked=True, limit=limit))
         self.service = Leg(self, service, Frames(is_masked=False))
         self.client.other, self.service.other = self.service, self.client
+        self._connections = connections
+        connections.add(self.client)
 
     def end(self, code: int, reason: str, *, to_service: int = GOING_AWAY) -> None:
         """End it: both ends get a Close, and a moment to answer."""
@@ -241,6 +256,8 @@ class Socket:
     def lost(self, leg: Leg) -> None:
         """A leg is gone: say so to the other, or let it say its goodbye."""
         other = leg.other
+        if leg is self.client:
+            self._connections.discard(leg)
         if other.is_lost:
             self.sockets.forget(self)
             return

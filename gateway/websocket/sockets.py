@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.websocket.frames import GOING_AWAY, POLICY
 from gateway.websocket.handshake import Offer
 from gateway.websocket.knocking import Caller, Knock
 from gateway.websocket.legs import Socket
 from shared.errors import RateLimited, Unavailable
+
+if TYPE_CHECKING:
+    from gateway.upstream.upstream import Upstream
 
 TICK: Final = 1.0
 """Seconds between two looks at the sockets."""
@@ -29,8 +32,6 @@ class SocketLimits:
         total: most sockets of this process, those being opened included.
         each: most sockets of one principal, or of one address where nobody is named.
         idle: without a byte from either end.
-        connect: to reach the service.
-        handshake: until the service has answered.
         farewell: that services get to close their sockets themselves when the gateway stops,
             because a protocol may have a goodbye of its own.
         linger: that an end gets to answer a Close.
@@ -40,8 +41,6 @@ class SocketLimits:
     total: int = 20_000
     each: int = 20
     idle: float = 120.0
-    connect: float = 2.0
-    handshake: float = 30.0
     farewell: float = 5.0
     linger: float = 3.0
     tick: float = TICK
@@ -91,7 +90,7 @@ class Sockets:
 
     def knock(
         self,
-        address: tuple[str, int],
+        upstream: Upstream,
         request: bytes,
         offer: Offer,
         caller: Caller,
@@ -103,7 +102,7 @@ class Sockets:
         """Ask a service for a socket; the caller hears what comes of it.
 
         Args:
-            address: host and port of the service.
+            upstream: the service.
             request: the whole handshake.
             offer: what it offers.
             caller: who asked.
@@ -113,16 +112,17 @@ class Sockets:
 
         Raises:
             RateLimited: the owner has too many.
-            Unavailable: the gateway has too many, or stops.
+            Unavailable: the gateway has too many, or stops, or the service is known to be away.
         """
         if self._leaving is not None or self._owners.total() >= self.limits.total:
             raise Unavailable
         if self._owners[owner] >= self.limits.each:
             raise RateLimited(FULL_RETRY, "Too many sockets are open")
+        socket = Socket(self, upstream.lend(), owner, tags)
         self._owners[owner] += 1
-        knock = Knock(self, request, offer, caller, Socket(self, owner, tags), limit)
+        knock = Knock(self, upstream, request, offer, caller, socket, limit)
         self._knocks.add(knock)
-        task = self.loop.create_task(knock.connect(*address), name="knock")
+        task = self.loop.create_task(knock.connect(), name="knock")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return knock
@@ -141,6 +141,7 @@ class Sockets:
         self._release(socket)
 
     def _release(self, socket: Socket) -> None:
+        socket.loan.close()
         self._owners[socket.owner] -= 1
         if not self._owners[socket.owner]:
             del self._owners[socket.owner]

@@ -318,21 +318,3 @@ async def test_pipelined_requests_keep_their_order(home: House) -> None:
     data += f"GET /v1/learnings/5 HTTP/1.1\r\n{head}connection: close\r\n\r\n"
     answer = (await home.raw(data.encode())).decode()
     assert re.findall(r'"target": "/v1/learnings/(\d)"', answer) == list("012345")
-
-
-async def test_websocket_is_refused_cleanly(home: House) -> None:
-    request = (
-        "GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\n"
-        "upgrade: websocket\r\nsec-websocket-version: 13\r\n"
-        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    reader, writer = await asyncio.open_connection("127.0.0.1", home.port)
-    writer.write(request.encode())
-    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode().lower()
-    assert head.startswith("http/1.1 503 ")
-    assert "retry-after" in head
-    assert all(name in head for name in RATE_HEADERS)
-    length = int(re.search(r"content-length: (\d+)", head)[1])  # type: ignore[index]
-    assert await reader.readexactly(length) == b'{"error":"service temporarily unavailable"}'
-    writer.close()
-    assert not home.services["teams"].asked

@@ -87,6 +87,8 @@ def test_public_operations_stand_once() -> None:
         (replace(ROW, failure_class="other"),),
         (replace(ROW, authenticators=("signature", "jwt")),),
         (replace(ROW, authenticators=("magic",)),),
+        (replace(ROW, authenticators=("ticket",)),),
+        (replace(ROW, authenticators=("ticket", "jwt"), is_socket=True),),
         (replace(ROW, authenticators=()),),
     ],
 )
