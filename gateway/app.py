@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ from gateway.upstream.upstream import Upstream
 from gateway.websocket.sockets import Sockets
 from shared.bus import Listener, connect
 from shared.log import get_logger
+from shared.secret import derive
 from shared.surfaces import Surface
 
 log = get_logger()
@@ -60,7 +61,7 @@ class Gateway:
         self.credentials = Credentials()
         auth = AuthClient(self.upstreams["auth"], keys["auth"])
         self.signing_keys = SigningKeys(auth.verify_keys, self.credentials.clear)
-        limiter = RateLimiter(settings.rates())
+        self.limiter, watched = _limits(settings, keys)
         authenticators = (
             JwtAuthenticator(auth, self.signing_keys, settings.public_url),
             ApiKeyAuthenticator(auth),
@@ -70,7 +71,7 @@ class Gateway:
             routes=ROUTES,
             own_pages=rate_class,
             bearer=Bearer(self.credentials, {one.name: one for one in authenticators}),
-            limiter=limiter,
+            limiter=self.limiter,
             addresses=ClientAddresses(settings.proxies()),
             heads=UpstreamHeads(keys, hosts),
             origins=settings.origins()[Surface.TEAMS],
@@ -81,7 +82,7 @@ class Gateway:
             (
                 Watched("credentials", "Credentials remembered", self.credentials.__len__),
                 Watched("open_sockets", "WebSockets open", self.sockets.__len__),
-                Watched("rate_buckets", "Rate limit buckets remembered", limiter.__len__),
+                *watched,
                 Watched(
                     "client_connections",
                     "Connections of callers that are open",
@@ -115,6 +116,8 @@ class Gateway:
                 await self._checks.start()
                 stack.push_async_callback(self._checks.stop)
             stack.push_async_callback(self.credentials.close)
+            await self.limiter.open()
+            stack.push_async_callback(self.limiter.close)
             self.sockets.open()
             stack.push_async_callback(self.sockets.close)
             self.data_path.open()
@@ -135,8 +138,9 @@ class Gateway:
             yield
 
     def drain(self) -> None:
-        """Take no more than what is under way: readiness says no, and sockets end."""
+        """Take no more than what is under way: readiness says no, streams and sockets end."""
         self._pages.is_draining = True
+        self.data_path.drain()
         self.sockets.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,3 +152,55 @@ class Gateway:
 def create_app(settings: GatewaySettings, settling: float = 0.0) -> Gateway:
     """Make the gateway."""
     return Gateway(settings, settling=settling)
+
+
+def _limits(
+    settings: GatewaySettings, keys: Mapping[str, bytes]
+) -> tuple[RateLimiter, list[Watched]]:
+    """Give the limiter, and what it counts."""
+    rates, url = settings.rates(), settings.rate_limit_url
+    if url is None:
+        limiter = RateLimiter(rates)
+        return limiter, _decisions(limiter)
+    # The client of the store is large, and most gateways need none.
+    from gateway.rate_limit.shared_buckets import SharedRateLimiter
+    from gateway.rate_limit.store import Store
+
+    patience = settings.rate_limit_timeout
+    store = Store(url.get_secret_value(), patience)
+    # From what every gateway before the same services has alike.
+    secret = derive(keys["auth"], "rate limit callers")
+    shared = SharedRateLimiter(rates, store, secret, patience)
+    return shared, [
+        *_decisions(shared),
+        Watched("rate_leases", "Buckets of the shared store known here", lambda: shared.leases),
+        Watched("rate_store_up", "Whether the shared store is there", lambda: float(shared.is_up)),
+        Watched(
+            "rate_store_calls", "Calls of the shared store", lambda: shared.calls, kind="counter"
+        ),
+        Watched(
+            "rate_store_failures",
+            "Calls of the shared store that failed",
+            lambda: shared.failures,
+            kind="counter",
+        ),
+        Watched(
+            "rate_store_outages",
+            "Times that the shared store was found away",
+            lambda: shared.outages,
+            kind="counter",
+        ),
+    ]
+
+
+def _decisions(limiter: RateLimiter) -> list[Watched]:
+    return [
+        Watched("rate_buckets", "Rate limit buckets remembered", limiter.__len__),
+        Watched(
+            "rate_limit_decisions",
+            "Requests counted, by class and what was decided",
+            limiter.counts,
+            ("class", "decision"),
+            "counter",
+        ),
+    ]

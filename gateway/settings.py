@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from gateway.pipeline.cors import Origins, parse_origins
 from gateway.rate_limit import Rate, default_rates, parse_rates
@@ -27,6 +28,7 @@ from shared.settings import (
 from shared.surfaces import Surface
 
 METRICS_OFFSET: Final = 9
+STORE_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 MOST_ADDRESSES: Final = 64
 
 
@@ -71,6 +73,15 @@ class GatewaySettings(Settings):
         "",
         description="Requests per seconds by class, such as `learnings=500/60 auth=120/60`; "
         "classes not named keep their defaults.",
+    )
+    rate_limit_url: SecretStr | None = Field(
+        None,
+        description="A Valkey or Redis in which several gateways count together "
+        "(`redis://[:password@]host:port/db`, `rediss://` with TLS, or `valkey://`); each process "
+        "counts alone if absent.",
+    )
+    rate_limit_timeout: float = Field(
+        0.1, gt=0, le=1, description="Seconds an answer of that store may take."
     )
     trusted_proxies: str = Field(
         "", description="Networks (CIDR) whose X-Forwarded-For is believed, space separated."
@@ -185,6 +196,13 @@ class GatewaySettings(Settings):
     @classmethod
     def _are_rates(cls, value: str) -> str:
         parse_rates(value)
+        return value
+
+    @field_validator("rate_limit_url")
+    @classmethod
+    def _is_a_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_store(value.get_secret_value()):
+            raise ValueError("must be redis://[:password@]host:port/db, rediss:// or valkey://")
         return value
 
     @field_validator("trusted_proxies")
@@ -309,3 +327,13 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(word) for word in text.replace(",", " ").split())
     except ValueError:
         raise ValueError("must be networks such as 10.0.0.0/8") from None
+
+
+def _is_store(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # whose text may have the password in it
+        return False
+    is_plain = not (parts.query or parts.fragment) and re.fullmatch(r"(/\d*)?", parts.path)
+    return named and bool(is_plain) and parts.scheme in STORE_SCHEMES

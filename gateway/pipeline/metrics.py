@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from prometheus_client import generate_latest
 
@@ -77,14 +77,14 @@ class Watched:
     Attributes:
         name: without the prefix, and without the ``_total`` of a counter.
         text: for people.
-        read: gives a number, or numbers by the values of the labels.
+        read: gives a number, or numbers by tuples of the labels' values.
         labels: their names; their values are bounded.
         kind: of metric.
     """
 
     name: str
     text: str
-    read: Callable[[], float | Mapping[tuple[str, ...], float]]
+    read: Callable[[], float | Mapping[Any, float]]
     labels: tuple[str, ...] = ()
     kind: Literal["counter", "gauge"] = "gauge"
 

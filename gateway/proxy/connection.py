@@ -7,7 +7,9 @@ instead of a timer for each.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections import deque
+from termios import FIONREAD
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
@@ -248,6 +250,7 @@ class Connection(asyncio.Protocol):
         upgrades = parser.should_upgrade()
         is_http11 = version == "1.1"
         keeps = is_http11 and fault is None and not upgrades and parser.should_keep_alive()
+        keeps = keeps and not self.path.is_draining
         turn = self._receiving = Turn(self, destination, fields, keeps, is_http11, fault)
         if keeps and fields.fault is None and not fields.has_body:
             self._whole = fields
@@ -419,6 +422,27 @@ class Connection(asyncio.Protocol):
             if waited > HEAD_PATIENCE:
                 self._unreadable(BadRequest("The request did not arrive in time", code="timeout"))
         elif self._receiving is None and waited > KEPT:
+            self.transport.close()
+
+    def drain(self) -> None:
+        """Prepare for the end: the answer under way is the last, an idle connection waits a bit."""
+        if self._turn is not None:
+            self._turn.drain(is_last=not self._waiting)
+            if self._waiting:
+                self._waiting[-1].keeps = False
+        elif not self._is_in_head:
+            self._since = self.loop.time()
+
+    def close_idle(self, before: float) -> None:
+        """Close if nothing is under way since then, nor has come and is still to be read."""
+        is_busy = self._turn or self._waiting or self._receiving or self._is_in_head
+        if is_busy or self._is_last or self._is_deaf or self._since >= before:
+            return
+        try:
+            came = fcntl.ioctl(self.transport.get_extra_info("socket"), FIONREAD, bytes(4))
+        except OSError:
+            came = bytes(4)
+        if not any(came):
             self.transport.close()
 
     def shutdown(self) -> None:

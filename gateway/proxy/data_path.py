@@ -57,6 +57,7 @@ class DataPath:
         self.patience = patience
         self.stall = stall
         self.connections: set[Connection] = set()
+        self.is_draining = False
         self._tick = tick
         self._ticking: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,6 +78,19 @@ class DataPath:
         """Start the clock."""
         loop = asyncio.get_running_loop()
         self._ticking = loop.call_later(self._tick, self._look, loop)
+
+    def drain(self) -> None:
+        """Close each connection with its next answer, and end streams that have no end."""
+        self.is_draining = True
+        self.heads = HeadMemory(self.pipeline)  # who is remembered is thought to stay
+        for connection in tuple(self.connections):
+            connection.drain()
+
+    def close_idle(self, grace: float) -> None:
+        """Close the connections on which nothing came or went for so many seconds."""
+        before = asyncio.get_running_loop().time() - grace
+        for connection in tuple(self.connections):
+            connection.close_idle(before)
 
     async def close(self) -> None:
         """Stop the clock, and what is still being asked or made."""

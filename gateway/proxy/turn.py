@@ -19,6 +19,7 @@ from gateway.pipeline.decisions import (
 )
 from gateway.proxy import answers
 from gateway.proxy.body import Body, late
+from gateway.proxy.event_stream import EventStream, is_event_stream
 from gateway.proxy.switching import Switching
 from shared.errors import GatewayTimeout, Internal, ServiceError
 from shared.log import get_logger
@@ -52,6 +53,7 @@ class Turn:
 
     __slots__ = (
         "_connection",
+        "_events",
         "_held",
         "_is_chunked",
         "_out",
@@ -92,6 +94,7 @@ class Turn:
         self._switching: Switching | None = None
         self._status = 0
         self._is_chunked = False
+        self._events: EventStream | None = None
 
     # Its way through the pipeline.
 
@@ -231,6 +234,7 @@ class Turn:
         if self.destination.method != "HEAD" and head.length is None:
             if self.is_http11:
                 self._is_chunked = True
+                self._events = EventStream() if is_event_stream(head) else None
                 lines += answers.CHUNKED
             else:
                 self.keeps = False
@@ -244,6 +248,12 @@ class Turn:
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the service's answer."""
+        if self._events is not None:
+            if self._connection.path.is_draining and (rest := self._events.rest(data)) is not None:
+                self._out.extend(answers.chunk(rest))
+                self._end_early()
+                return
+            self._events.take(data)
         if self._is_chunked:
             self._out.extend(answers.chunk(data))
         else:
@@ -325,6 +335,24 @@ class Turn:
             self._out.append(body)
         self.on_flush()
         self._finish()
+
+    def drain(self, *, is_last: bool) -> None:
+        """The gateway stops: say so with the answer, and end a stream of events between two.
+
+        Args:
+            is_last: whether no other request of the connection waits for its turn.
+        """
+        if not self._status:
+            self.keeps = self.keeps and not is_last
+        elif self._events is not None and self._events.is_between:
+            self._end_early()
+
+    def _end_early(self) -> None:
+        """End an answer that has no end of its own; its caller comes back to another process."""
+        assert self.exchange is not None  # it began
+        self.exchange.cancel()
+        self.keeps = False
+        self.on_end()
 
     def _break(self) -> None:
         """End an answer in the middle: only the broken connection tells the caller."""

@@ -13,7 +13,7 @@ turn, which comes when the longest window has passed or memory is used up, forge
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.rate_limit.rates import FIXED_WINDOWS, NEVER_REFUSED, Rate
@@ -235,20 +235,14 @@ class RateLimiter:
     async def close(self) -> None:
         """End what was begun."""
 
-    def counts(self) -> Iterator[tuple[str, str, int]]:
-        """Give what was decided so far: class, ``allowed``, ``refused`` or ``closed``, number."""
+    def counts(self) -> dict[tuple[str, ...], float]:
+        """Give what was decided so far, by class and ``allowed``, ``refused`` or ``closed``."""
+        counts: dict[tuple[str, ...], float] = {}
         for kind in self._classes.values():
-            yield kind.name, "allowed", kind.allowed
-            yield kind.name, "refused", kind.refused
-            yield kind.name, "closed", kind.closed
-
-    def gauges(self) -> dict[str, float]:
-        """Give how things stand, by name."""
-        return {"rate_buckets": float(len(self))}
-
-    def totals(self) -> dict[str, int]:
-        """Give what has happened so far, by name."""
-        return {}
+            counts[kind.name, "allowed"] = kind.allowed
+            counts[kind.name, "refused"] = kind.refused
+            counts[kind.name, "closed"] = kind.closed
+        return counts
 
     def _make_room(self, now: float) -> None:
         """See to it that one more young bucket may be remembered."""

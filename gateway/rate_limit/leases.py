@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Final
 
 from gateway.rate_limit.buckets import RateClass
-from gateway.rate_limit.script import HOLDS
+from gateway.rate_limit.script import hold
 from gateway.rate_limit.store import NAMESPACE, Grant, Order
 from gateway.rate_limit.verdict import Verdict
 
@@ -39,6 +39,7 @@ class Lease:
         spare: tokens left in the store's fixed window.
         debt: tokens used that the store does not know of.
         waiters: requests that wait for the flight.
+        waived: requests that waited in vain, and are judged in memory.
         flight: done when the store has answered.
     """
 
@@ -53,17 +54,19 @@ class Lease:
         "spare",
         "until",
         "waiters",
+        "waived",
     )
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.left = self.granted = self.spare = self.debt = self.waiters = 0
+        self.waived = 0
         self.until = self.empty_until = self.full_at = 0.0
         self.flight: asyncio.Future[None] | None = None
 
     def is_ready(self, now: float) -> bool:
         """Tell whether a request can be judged without asking the store."""
-        return (self.left > 0 and now < self.until) or now < self.empty_until
+        return (self.left > 0 and now < self.until) or now < self.empty_until or self.waived > 0
 
 
 class Shelf:
@@ -87,7 +90,7 @@ class Shelf:
         self._secret = secret
         self._patience = patience
         self._salt = f"{kind.name} {kind.limit}/{kind.window} ".encode()
-        self._hold = kind.window / HOLDS
+        self._hold = hold(kind.window)
         self._chunk = max(1, kind.limit // CHUNK)
         self._mode = b"fixed" if kind.is_fixed else b"even"
         self._microseconds = round(kind.window * 1e6)
@@ -135,7 +138,7 @@ class Shelf:
         lease.empty_until = 0.0
         if grant.tokens < order.want:
             lease.empty_until = now + (rest if kind.is_fixed else rest - kind.window + kind.step)
-        if grant.tokens > order.need:
+        if grant.tokens:
             self._due.append((lease.until, lease))
         settle(lease)
 

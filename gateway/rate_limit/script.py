@@ -6,9 +6,9 @@ or ``fixed``), limit, window in microseconds, and ``need``, ``want`` and ``debt`
 ``store.Order``. For each key the answer has tokens granted, tokens left in a fixed window, and
 microseconds until the bucket is full.
 
-A gateway may hold tokens it was granted beyond its need for ``window / HOLDS``. For as long an even
-bucket must not fill up behind them, or a caller could burst with a full bucket and with what is
-held: so it counts, in slots of that length, what may be held, and is never fuller than its limit
+A gateway may hold tokens it was granted beyond its need for a while (``hold``). For as long an
+even bucket must not fill up behind them, or a caller could burst with a full bucket and with what
+is held: so it counts, in slots of that length, what may be held, and is never fuller than its limit
 less that.
 """
 
@@ -17,9 +17,16 @@ from __future__ import annotations
 from typing import Final
 
 HOLDS: Final = 50
-"""A lease holds for the window divided by this."""
+LONGEST_HOLD: Final = 2.0
+"""Seconds that tokens may be held: the window divided by ``HOLDS``, but no more than these."""
 
-SCRIPT: Final = """
+
+def hold(window: float) -> float:
+    """Give the seconds that tokens of a bucket may be held."""
+    return min(window / HOLDS, LONGEST_HOLD)
+
+
+_BUCKETS: Final = """
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
@@ -29,7 +36,7 @@ end
 
 local function even(key, limit, window, need, want, debt)
   local step = window / limit
-  local hold = window / HOLDS
+  local hold = math.min(window / HOLDS, LONGEST)
   local slot = math.floor(now / hold)
   local full, young, old = 0, 0, 0
   local stored = redis.call('GET', key)
@@ -82,4 +89,9 @@ for i, key in ipairs(KEYS) do
   answers[i] = ask(key, n[2], n[3], n[4], n[5], n[6])
 end
 return answers
-""".replace("HOLDS", str(HOLDS))
+"""
+
+SCRIPT: Final = _BUCKETS.replace("HOLDS", str(HOLDS)).replace(
+    "LONGEST", str(round(LONGEST_HOLD * 1e6))
+)
+"""The script, ready to send."""

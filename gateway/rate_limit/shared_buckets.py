@@ -34,6 +34,7 @@ LAST_PROBE: Final = 1.0
 MAX_WAITING: Final = 10_000
 """Buckets that may wait for the store; more are counted in memory."""
 
+_SWEEP: Final = 0.1
 _BATCH: Final = 128
 _ROUNDS: Final = 3
 
@@ -50,7 +51,14 @@ class SharedRateLimiter(RateLimiter):
         patience: seconds an answer of the store may take.
         capacity: buckets, and leases, remembered.
         clock: seconds, only going forward; that of the ``now`` given to the other methods.
+
+    Attributes:
+        calls: of the store so far.
+        failures: calls that failed.
+        outages: times that the store was found away.
     """
+
+    is_shared = True
 
     def __init__(
         self,
@@ -73,11 +81,14 @@ class SharedRateLimiter(RateLimiter):
         self._task: asyncio.Task[None] | None = None
         self._leases_since_turn = 0
         self._leases_turn_at = -math.inf
-        self._calls = self._failures = self._outages = 0
+        self.calls = self.failures = self.outages = 0
+
+    # Each looks at the clock itself: a request may have waited since ``now`` for what it needed,
+    # longer than a lease holds.
 
     def take(self, name: str, caller: str, now: float) -> Verdict:
         """Take one token; true if ``prepare`` was awaited wherever ``lacks`` said so."""
-        shelf = self._shelves.get(name)
+        shelf, now = self._shelves.get(name), self._clock()
         if shelf is None:
             return super().take(name, caller, now)
         if not self._is_up:
@@ -92,7 +103,8 @@ class SharedRateLimiter(RateLimiter):
             return shelf.verdict(lease, now)
         if now < lease.empty_until:
             return shelf.kind.refuse(lease.empty_until - now, lease.full_at - now)
-        # Nobody asked the store before. It is told afterwards.
+        # Nobody asked the store before, or it had no time. It is told afterwards.
+        lease.waived = max(0, lease.waived - 1)
         verdict = super().take(name, caller, now)
         if verdict.allowed:
             lease.debt += 1
@@ -101,24 +113,24 @@ class SharedRateLimiter(RateLimiter):
 
     def peek(self, name: str, caller: str, now: float) -> Verdict:
         """Ask what ``take`` would say, as far as it is known here, taking nothing."""
-        shelf = self._shelves.get(name)
+        shelf, now = self._shelves.get(name), self._clock()
         if shelf is None:
             return super().peek(name, caller, now)
         kind = shelf.kind
         if not self._is_up:
             return _closed(kind) if name in GUARDS_SECRETS else super().peek(name, caller, now)
         lease = shelf.young.get(caller) or shelf.old.get(caller)
-        if lease is None:
-            return kind.full()
-        if lease.left and now < lease.until:
-            return shelf.verdict(lease, now)
-        if now < lease.empty_until:
-            return kind.refusal(lease.empty_until - now, lease.full_at - now)
+        if lease is not None:
+            if lease.left and now < lease.until:
+                return shelf.verdict(lease, now)
+            if now < lease.empty_until:
+                return kind.refusal(lease.empty_until - now, lease.full_at - now)
         return kind.full()
 
     def lacks(self, wants: Sequence[tuple[str, str]], now: float) -> bool:
         """Tell whether ``prepare`` must be awaited before these (class, caller) can be taken."""
         if self._is_up:
+            now = self._clock()
             for name, caller in wants:
                 shelf = self._shelves.get(name)
                 if shelf is not None:
@@ -130,11 +142,14 @@ class SharedRateLimiter(RateLimiter):
     async def prepare(self, wants: Sequence[tuple[str, str]]) -> None:
         """Make ``take`` of each (class, caller) true; never raises, and waits a bounded time."""
         for _ in range(_ROUNDS):
-            flights = self._flights(wants) if self._is_up else None
+            boarded = [self._board(*missing, waits=True) for missing in self._missing(wants)]
+            flights = [flight for flight in boarded if flight is not None]
             if not flights:
-                return
+                break
             # Others wait for the same flight, so it must not be cancelled with one of them.
             await asyncio.wait(flights)
+        for _, lease in self._missing(wants):
+            lease.waived += 1
 
     async def open(self) -> None:
         """Try the store, and begin to speak to it; does not fail when it is away."""
@@ -158,21 +173,15 @@ class SharedRateLimiter(RateLimiter):
         self._forget()
         await self._store.close()
 
-    def gauges(self) -> dict[str, float]:
-        """Give how things stand, by name."""
-        leases = sum(map(len, self._shelves.values()))
-        return super().gauges() | {
-            "rate_leases": float(leases),
-            "rate_store_up": float(self._is_up),
-        }
+    @property
+    def is_up(self) -> bool:
+        """Whether the store is there."""
+        return self._is_up
 
-    def totals(self) -> dict[str, int]:
-        """Give what has happened so far, by name."""
-        return {
-            "rate_store_calls": self._calls,
-            "rate_store_failures": self._failures,
-            "rate_store_outages": self._outages,
-        }
+    @property
+    def leases(self) -> int:
+        """How many leases are remembered."""
+        return sum(map(len, self._shelves.values()))
 
     # Waiting for the store.
 
@@ -185,29 +194,30 @@ class SharedRateLimiter(RateLimiter):
         self._leases_since_turn += 1
         return shelf.make(caller)
 
-    def _flights(self, wants: Sequence[tuple[str, str]]) -> list[asyncio.Future[None]]:
-        """Have the store asked for what is lacking."""
-        now = self._clock()
-        flights = []
-        for name, caller in wants:
-            shelf = self._shelves.get(name)
-            if shelf is None:
-                continue
-            lease = shelf.young.get(caller) or self._lease(shelf, caller, now)
-            if not lease.is_ready(now):
-                flight = self._board(shelf, lease)
-                if flight is not None:
-                    lease.waiters += 1
-                    flights.append(flight)
-        return flights
+    def _missing(self, wants: Sequence[tuple[str, str]]) -> list[tuple[Shelf, Lease]]:
+        """Find the buckets that the store must be asked about."""
+        missing = []
+        if self._is_up:
+            now = self._clock()
+            for name, caller in wants:
+                shelf = self._shelves.get(name)
+                if shelf is not None:
+                    lease = shelf.young.get(caller) or self._lease(shelf, caller, now)
+                    if not lease.is_ready(now):
+                        missing.append((shelf, lease))
+        return missing
 
-    def _board(self, shelf: Shelf, lease: Lease) -> asyncio.Future[None] | None:
+    def _board(
+        self, shelf: Shelf, lease: Lease, *, waits: bool = False
+    ) -> asyncio.Future[None] | None:
+        """Have the store asked about a bucket; None if too many wait for it."""
         if lease.flight is None:
             if len(self._waiting) >= MAX_WAITING:
                 return None
             lease.flight = asyncio.get_running_loop().create_future()
             self._waiting.append((shelf, lease))
             self._bell.set()
+        lease.waiters += waits
         return lease.flight
 
     # Speaking to the store.
@@ -230,8 +240,10 @@ class SharedRateLimiter(RateLimiter):
             return
         self._bell.clear()
         lapse = min(map(Shelf.next_lapse, self._shelves.values()), default=math.inf)
+        # Some at once, rather than a turn for each.
+        pause = None if lapse == math.inf else max(_SWEEP, lapse - self._clock())
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if lapse == math.inf else lapse - self._clock()):
+            async with asyncio.timeout(pause):
                 await self._bell.wait()
 
     async def _ask(self) -> None:
@@ -243,10 +255,10 @@ class SharedRateLimiter(RateLimiter):
         if not orders:
             return
         try:
-            self._calls += 1
+            self.calls += 1
             grants = await self._store.ask(orders)
         except StoreAway as error:
-            self._failures += 1
+            self.failures += 1
             self._fall(str(error))
             return
         now = self._clock()
@@ -261,11 +273,11 @@ class SharedRateLimiter(RateLimiter):
         while True:
             await asyncio.sleep(pause)
             pause = min(LAST_PROBE, 2 * pause)
-            self._calls += 1
+            self.calls += 1
             try:
                 await self._store.probe()
             except StoreAway:
-                self._failures += 1
+                self.failures += 1
             else:
                 self._is_up = True
                 log.info("rate limit store back")
@@ -274,7 +286,7 @@ class SharedRateLimiter(RateLimiter):
     def _fall(self, reason: str) -> None:
         """Go on without the store."""
         self._is_up = False
-        self._outages += 1
+        self.outages += 1
         self._forget()
         log.error(
             "rate limit store away",

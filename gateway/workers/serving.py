@@ -85,12 +85,10 @@ class Server(uvicorn.Server):
         await self.lifespan.shutdown()
 
     async def _finish(self, until: float) -> None:
-        await sleep(IDLE_GRACE)
         while self.server_state.connections and not self.force_exit:
             if time.monotonic() >= until:
                 return
-            for connection in tuple(self.server_state.connections):
-                connection.shutdown()
+            self._gateway.data_path.close_idle(IDLE_GRACE)
             await sleep(_GLANCE)
 
 

@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from gateway.rate_limit import CLASSES, NEVER_REFUSED
 from shared.secret import encode_base64url
@@ -21,6 +23,21 @@ from tests.support.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 60.0
 PLENTY = " ".join(f"{name}=1000000/1" for name in sorted(CLASSES - NEVER_REFUSED))
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process runs; one that only waits to be buried does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def gone(*pids: int) -> None:
+    """Wait until none of these processes runs."""
+    async with asyncio.timeout(START_LIMIT):
+        while any(map(lives, pids)):
+            await asyncio.sleep(0.01)
 
 
 class GatewayProcess:
@@ -145,12 +162,14 @@ class GatewayProcess:
 
 
 @asynccontextmanager
-async def gateway_process(workers: int = 1, **values: str) -> AsyncIterator[GatewayProcess]:
+async def gateway_process(
+    workers: int = 1, values: Mapping[str, str] | None = None
+) -> AsyncIterator[GatewayProcess]:
     """Run a gateway; ready, and with all its workers."""
     async with running(FakeAuth()) as auth, running(FakeService()) as learnings:
         assert isinstance(auth, FakeAuth)
-        values = {"GUILDHALL_GATEWAY_WORKERS": str(workers), **values}
-        process = GatewayProcess(auth, learnings, **values)
+        given = {"GUILDHALL_GATEWAY_WORKERS": str(workers), **(values or {})}
+        process = GatewayProcess(auth, learnings, **given)
         await process.start()
         try:
             await process.ready()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.gateway.fake_service import answering, plain
-from tests.gateway.gateway_process import Crowd, GatewayProcess, gateway_process
+from tests.gateway.gateway_process import Crowd, GatewayProcess, gateway_process, gone
 
 CALLERS = 200
 SOME = 400
@@ -48,7 +47,7 @@ async def test_ending_a_worker_loses_no_request() -> None:
         process.tell(signal.SIGTERM, first)
         await process.until(lambda: process.workers[0] != first)
         await crowd.answers(SOME)
-        await process.until(lambda: not _lives(first))
+        await gone(first)
         await crowd.answers(SOME)
         await crowd.stop()
         assert crowd.lost == []
@@ -61,18 +60,10 @@ async def test_replacing_all_workers_loses_no_request() -> None:
     async with busy(2) as (process, crowd):
         before = process.workers
         process.tell(signal.SIGHUP)
-        await process.until(lambda: not any(map(_lives, before.values())))
+        await gone(*before.values())
         await crowd.answers(SOME)
         await crowd.stop()
         assert set(before.values()).isdisjoint(process.workers.values())
         assert process.workers.keys() == before.keys()
         assert crowd.lost == []
         assert crowd.refused == 0
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
