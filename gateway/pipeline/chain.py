@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from gateway.authn import Ask, Bearer, NotMine
 from gateway.credentials.memory import Credential, Refused
+from gateway.pipeline import trace_context
 from gateway.pipeline.client_address import ClientAddresses, rate_key
 from gateway.pipeline.decisions import (
     Bridge,
@@ -55,6 +56,15 @@ from shared.middleware import normalized_path
 from shared.principal import ANONYMOUS, Kind, Principal
 from shared.surfaces import render, surface_of
 
+<<<<<<< ours
+=======
+if TYPE_CHECKING:
+    from gateway.pipeline.tracing import Tracing
+
+ASSERTION_REUSE: Final = 10.0
+"""Seconds that a signed assertion is used again for the same credential and upstream."""
+
+>>>>>>> theirs
 PAGES_CLASS: Final = "pages"
 HEALTH_CLASS: Final = "health"
 
@@ -73,6 +83,7 @@ class Pipeline:
         addresses: finds clients behind trusted proxies.
         heads: writes what services are told.
         origins: whose pages may call signed rows (CORS).
+        tracing: makes spans, where they are wanted.
         clock: seconds, only going forward.
         wall: Unix seconds.
     """
@@ -87,6 +98,7 @@ class Pipeline:
         addresses: ClientAddresses,
         heads: UpstreamHeads,
         origins: frozenset[bytes] = frozenset(),
+        tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -97,6 +109,7 @@ class Pipeline:
         self._addresses = addresses
         self._heads = heads
         self._origins = origins
+        self._tracing = tracing
         self._clock = clock
         self._wall = wall
         self._denials = Denials(clock)
@@ -153,7 +166,10 @@ class Pipeline:
     def _received(self, destination: Destination, fields: Fields, peer: str) -> Request:
         client = self._addresses.find(peer, fields.forwarded)
         request_id = fields.request_id or b"%b%x" % (_OWN_IDS, next(_numbers))
-        return Request(destination, fields, client, self._clock(), request_id)
+        request = Request(destination, fields, client, self._clock(), request_id)
+        if self._tracing is not None:
+            request.span = self._tracing.begin(request)
+        return request
 
     def verify(self, pending: PendingBody, body: bytes) -> Step:
         """Judge the signature of a request whose body is read, and take it the rest of its way."""
@@ -206,9 +222,12 @@ class Pipeline:
         except ServiceError as error:
             return self._refuse_stranger(request, row.failure_class, error, error.code)
         pending = PendingBody(request, row, head.signed)
-        if fields.has_body and method in signature.BODY_METHODS:
+        if not fields.has_body:
+            return self.verify(pending, b"")
+        if method in signature.BODY_METHODS:
             return pending
-        return self.verify(pending, b"")
+        uncovered = BadRequest("No signature covers the body of such a request")
+        return self._refuse_stranger(request, row.failure_class, uncovered, uncovered.code)
 
     def _for_socket(self, request: Request, row: Row) -> Step | None:
         """Check a handshake, and the ticket where one is asked for; None leaves it to the others.
@@ -390,8 +409,47 @@ class Pipeline:
             request.cors,
         )
 
+<<<<<<< ours
 
 _NOT_MINE: Final = NotMine()
+=======
+    # What the upstream is told.
+
+    def _upstream_head(self, request: Request, row: Row, credential: Credential) -> bytes:
+        fields, upstream = request.fields, row.upstream
+        lines = fields.lines
+        if request.offer is not None:
+            lines = handshake.without_extensions(lines)
+        span = request.span
+        trace = (fields.trace or trace_context.begun()) if span is None else span.lines
+        kept = credential.assertions.get(upstream)
+        if kept is None or request.started >= kept[1]:
+            kept = self._assert(credential, upstream, request.started)
+        return b"".join(
+            (
+                request.destination.start,
+                fields.host or self._hosts[upstream],
+                lines,
+                b"\r\nx-request-id: ",
+                request.request_id,
+                trace,
+                _CLIENT,
+                request.client.encode("ascii", "replace"),
+                kept[0],
+            )
+        )
+
+    def _assert(self, credential: Credential, upstream: str, now: float) -> tuple[bytes, float]:
+        key = self._keys[upstream]
+        signed = sign_assertion(key, upstream, credential.principal, self._wall()).encode()
+        kept = credential.assertions[upstream] = (_ASSERTION + signed, now + ASSERTION_REUSE)
+        return kept
+
+
+_NOT_MINE: Final = NotMine()
+_CLIENT: Final = b"\r\n" + CLIENT_HEADER.encode() + b": "
+_ASSERTION: Final = b"\r\n" + ASSERTION_HEADER.encode() + b": "
+>>>>>>> theirs
 
 
 def _fault(fields: Fields, row: Row) -> ServiceError | None:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.pipeline import trace_context
 from shared.errors import BadRequest
 from shared.middleware import REQUEST_ID
 
@@ -93,7 +94,7 @@ _READ: Final = frozenset(
     }
 )
 _STRIPPED_PREFIXES: Final = (b"x-guildhall-", b"x-forwarded-")
-_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
 
 
 def read(headers: Headers, version: str = "1.1") -> Fields:
@@ -144,11 +145,9 @@ def _read_names(fields: Fields, seen: dict[bytes, list[bytes]]) -> None:
     wanted = seen.get(b"x-request-id")
     if wanted is not None and len(wanted) == 1 and _is_request_id(wanted[0]):
         fields.request_id = wanted[0]
-    trace = seen.get(b"traceparent")
-    if trace is not None and len(trace) == 1 and _TRACEPARENT.fullmatch(trace[0]):
-        fields.trace = b"\r\ntraceparent: " + trace[0]
-        for state in seen.get(b"tracestate", ()):
-            fields.trace += b"\r\ntracestate: " + state
+    parents = seen.get(b"traceparent")
+    if parents is not None:
+        fields.trace = trace_context.passed_on(parents, seen.get(b"tracestate", ()))
 
 
 def _is_request_id(value: bytes) -> bool:
@@ -173,9 +172,9 @@ def _read_framing(
         fields.expects_continue = expected[0].strip().lower() == b"100-continue"
     lengths, codings = seen.get(b"content-length"), seen.get(b"transfer-encoding")
     if lengths is not None:
-        if len(lengths) > 1 or not lengths[0].isdigit() or codings is not None:
+        if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]) or codings is not None:
             raise BadRequest("The body's length is ambiguous")
-        fields.length = int(lengths[0][:20])
+        fields.length = int(lengths[0])
     if codings is not None:
         if [coding.strip().lower() for coding in codings] != [b"chunked"] or version != "1.1":
             raise BadRequest("The transfer coding is not chunked alone")

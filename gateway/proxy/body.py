@@ -64,14 +64,15 @@ class Body:
         return self._plan if isinstance(self._plan, PendingBody) else None
 
     def take(self, data: bytes) -> None:
-        """Take a piece; of a request that is answered already it is thrown away."""
-        if self._turn.is_answered:
+        """Take a piece; of a request that is answered or whole already it is thrown away."""
+        exchange = self._turn.exchange
+        if self._turn.is_answered or (exchange is not None and exchange.is_sent):
             return
         self._size += len(data)
         self._pieces.append(data)
         if self._limit and self._size > self._limit:
             self._turn.fail(TooLarge())
-        elif self._turn.exchange is not None:
+        elif exchange is not None:
             self.pump()
         elif self._size > GATHERED:
             if type(self._plan) is Forward:

@@ -79,8 +79,11 @@ class Exchange:
         return self._connection is not None and self._connection.is_writable
 
     def write(self, data: bytes) -> None:
-        """Write a piece of the request body; ignored once the exchange is done."""
-        if self.is_done or self._connection is None or not data:
+        """Write a piece of the request body; ignored once the exchange is done.
+
+        What comes after the whole request is ignored, too: the service would read it as another.
+        """
+        if self.is_done or self.is_sent or self._connection is None or not data:
             return
         self._extend()
         if self.is_chunked:
@@ -90,7 +93,7 @@ class Exchange:
 
     def finish(self) -> None:
         """The request body is complete."""
-        if self.is_done or self._connection is None:
+        if self.is_done or self.is_sent or self._connection is None:
             return
         if self.is_chunked:
             self._connection.write(b"0\r\n\r\n")
