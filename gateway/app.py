@@ -20,6 +20,7 @@ from gateway.pipeline.chain import Pipeline
 from gateway.pipeline.client_address import ClientAddresses
 from gateway.pipeline.exposition import serving
 from gateway.pipeline.metrics import Metrics, Watched
+from gateway.pipeline.tracing import open_tracing
 from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.proxy.data_path import TICK, DataPath
 from gateway.rate_limit import RateLimiter
@@ -67,6 +68,7 @@ class Gateway:
             ApiKeyAuthenticator(auth),
         )
         hosts = {name: upstream.authority for name, upstream in self.upstreams.items()}
+        self._tracing = open_tracing()
         self.pipeline = Pipeline(
             routes=ROUTES,
             own_pages=rate_class,
@@ -75,6 +77,7 @@ class Gateway:
             addresses=ClientAddresses(settings.proxies()),
             heads=UpstreamHeads(keys, hosts),
             origins=settings.origins()[Surface.TEAMS],
+            tracing=self._tracing,
         )
         self._pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))
         self.sockets = Sockets(settings.socket_limits())
@@ -109,6 +112,8 @@ class Gateway:
     async def _opened(self, app: Any) -> AsyncIterator[None]:
         settings = self._settings
         async with AsyncExitStack() as stack:
+            if self._tracing is not None:
+                await stack.enter_async_context(self._tracing)
             for upstream in self.upstreams.values():
                 upstream.open()
                 stack.push_async_callback(upstream.close)

@@ -21,7 +21,6 @@ from urllib.parse import parse_qs
 
 from gateway.authn import Ask, Bearer, NotMine
 from gateway.credentials.memory import Credential, Refused
-from gateway.pipeline import trace_context
 from gateway.pipeline.client_address import ClientAddresses, rate_key
 from gateway.pipeline.decisions import (
     Bridge,
@@ -56,15 +55,9 @@ from shared.middleware import normalized_path
 from shared.principal import ANONYMOUS, Kind, Principal
 from shared.surfaces import render, surface_of
 
-<<<<<<< ours
-=======
 if TYPE_CHECKING:
     from gateway.pipeline.tracing import Tracing
 
-ASSERTION_REUSE: Final = 10.0
-"""Seconds that a signed assertion is used again for the same credential and upstream."""
-
->>>>>>> theirs
 PAGES_CLASS: Final = "pages"
 HEALTH_CLASS: Final = "health"
 
@@ -409,47 +402,8 @@ class Pipeline:
             request.cors,
         )
 
-<<<<<<< ours
 
 _NOT_MINE: Final = NotMine()
-=======
-    # What the upstream is told.
-
-    def _upstream_head(self, request: Request, row: Row, credential: Credential) -> bytes:
-        fields, upstream = request.fields, row.upstream
-        lines = fields.lines
-        if request.offer is not None:
-            lines = handshake.without_extensions(lines)
-        span = request.span
-        trace = (fields.trace or trace_context.begun()) if span is None else span.lines
-        kept = credential.assertions.get(upstream)
-        if kept is None or request.started >= kept[1]:
-            kept = self._assert(credential, upstream, request.started)
-        return b"".join(
-            (
-                request.destination.start,
-                fields.host or self._hosts[upstream],
-                lines,
-                b"\r\nx-request-id: ",
-                request.request_id,
-                trace,
-                _CLIENT,
-                request.client.encode("ascii", "replace"),
-                kept[0],
-            )
-        )
-
-    def _assert(self, credential: Credential, upstream: str, now: float) -> tuple[bytes, float]:
-        key = self._keys[upstream]
-        signed = sign_assertion(key, upstream, credential.principal, self._wall()).encode()
-        kept = credential.assertions[upstream] = (_ASSERTION + signed, now + ASSERTION_REUSE)
-        return kept
-
-
-_NOT_MINE: Final = NotMine()
-_CLIENT: Final = b"\r\n" + CLIENT_HEADER.encode() + b": "
-_ASSERTION: Final = b"\r\n" + ASSERTION_HEADER.encode() + b": "
->>>>>>> theirs
 
 
 def _fault(fields: Fields, row: Row) -> ServiceError | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.pipeline.request_head import Fields
 from gateway.route_table import Row
 from gateway.signed_requests.signature import Signed
 from gateway.websocket.handshake import Offer
 from shared.surfaces import Surface
+
+if TYPE_CHECKING:
+    from gateway.pipeline.tracing import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Request:
         lines: header lines that every answer to it carries: request id, rate limit, CORS.
         cors: the last of these.
         offer: what it offers where it asks for a socket.
+        span: that is exported of it, where spans are wanted.
     """
 
     __slots__ = (
@@ -66,6 +71,7 @@ class Request:
         "lines",
         "offer",
         "request_id",
+        "span",
         "started",
     )
 
@@ -85,6 +91,7 @@ class Request:
         self.lines = b""
         self.cors = b""
         self.offer: Offer | None = None
+        self.span: Span | None = None
 
 
 class Forward:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import getrandbits
+from random import Random, SystemRandom
 from typing import Final
 
 # Longer texts are for later versions only, and 255 is no version.
@@ -20,6 +20,9 @@ _TRACEPARENT: Final = re.compile(
     rb"(?P<more>-[\x20-\x7e]*)?"
 )
 _FIRST_VERSION: Final = b"00"
+
+# The quick generator: names of traces are no secrets, they only must not repeat.
+_names: Final = Random(SystemRandom().getrandbits(64))  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +48,24 @@ def parent_of(values: Sequence[bytes]) -> Parent | None:
     return Parent(found["trace"], found["parent"], int(found["flags"], 16))
 
 
-def lines(parents: Sequence[bytes], states: Sequence[bytes]) -> bytes:
-    """Write the header lines for a service, without the last line's end.
+def passed_on(parents: Sequence[bytes], states: Sequence[bytes]) -> bytes:
+    """Write the header lines for a service, each after a line end; empty without a valid parent.
 
     Args:
         parents: the values of ``traceparent`` as they came.
         states: the values of ``tracestate``, which one after the other are one list.
     """
-    if not parents or _match(parents) is None:
-        # Not secret, only unique, so the quick generator will do. Nobody records it: flags 00.
-        digits = b"%048x" % getrandbits(192)
-        return b"traceparent: 00-%b-%b-00" % (digits[:32], digits[32:])
-    written = b"traceparent: " + parents[0]
-    for state in states:
-        written += b"\r\ntracestate: " + state
-    return written
+    if _match(parents) is None:
+        return b""
+    return b"".join(
+        (b"\r\ntraceparent: ", parents[0], *(b"\r\ntracestate: " + state for state in states))
+    )
+
+
+def begun() -> bytes:
+    """Write the header line of a trace that begins here and is not recorded, after a line end."""
+    digits = b"%048x" % _names.getrandbits(192)
+    return b"\r\ntraceparent: 00-%b-%b-00" % (digits[:32], digits[32:])
 
 
 def _match(values: Sequence[bytes]) -> re.Match[bytes] | None:

@@ -24,6 +24,7 @@ from shared.log import get_logger
 
 if TYPE_CHECKING:
     from gateway.pipeline.decisions import Request
+    from gateway.pipeline.request_head import Headers
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -64,13 +65,22 @@ class Span:
     Args:
         span: OpenTelemetry's.
         failed: OpenTelemetry's word for an error.
+
+    Attributes:
+        lines: the headers by which the service learns of it, each after a line end.
     """
 
-    __slots__ = ("_failed", "_span")
+    __slots__ = ("_failed", "_span", "lines")
 
     def __init__(self, span: Any, failed: Any) -> None:
         self._span = span
         self._failed = failed
+        own = span.get_span_context()
+        self.lines = (
+            f"\r\ntraceparent: 00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
+        ).encode()
+        if own.trace_state:
+            self.lines += b"\r\ntracestate: " + own.trace_state.to_header().encode("latin-1")
 
     def end(self, status: int) -> None:
         """End it.
@@ -137,36 +147,30 @@ class Tracing:
             log.info("last spans lost", reason="the collector does not take them")
 
     def begin(self, request: Request) -> Span:
-        """Begin a request's span, and write it into the trace that the service is told."""
-        api, head = self._api, request.head
-        method = head.method if head.method in _METHODS else "_OTHER"
+        """Begin the span of a request."""
+        destination = request.destination
+        method = destination.method if destination.method in _METHODS else "_OTHER"
         attributes: dict[str, Any] = {
             "http.request.method": method,
-            "http.route": request.label,
+            "http.route": destination.label,
             "url.scheme": "http",
-            "network.protocol.version": head.version,
-            "guildhall.surface": request.surface.value,
-            "guildhall.request_id": request.parsed.request_id.decode("ascii"),
+            "network.protocol.version": request.fields.version,
+            "guildhall.surface": destination.surface.value,
+            "guildhall.request_id": request.request_id.decode("ascii"),
         }
-        if request.row is not None:
-            attributes["guildhall.upstream"] = request.row.upstream
+        if destination.row is not None:
+            attributes["guildhall.upstream"] = destination.row.upstream
         span = self._tracer.start_span(
-            f"{'HTTP' if method == '_OTHER' else method} {request.label}",
-            context=self._caller(request),
-            kind=api.SpanKind.SERVER,
+            f"{'HTTP' if method == '_OTHER' else method} {destination.label}",
+            context=self._caller(request.fields.headers),
+            kind=self._api.SpanKind.SERVER,
             attributes=attributes,
         )
-        own = span.get_span_context()
-        request.parsed.trace = (
-            f"traceparent: 00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}".encode()
-        )
-        if own.trace_state:
-            request.parsed.trace += b"\r\ntracestate: " + own.trace_state.to_header().encode()
         return Span(span, self._failed)
 
-    def _caller(self, request: Request) -> Any:
+    def _caller(self, headers: Headers) -> Any:
         """Give the context of the caller's span; empty where there is none."""
-        api, headers = self._api, request.head.headers
+        api = self._api
         parent = parent_of([value for name, value in headers if name == b"traceparent"])
         if parent is None:
             # Not None, which would mean the context of whatever runs here.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from gateway.pipeline import trace_context
 from gateway.websocket.handshake import without_extensions
 from shared.principal import ASSERTION_HEADER, CLIENT_HEADER, sign_assertion
 
@@ -21,8 +20,6 @@ ASSERTION_REUSE: Final = 10.0
 _REQUEST_ID: Final = b"\r\nx-request-id: "
 _CLIENT: Final = f"\r\n{CLIENT_HEADER}: ".encode()
 _ASSERTION: Final = f"\r\n{ASSERTION_HEADER}: ".encode()
-
-_traces: Final = random.Random(secrets.randbits(256))  # noqa: S311 - names of traces are no secrets
 
 
 class UpstreamHeads:
@@ -50,6 +47,8 @@ class UpstreamHeads:
         lines = fields.lines
         if request.offer is not None:
             lines = without_extensions(lines)
+        span = request.span
+        trace = (fields.trace or trace_context.begun()) if span is None else span.lines
         kept = credential.assertions.get(upstream)
         if kept is None or request.started >= kept[1]:
             kept = self._assert(credential, upstream, request.started)
@@ -60,7 +59,7 @@ class UpstreamHeads:
                 lines,
                 _REQUEST_ID,
                 request.request_id,
-                fields.trace or _new_trace(),
+                trace,
                 _CLIENT,
                 request.client.encode("ascii", "replace"),
                 kept[0],
@@ -72,9 +71,3 @@ class UpstreamHeads:
         signed = sign_assertion(key, upstream, credential.principal, self._wall()).encode()
         kept = credential.assertions[upstream] = (_ASSERTION + signed, now + ASSERTION_REUSE)
         return kept
-
-
-def _new_trace() -> bytes:
-    """Name a trace that begins here, unsampled (W3C Trace Context, section 3.2)."""
-    digits = b"%048x" % _traces.getrandbits(192)
-    return b"\r\ntraceparent: 00-%b-%b-00" % (digits[:32], digits[32:])

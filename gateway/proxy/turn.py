@@ -376,6 +376,8 @@ class Turn:
         if request is not None:
             elapsed = time.monotonic() - request.started
             self._connection.path.metrics.observe(self.destination.label, self._status, elapsed)
+            if request.span is not None:
+                request.span.end(self._status)
 
     def abandon(self) -> None:
         """The caller is gone."""
