@@ -153,4 +153,5 @@ def as_redis_url(url: str) -> str:
 
 
 def _probe() -> Order:
-    return Order(NAMESPACE + b"probe:" + secrets.token_bytes(8), b"even", 1, 1_000_000, 1, 1, 0)
+    key = NAMESPACE + b"probe:" + secrets.token_hex(8).encode()
+    return Order(key, b"even", 1, 1_000_000, 1, 1, 0)
