@@ -129,6 +129,7 @@ class Pipeline:
             surface=row.surface if row else surface_of(path),
             is_open=row is not None and self._routes.is_public(row, method, path),
             rate_class=row.class_of(method) if row else "",
+            label=row.prefix if row else "other",
         )
 
     def decide(self, destination: Destination, fields: Fields, peer: str) -> Step:

@@ -30,6 +30,7 @@ class Destination:
         surface: whose dialect errors speak.
         is_open: whether the operation needs no credential.
         rate_class: that counts its requests.
+        label: what logs and metrics call the path: never the path itself, which may hold a secret.
     """
 
     method: str
@@ -41,11 +42,7 @@ class Destination:
     surface: Surface
     is_open: bool
     rate_class: str
-
-    @property
-    def label(self) -> str:
-        """What logs and metrics call the path: never the path itself, which may hold a secret."""
-        return self.row.prefix if self.row else "other"
+    label: str
 
 
 class Request:

@@ -36,6 +36,7 @@ class Fields:
         keeps: whether the connection goes on after the request.
         fault: why the request's framing cannot be trusted, or None.
         version: of HTTP, ``1.0`` or ``1.1``.
+        has_body: whether a body follows.
     """
 
     headers: Headers
@@ -55,11 +56,7 @@ class Fields:
     keeps: bool = True
     fault: BadRequest | None = None
     version: str = "1.1"
-
-    @property
-    def has_body(self) -> bool:
-        """Whether a body follows."""
-        return self.is_chunked or bool(self.length)
+    has_body: bool = False
 
 
 # Hop-by-hop headers (RFC 9110 section 7.6.1), what we write ourselves, and what only we may say.
@@ -128,6 +125,7 @@ def read(headers: Headers, version: str = "1.1") -> Fields:
         _read_framing(fields, lines, seen, version)
     except BadRequest as error:
         fields.fault = error
+    fields.has_body = fields.is_chunked or bool(fields.length)
     fields.lines = b"".join(lines)
     return fields
 

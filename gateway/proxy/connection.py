@@ -75,6 +75,7 @@ class Connection(asyncio.Protocol):
         "_is_deaf",
         "_is_in_head",
         "_is_last",
+        "_is_simple",
         "_moved",
         "_parser",
         "_paused",
@@ -116,6 +117,7 @@ class Connection(asyncio.Protocol):
         self._since = self._moved = loop.time()
         self._unread = 0
         self._is_between = True
+        self._is_simple = False
         self._is_in_head = False
         self._is_advancing = False
         self._is_last = False
@@ -156,6 +158,7 @@ class Connection(asyncio.Protocol):
             self._whole = None
             known = self.path.heads.find(data)
             if known is not None:
+                self._is_simple = True
                 turn = self._turn = Turn(self, *known, True)
                 turn.begin()
                 return
@@ -174,6 +177,7 @@ class Connection(asyncio.Protocol):
             self.path.heads.keep(data, self._whole)
 
     def _parse(self, data: bytes) -> None:
+        self._is_simple = False
         parser = self._parser
         if parser is None:
             parser = self._parser = httptools.HttpRequestParser(self)
@@ -305,6 +309,10 @@ class Connection(asyncio.Protocol):
         if self.is_gone:
             return
         self._turn = None
+        if self._is_simple and turn.keeps and self.is_writable:
+            self._since = self.loop.time()
+            self._is_between = True
+            return
         if self._paused:
             self.release(UPLOADING)
         if not turn.keeps:
@@ -350,11 +358,6 @@ class Connection(asyncio.Protocol):
         knock.join(self.transport, self._early or b"", cast(Any, self._state.connections))
 
     # What turns ask for.
-
-    @property
-    def date(self) -> bytes:
-        """The ``Date`` line of this second."""
-        return self.path.date_line(self._state.default_headers)
 
     def hold(self, reason: int) -> None:
         """Stop reading."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.proxy.connection import Connection
@@ -58,11 +59,10 @@ class DataPath:
         self.stall = stall
         self.connections: set[Connection] = set()
         self.is_draining = False
+        self.date = b""
         self._tick = tick
         self._ticking: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._dated: object = None
-        self._date = b""
 
     def protocol(
         self,
@@ -77,6 +77,7 @@ class DataPath:
     def open(self) -> None:
         """Start the clock."""
         loop = asyncio.get_running_loop()
+        self.date = _date()
         self._ticking = loop.call_later(self._tick, self._look, loop)
 
     def drain(self) -> None:
@@ -106,15 +107,14 @@ class DataPath:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def date_line(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Write uvicorn's headers, which it makes anew each second."""
-        if headers is not self._dated:
-            self._dated = headers
-            self._date = b"".join(b"%b: %b\r\n" % header for header in headers)
-        return self._date
-
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ticking = loop.call_later(self._tick, self._look, loop)
+        self.date = _date()
         now = loop.time()
         for connection in tuple(self.connections):
             connection.look(now)
+
+
+def _date() -> bytes:
+    """Write the ``Date`` line of this second."""
+    return f"date: {formatdate(usegmt=True)}\r\n".encode()

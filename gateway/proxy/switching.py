@@ -64,7 +64,7 @@ class Switching:
             return
         head = answers.pass_on(AnswerHead(handshake.SWITCHING, headers, None))
         lines = head + handshake.ANSWER_LINES + self._plan.request.lines
-        self._connection.write(lines + self._connection.date + b"\r\n")
+        self._connection.write(lines + self._connection.path.date + b"\r\n")
         self._turn.switched(handshake.SWITCHING)
         self._connection.hand_over(knock)
 

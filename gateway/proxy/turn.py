@@ -217,7 +217,7 @@ class Turn:
                 (
                     head.passed or answers.pass_on(head),
                     request.lines,
-                    connection.date,
+                    connection.path.date,
                     b"\r\n" if self.keeps else answers.CLOSE_END,
                     body,
                 )
@@ -243,7 +243,7 @@ class Turn:
     def _end_head(self, lines: bytes) -> None:
         if self.body is not None and not self.body.is_complete:
             self.keeps = False
-        self._out = [lines, self._connection.date, b"\r\n" if self.keeps else answers.CLOSE_END]
+        self._out = [lines, self._connection.path.date, b"\r\n" if self.keeps else answers.CLOSE_END]
         self._held = 0
 
     def on_body(self, data: bytes) -> None:
@@ -370,6 +370,10 @@ class Turn:
 
     def _count(self) -> None:
         self.is_answered = True
+        # Each knows the other: whoever kept the other would wait for the collector.
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None and not exchange.is_done:
+            exchange.cancel()
         if self.body is not None:
             self.body.drop()
         request = self._request

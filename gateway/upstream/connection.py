@@ -107,7 +107,9 @@ class Connection(asyncio.Protocol):
 
     def begin(self, exchange: Exchange, data: bytes) -> None:
         """Start an exchange by writing its head, or its whole request."""
-        self._reset()
+        if self._head is not None or self._head_bytes:
+            self._reset()
+        self.has_begun = False
         self.exchange = exchange
         self._transport.write(data)
 

@@ -69,7 +69,7 @@ class Exchange:
         self.is_answering = False
         self.is_done = False
         self.is_paused = False
-        self.deadline = pool.now + pool.limits.connect
+        self.deadline = 0.0
 
     # The caller's side.
 
@@ -212,4 +212,4 @@ class Exchange:
             allowed = limits.idle
         else:
             allowed = limits.head
-        self.deadline = self.pool.loop.time() + allowed
+        self.deadline = self.pool.clock + allowed

@@ -34,6 +34,7 @@ class Pool:
         breaker: whether the address is worth asking.
 
     Attributes:
+        clock: the loop's, as it will be at the next tick; exact enough for limits of seconds.
         starts: exchanges that began here.
         sockets: connections that are lent out for good, as WebSockets are.
     """
@@ -48,6 +49,7 @@ class Pool:
         self.authority = parts.netloc.rpartition("@")[2].encode("ascii")
         self.loop: asyncio.AbstractEventLoop
         self.answers = AnswerMemory()
+        self.clock = 0.0
         self.starts = 0
         self.sockets = 0
         self._upstream = upstream
@@ -77,6 +79,7 @@ class Pool:
         """Begin; connections open when they are needed."""
         self.loop = asyncio.get_running_loop()
         self._is_closed = False
+        self.clock = self.now + self.limits.tick
         self._ticking = self.loop.call_later(self.limits.tick, self._tick)
 
     async def close(self) -> None:
@@ -112,7 +115,6 @@ class Pool:
             exchange: that is taken.
             is_fresh: whether it must not meet a connection that was kept unused.
         """
-        exchange.deadline = self.now + self.limits.connect
         while self._idle and not is_fresh:
             connection = self._idle.pop()
             if connection.is_open:
@@ -138,6 +140,7 @@ class Pool:
         if self._is_closed or len(self._waiting) >= self.limits.waiting:
             exchange.failed(Unavailable(retry_after=1))
             return
+        exchange.deadline = self.now + self.limits.connect
         self._waiting.append(exchange)
         self._open_more()
 
@@ -231,6 +234,7 @@ class Pool:
 
     def _tick(self) -> None:
         now = self.now
+        self.clock = now + self.limits.tick
         self._ticking = self.loop.call_later(self.limits.tick, self._tick)
         probe = self.breaker.probe
         for connection in tuple(self._open):
