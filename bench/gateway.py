@@ -15,6 +15,7 @@ import resource
 import secrets
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,16 @@ from typing import Final
 from bench import gateway_bodies, gateway_idle, gateway_requests, gateway_targets
 from bench.gateway_page import with_blocks
 from bench.gateway_process import PATH, Callers, gateway
-from bench.gateway_targets import API_KEY, FIRST_SIGHT, HAPROXY, JWT, NEW_PATHS, OURS, Figures
+from bench.gateway_targets import (
+    API_KEY,
+    FIRST_SIGHT,
+    HAPROXY,
+    JWT,
+    NEW_PATHS,
+    NEW_SESSIONS,
+    OURS,
+    Figures,
+)
 from bench.load import Requests
 from bench.load_bodies import DIRECTIONS, DOWN
 from bench.machine import describe
@@ -90,6 +100,8 @@ class Run:
             API_KEY: callers.with_api_key,
             FIRST_SIGHT: callers.at_first_sight,
         }
+        if not self.options.quick:
+            rows[NEW_SESSIONS] = callers.in_new_sessions
         return [
             gateway_requests.Candidate(name, ours.pid, ours.port, make)
             for name, make in rows.items()
@@ -189,9 +201,11 @@ def _measure(run: Run, parts: tuple[str, ...]) -> dict[str, str]:
     figures, tables = Figures(), {}
     if "requests" in parts:
         figures.requests = run.requests()
+        _complain([(one.name, one.failures) for one in figures.requests])
         tables["requests"] = _tell(gateway_requests.table(figures.requests))
     if "bodies" in parts:
         figures.bodies = run.bodies()
+        _complain([(one.name, one.failures) for one in figures.bodies])
         tables["bodies"] = _tell(gateway_bodies.table(figures.bodies, HAPROXY))
     if "idle" in parts:
         figures.held, figures.idle = run.idle()
@@ -199,6 +213,12 @@ def _measure(run: Run, parts: tuple[str, ...]) -> dict[str, str]:
     if parts == PARTS:
         tables["targets"] = _tell(gateway_targets.table(figures))
     return tables
+
+
+def _complain(failures: Sequence[tuple[str, int]]) -> None:
+    for name, count in failures:
+        if count:
+            say(f"*** {name}: {count} failed, so what it cost means little ***")
 
 
 def _tell(table: Table) -> str:
