@@ -186,10 +186,11 @@ def main() -> None:
     options.rounds = options.rounds or (3 if options.quick else 7)
     options.seconds = options.seconds or (2 if options.quick else 3)
     _raise_file_limit()
-    rivals, table = _muster(install=not options.quick)
     parts = ("requests",) if options.quick else (options.only,) if options.only else PARTS
-    with tempfile.TemporaryDirectory() as folder:
-        blocks = _measure(Run(Path(folder), rivals, options), parts)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rivals, table = _muster(folder, quick=options.quick)
+        blocks = _measure(Run(folder, rivals, options), parts)
     if not options.quick:
         blocks |= {"machine": describe(), "rivals": table.markdown()}
         page = options.page.read_text() if options.page.exists() else ""
@@ -226,15 +227,18 @@ def _tell(table: Table) -> str:
     return table.markdown()
 
 
-def _muster(*, install: bool) -> tuple[list[Rival], Table]:
+def _muster(folder: Path, *, quick: bool) -> tuple[list[Rival], Table]:
     """Find the rivals that can be run, and say of each what it is or why it is absent."""
     table = Table(("proxy", "version", "with checks"))
     there = []
     for rival in RIVALS:
+        if quick and rival.name not in QUICK_RIVALS:
+            continue
         problem = rival.absent()
-        if problem and install:
+        if problem and not quick:
             say(f"installing {rival.name} into the user's cache")
             problem = rival.install() or rival.absent()
+        problem = problem or _trouble(rival, folder)
         if problem:
             say(f"*** {rival.name} is absent: {problem} ***")
             table.rows.append((rival.name, "absent", problem.splitlines()[-1]))
@@ -242,6 +246,15 @@ def _muster(*, install: bool) -> tuple[list[Rival], Table]:
             there.append(rival)
             table.rows.append((rival.name, rival.version(), rival.checks or "-"))
     return there, table
+
+
+def _trouble(rival: Rival, folder: Path) -> str:
+    """Tell why a rival does not start; empty if it does."""
+    try:
+        with rival.run(folder, free_port(), bool(rival.checks)):
+            return ""
+    except RuntimeError as error:
+        return str(error)
 
 
 def _raise_file_limit() -> None:
