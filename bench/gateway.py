@@ -241,7 +241,8 @@ def _muster(folder: Path, *, quick: bool) -> tuple[list[Rival], Table]:
         problem = problem or _trouble(rival, folder)
         if problem:
             say(f"*** {rival.name} is absent: {problem} ***")
-            table.rows.append((rival.name, "absent", problem.splitlines()[-1]))
+            # never the whole text, which may name places of this machine
+            table.rows.append((rival.name, "absent", rival.absent() or "does not start"))
         else:
             there.append(rival)
             table.rows.append((rival.name, rival.version(), rival.checks or "-"))
