@@ -15,6 +15,7 @@ import resource
 import secrets
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,16 @@ from typing import Final
 from bench import gateway_bodies, gateway_idle, gateway_requests, gateway_targets
 from bench.gateway_page import with_blocks
 from bench.gateway_process import PATH, Callers, gateway
-from bench.gateway_targets import API_KEY, FIRST_SIGHT, HAPROXY, JWT, NEW_PATHS, OURS, Figures
+from bench.gateway_targets import (
+    API_KEY,
+    FIRST_SIGHT,
+    HAPROXY,
+    JWT,
+    NEW_PATHS,
+    NEW_SESSIONS,
+    OURS,
+    Figures,
+)
 from bench.load import Requests
 from bench.load_bodies import DIRECTIONS, DOWN
 from bench.machine import describe
@@ -90,6 +100,8 @@ class Run:
             API_KEY: callers.with_api_key,
             FIRST_SIGHT: callers.at_first_sight,
         }
+        if not self.options.quick:
+            rows[NEW_SESSIONS] = callers.in_new_sessions
         return [
             gateway_requests.Candidate(name, ours.pid, ours.port, make)
             for name, make in rows.items()
@@ -174,10 +186,11 @@ def main() -> None:
     options.rounds = options.rounds or (3 if options.quick else 7)
     options.seconds = options.seconds or (2 if options.quick else 3)
     _raise_file_limit()
-    rivals, table = _muster(install=not options.quick)
     parts = ("requests",) if options.quick else (options.only,) if options.only else PARTS
-    with tempfile.TemporaryDirectory() as folder:
-        blocks = _measure(Run(Path(folder), rivals, options), parts)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rivals, table = _muster(folder, quick=options.quick)
+        blocks = _measure(Run(folder, rivals, options), parts)
     if not options.quick:
         blocks |= {"machine": describe(), "rivals": table.markdown()}
         page = options.page.read_text() if options.page.exists() else ""
@@ -189,9 +202,11 @@ def _measure(run: Run, parts: tuple[str, ...]) -> dict[str, str]:
     figures, tables = Figures(), {}
     if "requests" in parts:
         figures.requests = run.requests()
+        _complain([(one.name, one.failures) for one in figures.requests])
         tables["requests"] = _tell(gateway_requests.table(figures.requests))
     if "bodies" in parts:
         figures.bodies = run.bodies()
+        _complain([(one.name, one.failures) for one in figures.bodies])
         tables["bodies"] = _tell(gateway_bodies.table(figures.bodies, HAPROXY))
     if "idle" in parts:
         figures.held, figures.idle = run.idle()
@@ -201,27 +216,46 @@ def _measure(run: Run, parts: tuple[str, ...]) -> dict[str, str]:
     return tables
 
 
+def _complain(failures: Sequence[tuple[str, int]]) -> None:
+    for name, count in failures:
+        if count:
+            say(f"*** {name}: {count} failed, so what it cost means little ***")
+
+
 def _tell(table: Table) -> str:
     say(table.text() + "\n")
     return table.markdown()
 
 
-def _muster(*, install: bool) -> tuple[list[Rival], Table]:
+def _muster(folder: Path, *, quick: bool) -> tuple[list[Rival], Table]:
     """Find the rivals that can be run, and say of each what it is or why it is absent."""
     table = Table(("proxy", "version", "with checks"))
     there = []
     for rival in RIVALS:
+        if quick and rival.name not in QUICK_RIVALS:
+            continue
         problem = rival.absent()
-        if problem and install:
+        if problem and not quick:
             say(f"installing {rival.name} into the user's cache")
             problem = rival.install() or rival.absent()
+        problem = problem or _trouble(rival, folder)
         if problem:
             say(f"*** {rival.name} is absent: {problem} ***")
-            table.rows.append((rival.name, "absent", problem.splitlines()[-1]))
+            # never the whole text, which may name places of this machine
+            table.rows.append((rival.name, "absent", rival.absent() or "does not start"))
         else:
             there.append(rival)
             table.rows.append((rival.name, rival.version(), rival.checks or "-"))
     return there, table
+
+
+def _trouble(rival: Rival, folder: Path) -> str:
+    """Tell why a rival does not start; empty if it does."""
+    try:
+        with rival.run(folder, free_port(), bool(rival.checks)):
+            return ""
+    except RuntimeError as error:
+        return str(error)
 
 
 def _raise_file_limit() -> None:

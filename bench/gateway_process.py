@@ -50,7 +50,7 @@ def gateway(
     }
     if teams:
         environment["GUILDHALL_TEAMS_URL"] = f"http://127.0.0.1:{teams}"
-    with child(stub, auth), child(command, port, environment) as process:
+    with child(stub, auth), child(command, port, environment, is_quiet=True) as process:
         time.sleep(1)  # for the signing keys
         yield Server(process.pid, port)
 
@@ -82,9 +82,14 @@ class Callers:
         return Requests(f"/v1/learnings/L-{turn}x%d?page={turn}", self._one)
 
     def at_first_sight(self, turn: int, most: int) -> Requests:
-        """Ask with a token, of a session, that were never seen before."""
+        """Ask with tokens that were never seen before, of a session that was."""
+        tokens = [self.token("ses_1") for _ in range(most)]
+        return Requests(PATH, self._write(f"token{turn}", tokens))
+
+    def in_new_sessions(self, turn: int, most: int) -> Requests:
+        """Ask with tokens of sessions that were never seen before."""
         tokens = [self.token(f"ses_{turn}x{number}") for number in range(most)]
-        return Requests(PATH, self._write(f"first{turn}", tokens))
+        return Requests(PATH, self._write(f"session{turn}", tokens))
 
     def token(self, session: str) -> str:
         """Make an access token."""

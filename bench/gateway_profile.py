@@ -28,7 +28,7 @@ from bench.rivals.nginx import nginx_upstream
 from bench.service import say
 from shared.tokens import SigningKey
 
-ROWS = ("with_jwt", "for_another_path", "with_api_key", "at_first_sight")
+ROWS = ("with_jwt", "for_another_path", "with_api_key", "at_first_sight", "in_new_sessions")
 
 
 def main() -> None:

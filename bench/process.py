@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import psutil
 
 START_TIMEOUT: Final = 30.0
+WORDS: Final = 1_000
+"""Characters that are shown of what a program said last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ def child(
     command: Sequence[str],
     port: int,
     environment: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
+    *,
+    is_quiet: bool = False,
 ) -> Iterator[psutil.Process]:
     """Run a server until the context ends; enters when it listens.
 
@@ -55,26 +59,31 @@ def child(
         command: program and arguments.
         port: of 127.0.0.1, which it opens when it is ready.
         environment: of the process; this one's if absent.
-        cwd: its working directory; this one's if absent.
+        is_quiet: whether it says nothing as long as all is well; what it says is then shown.
 
     Raises:
         RuntimeError: it ended, or did not listen in time; with what it wrote last.
     """
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603
-            command, env=environment, cwd=cwd, stdout=said, stderr=subprocess.STDOUT
+            command, env=environment, stdout=said, stderr=subprocess.STDOUT
         )
         try:
             deadline = time.monotonic() + START_TIMEOUT
             while not _listens(port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    said.seek(0)
-                    words = said.read().decode(errors="replace").strip()[-500:]
-                    raise RuntimeError(f"{command[0]} did not start: {words}")
+                    raise RuntimeError(f"{command[0]} did not start: {_words(said)}")
                 time.sleep(0.05)
             yield psutil.Process(process.pid)
         finally:
             _end(process)
+            if is_quiet and (words := _words(said)):
+                sys.stderr.write(f"*** {' '.join(command[-2:])} said: {words} ***\n")
+
+
+def _words(said: IO[bytes]) -> str:
+    said.seek(0)
+    return said.read().decode(errors="replace").strip()[-WORDS:]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
