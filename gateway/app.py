@@ -20,6 +20,7 @@ from gateway.pipeline.chain import Pipeline
 from gateway.pipeline.client_address import ClientAddresses
 from gateway.pipeline.exposition import serving
 from gateway.pipeline.metrics import Metrics, Watched
+from gateway.pipeline.readings import of_credentials, of_upstreams
 from gateway.pipeline.tracing import open_tracing
 from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.proxy.data_path import TICK, DataPath
@@ -83,9 +84,10 @@ class Gateway:
         self.sockets = Sockets(settings.socket_limits())
         self.metrics = Metrics(
             (
-                Watched("credentials", "Credentials remembered", self.credentials.__len__),
-                Watched("open_sockets", "WebSockets open", self.sockets.__len__),
+                *of_credentials(self.credentials),
+                *of_upstreams(self.upstreams),
                 *watched,
+                Watched("open_sockets", "WebSockets open", self.sockets.__len__),
                 Watched(
                     "client_connections",
                     "Connections of callers that are open",

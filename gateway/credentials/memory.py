@@ -79,7 +79,13 @@ class _Flight:
 
 
 class Credentials:
-    """The bounded memory of credentials, and the single flights of questions about new ones."""
+    """The bounded memory of credentials, and the single flights of questions about new ones.
+
+    Attributes:
+        hits: look-ups of a credential that holds.
+        refusals: of one that auth refused a moment ago.
+        misses: of one that auth must be asked about.
+    """
 
     def __init__(self, capacity: int = MAX_CREDENTIALS, refusals: int = MAX_REFUSALS) -> None:
         self._capacity = capacity
@@ -88,6 +94,7 @@ class Credentials:
         self._refused: OrderedDict[bytes, Refused] = OrderedDict()
         self._by_tag: defaultdict[str, set[bytes]] = defaultdict(set)
         self._flights: dict[bytes, _Flight] = {}
+        self.hits = self.refusals = self.misses = 0
 
     def __len__(self) -> int:
         return len(self._known) + len(self._refused)
@@ -98,13 +105,17 @@ class Credentials:
         if known is not None:
             if now < known.fresh_until:
                 self._known.move_to_end(digest)
+                self.hits += 1
                 return known
             self._forget(digest)
+            self.misses += 1
             return None
         if self._refused:
             refused = self._refused.get(digest)
             if refused is not None and now < refused.fresh_until:
+                self.refusals += 1
                 return refused
+        self.misses += 1
         return None
 
     async def learn(self, digest: bytes, question: Question) -> Finding:

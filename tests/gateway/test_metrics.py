@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.pipeline.metrics import BUCKETS, Metrics, Watched
 from gateway.route_table import TABLE
 from gateway.workers.scrape import joined
+from tests.gateway.conftest import house
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -84,6 +85,43 @@ def test_what_others_count_is_read_when_asked() -> None:
     assert value(found, "tries_total", upstream="runs", state='a "b"\\\n') == 1
     states["teams", "x"] = 2.0
     assert value(samples(metrics.text().decode()), "tries_total", upstream="teams", state="x") == 2
+
+
+async def test_the_parts_are_shown() -> None:
+    async with house() as home:
+        token = home.bearer()
+        for _ in range(3):
+            assert (await home.client.get("/v1/learnings", headers=token)).status_code == 200
+        bad = {"authorization": f"Bearer {home.auth.api_key(active=False)}"}
+        for _ in range(2):
+            assert (await home.client.get("/v1/learnings", headers=bad)).status_code == 401
+        found = samples(home.gateway.metrics.text().decode())
+        assert value(found, "credentials") == 2
+        assert value(found, "credential_lookups_total", result="hit") == 2
+        assert value(found, "credential_lookups_total", result="miss") == 2
+        assert value(found, "credential_lookups_total", result="refused") == 1
+        assert value(found, "client_connections") == 1
+        assert value(found, "open_sockets") == 0
+        assert value(found, "upstream_requests_total", upstream="learnings") == 3
+        assert value(found, "upstream_connections", upstream="learnings") == 1
+        assert value(found, "upstream_busy", upstream="learnings") == 0
+        learnings = {"upstream": "learnings", "address": f"127.0.0.1:{home.learnings.port}"}
+        assert value(found, "upstream_breaker_state", **learnings) == 0
+        decided = {key: count for key, count in found.items() if "decisions" in key[0]}
+        assert sum(decided.values()) == 5
+        row = {"surface": "learnings", "upstream": "learnings", "row": "/v1"}
+        assert value(found, "requests_total", **row, status="2xx") == 3
+        assert value(found, "requests_total", **row, status="4xx") == 2
+
+        await home.learnings.stop()
+        home.learnings.hang_up()
+        states = set()
+        for _ in range(20):
+            await home.client.get("/v1/learnings", headers=token)
+            found = samples(home.gateway.metrics.text().decode())
+            states.add(value(found, "upstream_breaker_state", **learnings))
+        assert 2 in states, "the breaker opened"
+        assert value(found, "upstream_faults_total", upstream="learnings") > 0
 
 
 def test_workers_are_joined_under_a_label() -> None:

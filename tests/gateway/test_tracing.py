@@ -10,10 +10,10 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.pipeline.tracing import is_wanted
+from tests.gateway.caller import Answer, calling, request
 from tests.gateway.collector import Collector, attributes, collecting
 from tests.gateway.fake_service import answering, plain
 from tests.gateway.gateway_process import ROOT, GatewayProcess, gateway_process
@@ -35,11 +35,12 @@ def asking(collector: Collector, **more: str) -> dict[str, str]:
     }
 
 
-async def ask(process: GatewayProcess, path: str, **headers: str) -> httpx.Response:
-    url = f"http://127.0.0.1:{process.port}{path}"
+async def ask(process: GatewayProcess, path: str, **headers: str) -> Answer:
     headers.setdefault("authorization", f"Bearer {process.auth.token()}")
-    async with httpx.AsyncClient(timeout=20) as client:
-        return await client.get(url, headers=headers)
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    async with calling(process.port) as caller:
+        caller.send(request("GET", path, *lines))
+        return await caller.answer()
 
 
 async def spans(collector: Collector, route: str, number: int = 1) -> list[Any]:
@@ -62,14 +63,14 @@ async def test_a_request_becomes_a_span_in_its_callers_trace() -> None:
                 traceparent=f"00-{TRACE}-{SPAN}-01",
                 tracestate="vendor=1",
             )
-            assert answer.status_code == 200
+            assert answer.status == 200
             [span] = await spans(collector, "/v1")
             assert span.trace_id.hex() == TRACE
             assert span.parent_span_id.hex() == SPAN
             assert (span.name, span.kind) == ("GET /v1", 2)
             assert span.end_time_unix_nano > span.start_time_unix_nano
             found = attributes(span)
-            assert found.pop("guildhall.request_id") == answer.headers["x-request-id"]
+            assert found.pop("guildhall.request_id") == answer.header("x-request-id")
             assert found == {
                 "http.request.method": "GET",
                 "http.response.status_code": "200",
@@ -133,7 +134,7 @@ async def test_a_collector_in_trouble_disturbs_nobody(trouble: str) -> None:
             values["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1"
         async with gateway_process(values=values) as process:
             for _ in range(40):
-                assert (await ask(process, "/v1/a")).status_code == 200
+                assert (await ask(process, "/v1/a")).status == 200
             process.tell(signal.SIGTERM)
             await process.ended(15)
 
