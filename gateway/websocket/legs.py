@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from gateway.websocket.frames import (
@@ -124,7 +125,8 @@ class Leg(asyncio.Protocol):
         self.is_deaf = True
         self.frames.left = _ENDLESS
         if self.other.is_deaf and not self.is_lost and not self.transport.is_closing():
-            self.transport.write_eof()
+            with suppress(OSError):  # it may have just gone
+                self.transport.write_eof()
 
     def _write(self, data: bytes) -> None:
         if not self.is_lost and not self.transport.is_closing():

@@ -69,7 +69,7 @@ class Sockets:
     def open(self) -> None:
         """Start the clock."""
         self.loop = asyncio.get_running_loop()
-        self._ticking = self.loop.call_later(self.limits.tick, self._look)
+        self.look()
 
     async def close(self) -> None:
         """Stop the clock and break what is left."""
@@ -85,6 +85,11 @@ class Sockets:
         for socket in tuple(self._open):
             socket.client.abort()
             socket.service.abort()
+
+    @property
+    def held(self) -> int:
+        """How many there are, those being opened included."""
+        return self._owners.total()
 
     # Opening.
 
@@ -114,7 +119,7 @@ class Sockets:
             RateLimited: the owner has too many.
             Unavailable: the gateway has too many, or stops, or the service is known to be away.
         """
-        if self._leaving is not None or self._owners.total() >= self.limits.total:
+        if self._leaving is not None or self.held >= self.limits.total:
             raise Unavailable
         if self._owners[owner] >= self.limits.each:
             raise RateLimited(FULL_RETRY, "Too many sockets are open")
@@ -170,8 +175,11 @@ class Sockets:
         """Give when an end that has been told to close must have done so."""
         return self.loop.time() + self.limits.linger
 
-    def _look(self) -> None:
-        self._ticking = self.loop.call_later(self.limits.tick, self._look)
+    def look(self) -> None:
+        """See whose time is up, now and at every tick."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._ticking = self.loop.call_later(self.limits.tick, self.look)
         now, idle = self.loop.time(), self.limits.idle
         for socket in tuple(self._open):
             socket.look(now, idle)
