@@ -12,26 +12,17 @@ from collections import deque
 from termios import FIONREAD
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import httptools
-
-from gateway.pipeline.request_head import Fields, read
-from gateway.proxy import heads
+from gateway.pipeline.request_head import Fields
 from gateway.proxy.body import UPLOADING
+from gateway.proxy.reading import Reader
 from gateway.proxy.turn import Turn
-from shared.errors import BadRequest, HeadTooLarge, ServiceError
-from shared.log import get_logger
+from shared.errors import BadRequest, ServiceError
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
-    from gateway.pipeline.request_head import Headers
     from gateway.proxy.data_path import DataPath
     from gateway.websocket.knocking import Knock
-
-HEAD_LIMIT: Final = 65_536
-"""Bytes of a request's head."""
-
-MOST_HEADERS: Final = 100
 
 HEAD_PATIENCE: Final = 10.0
 """Seconds that a head may take from its first byte to its last."""
@@ -54,8 +45,6 @@ SWITCHING: Final = 4
 EARLY: Final = 65_536
 """Bytes that a caller may send before a service has answered whether it speaks WebSocket."""
 
-log = get_logger()
-
 
 class Connection(asyncio.Protocol):
     """One caller's connection.
@@ -68,25 +57,19 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_early",
-        "_head_bytes",
-        "_headers",
         "_is_advancing",
         "_is_between",
         "_is_deaf",
-        "_is_in_head",
         "_is_last",
         "_is_simple",
         "_moved",
-        "_parser",
         "_paused",
-        "_receiving",
+        "_reader",
         "_since",
         "_state",
         "_turn",
         "_unread",
-        "_url",
         "_waiting",
-        "_whole",
         "is_gone",
         "is_writable",
         "loop",
@@ -105,20 +88,14 @@ class Connection(asyncio.Protocol):
         self.is_writable = True
         self.is_gone = False
         self._state = server_state
-        self._parser: httptools.HttpRequestParser | None = None
-        self._headers: Headers = []
-        self._url = b""
-        self._head_bytes = 0
-        self._whole: Fields | None = None
+        self._reader: Reader | None = None
         self._turn: Turn | None = None
-        self._receiving: Turn | None = None
         self._waiting: deque[Turn] = deque()
         self._paused = 0
         self._since = self._moved = loop.time()
         self._unread = 0
         self._is_between = True
         self._is_simple = False
-        self._is_in_head = False
         self._is_advancing = False
         self._is_last = False
         self._is_deaf = False
@@ -143,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._state.connections.discard(cast(Any, self))
         self.path.connections.discard(self)
         self._waiting.clear()
-        turn, self._turn, self._receiving = self._turn, None, None
+        turn, self._turn, self._reader = self._turn, None, None
         if turn is not None:
             turn.abandon()
 
@@ -155,7 +132,6 @@ class Connection(asyncio.Protocol):
         """Read a piece of a request, or several requests."""
         if self._is_between:
             self._is_between = False
-            self._whole = None
             known = self.path.heads.find(data)
             if known is not None:
                 self._is_simple = True
@@ -163,7 +139,8 @@ class Connection(asyncio.Protocol):
                 turn.begin()
                 return
             self._parse(data)
-            self._remember(data)
+            if self._reader is not None and self._reader.whole is not None:
+                self.path.heads.keep(data, self._reader.whole)
         elif self._early is not None:
             self._early += data
             if len(self._early) > EARLY:
@@ -171,30 +148,20 @@ class Connection(asyncio.Protocol):
         elif not self._is_deaf:
             self._parse(data)
 
-    def _remember(self, data: bytes) -> None:
-        """Keep the head that the parser found in what came, if that was all that came."""
-        if self._whole is not None:
-            self.path.heads.keep(data, self._whole)
-
     def _parse(self, data: bytes) -> None:
         self._is_simple = False
-        parser = self._parser
-        if parser is None:
-            parser = self._parser = httptools.HttpRequestParser(self)
-        if self._is_in_head:
-            self._head_bytes += len(data)
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = Reader(self)
         try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError as error:
-            log.error("request not read", exc_info=error.__context__ or error)
-            self.abort()
-        except httptools.HttpParserError:
-            self._unreadable(BadRequest("The request is not HTTP", code="malformed_request"))
+            rest = reader.feed(data)
+        except ServiceError as error:
+            self._unreadable(error)
         else:
-            if self._is_in_head and self._head_bytes > HEAD_LIMIT:
-                self._unreadable(HeadTooLarge())
+            if rest is not None:
+                # Another protocol was asked for, and may be spoken from here on.
+                self._is_deaf = True
+                self._early = rest
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than the service answers."""
@@ -210,74 +177,17 @@ class Connection(asyncio.Protocol):
         else:
             self._advance()
 
-    # What the parser reports.
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._headers = []
-        self._url = b""
-        self._head_bytes = 0
-        self._is_in_head = True
-        self._is_between = False
-        self._whole = None
-        self._since = self.loop.time()
-
-    def on_url(self, url: bytes) -> None:
-        """Take the target, or a piece of it."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer is dropped."""
-        if self._is_in_head:
-            self._headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        """The head of a request is complete."""
-        self._is_in_head = False
-        if self._is_last:
-            return
-        parser = self._parser
-        assert parser is not None  # it is calling
-        version = parser.get_http_version()
-        fields = read(self._headers, version)
-        fault: ServiceError | None = None
-        try:
-            target = heads.read_target(self._url)
-            method = parser.get_method().decode("ascii")
-            destination = self.path.pipeline.locate(method, *target)
-        except ValueError:
-            fault = BadRequest("The request's target is not one", code="malformed_target")
-            destination = self.path.pipeline.locate("GET", b"/", "/", b"")
-        size = len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
-        if len(self._headers) > MOST_HEADERS or size > HEAD_LIMIT:
-            fault = HeadTooLarge()
-        upgrades = parser.should_upgrade()
-        is_http11 = version == "1.1"
-        keeps = is_http11 and fault is None and not upgrades and parser.should_keep_alive()
-        keeps = keeps and not self.path.is_draining
-        turn = self._receiving = Turn(self, destination, fields, keeps, is_http11, fault)
-        if keeps and fields.fault is None and not fields.has_body:
-            self._whole = fields
-        self._enter(turn)
-
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of a body."""
-        if self._receiving is not None and self._receiving.body is not None:
-            self._receiving.body.take(data)
-
-    def on_message_complete(self) -> None:
-        """A request is complete."""
-        turn, self._receiving = self._receiving, None
-        if turn is None:
-            return
-        if turn.body is not None:
-            turn.body.complete()
-        if turn.is_answered and self._turn is None:
-            self._advance()
-
     # Turns.
 
-    def _enter(self, turn: Turn) -> None:
+    def begins(self) -> None:
+        """Hear that the first byte of a request has come."""
+        self._is_between = False
+        self._since = self.loop.time()
+
+    def enter(self, turn: Turn) -> None:
+        """Take a request whose head has come."""
+        if self._is_last:
+            return
         is_free = self._turn is None and not self._waiting and not self._is_advancing
         if is_free and self.is_writable:
             self._turn = turn
@@ -285,6 +195,11 @@ class Connection(asyncio.Protocol):
         else:
             self._waiting.append(turn)
             self.hold(PIPELINED)
+
+    def received(self, turn: Turn) -> None:
+        """Hear that a request has come as a whole."""
+        if turn.is_answered and self._turn is None:
+            self._advance()
 
     def _advance(self) -> None:
         """Begin the next request that waits; a loop, because a turn may end at once.
@@ -302,7 +217,8 @@ class Connection(asyncio.Protocol):
         self._is_advancing = False
         if self._turn is None and not self._waiting and not self._is_last:
             self._since = self.loop.time()
-            self._is_between = self.is_writable and self._receiving is None and not self._is_in_head
+            is_reading = self._reader is not None and self._reader.is_busy
+            self._is_between = self.is_writable and not is_reading
 
     def finished(self, turn: Turn) -> None:
         """Hear that a turn's answer is written."""
@@ -318,31 +234,32 @@ class Connection(asyncio.Protocol):
         if not turn.keeps:
             self._is_last = self._is_deaf = True
             self._waiting.clear()
-            self._close(lingering=turn is self._receiving)
+            self._close(lingering=turn is self._receiving or turn.fault is not None)
         elif turn is not self._receiving:
             self._advance()
 
+    @property
+    def _receiving(self) -> Turn | None:
+        """The turn whose request has not come as a whole."""
+        return None if self._reader is None else self._reader.receiving
+
+    @property
+    def _is_in_head(self) -> bool:
+        """Whether a request's head has begun to come."""
+        return self._reader is not None and self._reader.is_in_head
+
     def _unreadable(self, error: ServiceError) -> None:
         """What came cannot be read as a request: say so in its turn, and close."""
-        self._is_in_head = False
-        if self._is_last:
+        reader = self._reader
+        if self._is_last or reader is None:
             return
-        if self._receiving is not None:
-            # In the middle of a body: whoever waits for the rest of it waits in vain.
-            self.abort()
+        reader.is_in_head = False
+        self._is_deaf = True
+        if reader.receiving is not None:
+            reader.receiving.spoil(error, has_begun=reader.receiving is self._turn)
             return
-        path = self._url.partition(b"?")[0].decode("ascii", "replace")
-        destination = self.path.pipeline.locate("GET", b"/", path or "/", b"")
-        self._enter(Turn(self, destination, Fields([]), keeps=False, fault=error))
-        self._is_deaf = True
-
-    def _upgraded(self, rest: bytes) -> None:
-        """The parser stops where another protocol was asked for; it may be spoken from here on."""
-        self._is_deaf = True
-        self._early = rest
-        turn, self._receiving = self._receiving, None
-        if turn is not None and turn.body is not None:
-            turn.body.complete()
+        destination = self.path.pipeline.locate("GET", b"/", reader.path_so_far, b"")
+        self.enter(Turn(self, destination, Fields([]), keeps=False, fault=error))
 
     @property
     def has_switched(self) -> bool:
@@ -352,7 +269,7 @@ class Connection(asyncio.Protocol):
     def hand_over(self, knock: Knock) -> None:
         """The caller speaks WebSocket from now on: this is over, their connection goes on."""
         self.is_gone = True
-        self._turn = self._parser = None
+        self._turn = self._reader = None
         self._state.connections.discard(cast(Any, self))
         self.path.connections.discard(self)
         knock.join(self.transport, self._early or b"", cast(Any, self._state.connections))
@@ -414,7 +331,9 @@ class Connection(asyncio.Protocol):
             return
         if unread:
             self._since = now  # whatever comes next, it begins when the answer is out
-        waited = now - self._since
+        self._time(now - self._since, now)
+
+    def _time(self, waited: float, now: float) -> None:
         if self._turn is not None:
             if self._turn.body is not None:
                 self._turn.body.look(now)
@@ -438,7 +357,8 @@ class Connection(asyncio.Protocol):
 
     def close_idle(self, before: float) -> None:
         """Close if nothing is under way since then, nor has come and is still to be read."""
-        is_busy = self._turn or self._waiting or self._receiving or self._is_in_head
+        is_reading = self._reader is not None and self._reader.is_busy
+        is_busy = self._turn or self._waiting or is_reading
         if is_busy or self._is_last or self._is_deaf or self._since >= before:
             return
         try:

@@ -25,6 +25,9 @@ CAPACITY: Final = 1024
 MOST_BYTES: Final = 2048
 """Of a line or a block that is remembered: about 8 MB in all, with what was read from them."""
 
+LONGEST_LINE: Final = 32_768
+"""Bytes of a request line that is read without the parser, which counts all bytes of a head."""
+
 _LINE: Final = re.compile(
     rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) "
     rb"((/[A-Za-z0-9/._~!$&'()*+,;=:@%-]*)(?:\?([A-Za-z0-9/._~!$&'()*+,;=:@%?-]*))?) HTTP/1\.1"
@@ -67,7 +70,7 @@ class HeadMemory:
 
     def _locate(self, line: bytes) -> Destination | None:
         match = _LINE.fullmatch(line)
-        if match is None:
+        if match is None or len(line) > LONGEST_LINE:
             return None
         method, target, raw_path, query = match.groups(b"")
         path = raw_path.decode("ascii")
@@ -91,7 +94,7 @@ def read_target(url: bytes) -> tuple[bytes, str, bytes]:
     except httptools.HttpParserInvalidURLError:
         raise ValueError("no URL") from None
     target, query = parts.path, parts.query
-    if not target:
+    if not target or not target.startswith(b"/"):
         raise ValueError("no path")
     path = target.decode("ascii")
     if "%" in path:

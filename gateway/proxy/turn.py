@@ -243,7 +243,11 @@ class Turn:
     def _end_head(self, lines: bytes) -> None:
         if self.body is not None and not self.body.is_complete:
             self.keeps = False
-        self._out = [lines, self._connection.path.date, b"\r\n" if self.keeps else answers.CLOSE_END]
+        self._out = [
+            lines,
+            self._connection.path.date,
+            b"\r\n" if self.keeps else answers.CLOSE_END,
+        ]
         self._held = 0
 
     def on_body(self, data: bytes) -> None:
@@ -302,6 +306,14 @@ class Turn:
             self.exchange.resume()
 
     # Its end.
+
+    def spoil(self, error: ServiceError, *, has_begun: bool) -> None:
+        """Hear that the rest of the body cannot be read; nothing after it can, either."""
+        self.keeps = False
+        if has_begun:
+            self.fail(error)
+        else:
+            self.fault = error
 
     def fail(self, error: ServiceError) -> None:
         """Answer for a reason of ours; what is under way at a service is given up."""
