@@ -80,11 +80,11 @@ class Run:
                         continue
                     server = stack.enter_context(rival.run(self.folder, upstream, checks))
                     name = f"{rival.name}, {'checks' if checks else 'plain'}"
-                    candidates.append(
-                        gateway_requests.Candidate(
-                            name, server.pid, server.port, lambda turn, most: asked
-                        )
+                    candidate = gateway_requests.Candidate(
+                        name, server.pid, server.port, lambda turn, most: asked
                     )
+                    candidate.warming = rival.warm_up
+                    candidates.append(candidate)
             options = self.options
             return gateway_requests.measure(
                 candidates, options.rounds, options.seconds, options.connections

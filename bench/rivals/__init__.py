@@ -50,6 +50,7 @@ class Rival:
         run: runs it until the context ends.
         is_plain_too: whether it is measured without checks beside.
         install: installs it into the user's cache; gives what went wrong, or nothing.
+        warm_up: seconds of load after which it is as fast as it gets.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Rival:
     run: Running
     is_plain_too: bool = True
     install: Callable[[], str] = lambda: ""
+    warm_up: int = 1
 
 
 @contextmanager
