@@ -72,7 +72,7 @@ async def _lead(settings: GatewaySettings, places: Sequence[Sequence[socket.sock
     from gateway.workers import scrape
     from gateway.workers.parent import Parent
 
-    if not getattr(settings, "rate_limit_url", None):
+    if settings.rate_limit_url is None:
         log.warning("rate limits count for each worker", effect=f"{len(places)} times as much")
     parent = Parent(places)
     with serving(scrape.text(parent), settings.host, settings.metrics):

@@ -35,6 +35,9 @@ _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT
 _KEEPS_FILES: Final = frozenset({"learnings"})
 """Who gets the AWS_* variables too, where files are kept in S3."""
 
+_TRACES: Final = frozenset({"gateway"})
+"""Who gets the OTEL_* variables too, which OpenTelemetry reads itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -169,6 +172,8 @@ class Plan:
                     result[names[0]] = worked_out[field]
                 else:
                     result.update({name: given[name] for name in names if name in given})
+        if owner in _TRACES:
+            result |= {name: value for name, value in given.items() if name.startswith("OTEL_")}
         if owner in _KEEPS_FILES and any(_is_s3(name, value) for name, value in result.items()):
             result |= {name: value for name, value in given.items() if name.startswith("AWS_")}
         return result

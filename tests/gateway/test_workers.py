@@ -51,11 +51,13 @@ async def test_workers_share_the_port_and_one_scrape_shows_them_all() -> None:
         assert process.said("rate limits count for each worker")
 
         # One that hangs is left out, not waited for.
-        process.tell(signal.SIGSTOP, process.workers[1])
+        hung = psutil.Process(process.workers[1])
+        hung.suspend()
         try:
+            await process.until(lambda: hung.status() == psutil.STATUS_STOPPED)
             samples = await process.metrics()
         finally:
-            process.tell(signal.SIGCONT, process.workers[1])
+            hung.resume()
         assert samples['guildhall_gateway_worker_up{worker="1"}'] == 0
         assert samples['process_resident_memory_bytes{worker="0"}'] > 0
         assert (await process.metrics())['guildhall_gateway_worker_up{worker="1"}'] == 1

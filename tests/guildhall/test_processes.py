@@ -17,6 +17,7 @@ MACHINE = {
     "PATH": "/bin",
     "HOME": "/home/somebody",
     "AWS_SECRET_ACCESS_KEY": "not ours",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
     "GUILDHALL_PORT": "9000",
     "GUILDHALL_ROOT_SECRET": "opens-everything",
     "GUILDHALL_DATABASE_URL": "postgres://admin:admin-word@db/guildhall",
@@ -79,6 +80,12 @@ def test_the_keys_of_an_object_store_go_to_who_keeps_files_there(tmp_path: Path)
     processes = every(plan(tmp_path, machine))
     holders = {n for n, process in processes.items() if "not ours" in process.environment.values()}
     assert holders == {"learnings"}
+
+
+def test_opentelemetrys_variables_go_to_who_makes_spans(tmp_path: Path) -> None:
+    processes = every(plan(tmp_path))
+    name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    assert {n for n, process in processes.items() if name in process.environment} == {"gateway"}
 
 
 def test_a_variable_of_one_process_wins_over_the_one_for_all(tmp_path: Path) -> None:
