@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WRITE_BUFFER: Final = 65_536
 """Bytes of request body that may wait in a connection before its writer is told to pause."""
 
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+
 MAX_HEADERS: Final = 200
 MAX_HEAD_BYTES: Final = 65_536
 """What a service's answer may have of headers; more is no answer of ours."""
@@ -173,6 +175,8 @@ class Connection(asyncio.Protocol):
             if known is not None:
                 self.exchange = None
                 exchange.answered(*known)
+                if exchange.is_paused:
+                    self.resume()
                 self.is_reused = True
                 self._pool.release(self)
                 return
@@ -243,8 +247,10 @@ class Connection(asyncio.Protocol):
             return
         status = self._parser.get_status_code()
         if status < 200:
-            if status in (0, 101):  # nobody asked for another protocol
-                raise ValueError("unexpected switch of protocols")
+            if status < 100 or status == 101:  # nobody asked for another protocol
+                raise ValueError("no status of an interim answer")
+            if any(name in _FRAMING for name, _ in self._headers):
+                raise ValueError("an interim answer has no body")
             self._informational = True
             self._headers = []
             return
@@ -252,6 +258,8 @@ class Connection(asyncio.Protocol):
             raise ValueError("no status of HTTP")
         headers = self._headers
         size, length, self._is_chunked = _measure(headers)
+        if self._is_chunked and self._parser.get_http_version() != "1.1":
+            raise ValueError("chunks are not of this version")
         if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
             raise ValueError("too many headers")
         if exchange.is_head or status in BODYLESS:
@@ -266,7 +274,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        if self._complete or self.exchange is None:
+        if self._complete or self.exchange is None or self._head is None:
             self._poisoned = True
         else:
             self.exchange.sink.on_body(data)
@@ -316,6 +324,8 @@ def _measure(headers: Headers) -> tuple[int, int | None, bool]:
         if name == b"content-length":
             length = int(value)
         elif name == b"transfer-encoding":
+            if is_chunked or value.strip().lower() != b"chunked":
+                raise ValueError("a coding that callers are not told of")
             is_chunked = True
     if is_chunked and length is not None:
         raise ValueError("the answer's length is ambiguous")

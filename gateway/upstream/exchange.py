@@ -30,6 +30,7 @@ class Exchange:
     __slots__ = (
         "_connection",
         "_head",
+        "_is_whole",
         "deadline",
         "is_answering",
         "is_chunked",
@@ -62,7 +63,7 @@ class Exchange:
         self.sink = sink
         self.tried: tuple[Pool, ...] = ()
         self.is_head = method == "HEAD"
-        self.is_sent = is_sent
+        self.is_sent = self._is_whole = is_sent
         self.is_chunked = is_chunked
         self.is_repeatable = is_repeatable
         self.is_repeated = False
@@ -181,7 +182,7 @@ class Exchange:
         Only before any byte of the answer, only once, and only without a body unless its sender
         knows better, so that the service cannot have acted twice on it in a way that matters.
         """
-        if self.is_answering or self.is_repeated or not self.is_sent:
+        if self.is_answering or self.is_repeated or not self._is_whole:
             return False
         return self.is_repeatable or self._repeats_by_method()
 

@@ -187,13 +187,24 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take a connection back, for whoever waits or for later."""
-        while self._waiting:
-            exchange = self._waiting.popleft()
-            if not exchange.is_done:
+        if self._waiting:
+            exchange = self._next(connection)
+            if exchange is not None:
                 exchange.began(connection)
+                return
+            if len(self._opening) < len(self._waiting):
+                connection.abort()  # which makes room for a fresh one
                 return
         connection.idle_since = self.now
         self._idle.append(connection)
+
+    def _next(self, connection: Connection) -> Exchange | None:
+        """Give who gets a connection: not one that was sent in vain on another that was kept."""
+        for index, exchange in enumerate(self._waiting):
+            if not (exchange.is_repeated and connection.is_reused):
+                del self._waiting[index]
+                return exchange
+        return None
 
     def lost(self, connection: Connection) -> None:
         """Hear that a connection is gone."""

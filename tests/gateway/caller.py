@@ -1,4 +1,4 @@
-"""A caller on a plain socket who reads answers strictly: whatever is not exactly one is an error."""
+"""A caller on a plain socket who reads answers strictly: all that is not exactly one is an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 BODYLESS = frozenset({204, 304})
 
 

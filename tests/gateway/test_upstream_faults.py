@@ -202,7 +202,16 @@ async def test_stale_connection_costs_no_repeatable_request(stale: House, method
     assert [asked.method for asked in stale.learnings.asked] == [method, method]
 
 
-@pytest.mark.parametrize(("method", "content"), [("POST", b""), ("POST", b"x"), ("PUT", b"x")])
+@pytest.mark.parametrize(
+    ("method", "content"),
+    [
+        ("POST", b""),
+        ("POST", b"x"),
+        ("PUT", b"x"),
+        ("PUT", b"x" * 70_000),
+        ("DELETE", b"x" * 200_000),
+    ],
+)
 async def test_what_may_have_acted_is_not_repeated(
     stale: House, method: str, content: bytes
 ) -> None:
