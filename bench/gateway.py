@@ -183,8 +183,8 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 7)
-    options.seconds = options.seconds or (2 if options.quick else 3)
+    options.rounds = options.rounds or (4 if options.quick else 7)
+    options.seconds = options.seconds or (1 if options.quick else 3)
     _raise_file_limit()
     parts = ("requests",) if options.quick else (options.only,) if options.only else PARTS
     with tempfile.TemporaryDirectory() as name:
