@@ -91,6 +91,7 @@ _READ: Final = frozenset(
     }
 )
 _STRIPPED_PREFIXES: Final = (b"x-guildhall-", b"x-forwarded-")
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~:\[\]-]{0,300}")
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
 
 
@@ -109,7 +110,7 @@ def read(headers: Headers, version: str = "1.1") -> Fields:
                 seen[name].append(value)
             else:
                 seen[name] = [value]
-        elif name in _STRIPPED or (name[:2] == b"x-" and name.startswith(_STRIPPED_PREFIXES)):
+        elif _is_stripped(name):
             continue
         else:
             lines.append(b"\r\n%b: %b" % (name, value))
@@ -128,6 +129,15 @@ def read(headers: Headers, version: str = "1.1") -> Fields:
     fields.has_body = fields.is_chunked or bool(fields.length)
     fields.lines = b"".join(lines)
     return fields
+
+
+def _is_stripped(name: bytes) -> bool:
+    if b"_" in name:
+        # Some servers read an underscore like a dash, so a twin of what we say is ours, too.
+        name = name.replace(b"_", b"-")
+        if name in _READ:
+            return True
+    return name in _STRIPPED or (name[:2] == b"x-" and name.startswith(_STRIPPED_PREFIXES))
 
 
 def _read_token(fields: Fields) -> None:
@@ -159,6 +169,8 @@ def _read_framing(
     hosts = seen.get(b"host", [])
     if len(hosts) > 1:
         raise BadRequest("More than one Host header")
+    if not (_HOST.fullmatch(hosts[0]) if hosts else version == "1.0"):
+        raise BadRequest("No Host header, or one that names no host")
     fields.host = b"\r\nhost: " + hosts[0] if hosts and hosts[0] else b""
     connection = seen.get(b"connection")
     if connection is not None:
