@@ -344,6 +344,7 @@ def serve_app(
         access_log=False,
         log_config=None,
         server_header=False,
+        date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=75,

@@ -19,6 +19,9 @@ from shared.tokens import VerifyKey, read_jwks
 TIMEOUT: Final = 2.0
 """Seconds that auth has for an answer."""
 
+ASSERTION_REUSE: Final = 10.0
+"""Seconds that our own assertion is used again."""
+
 GATEWAY: Final = Principal(Kind.SERVICE, "gateway")
 
 log = get_logger()
@@ -71,6 +74,8 @@ class AuthClient:
         self._upstream = upstream
         self._key = key
         self._wall = wall
+        self._assertion = b""
+        self._renew_at = 0.0
 
     async def check_session(self, session: str, account: str, org: str) -> SessionStanding:
         """Ask whether a session holds.
@@ -111,8 +116,7 @@ class AuthClient:
             raise Unavailable from None
 
     async def _fetch(self, method: str, path: str, body: bytes) -> bytes:
-        assertion = sign_assertion(self._key, "auth", GATEWAY, self._wall())
-        headers = [(ASSERTION_HEADER.encode(), assertion.encode())]
+        headers = [(ASSERTION_HEADER.encode(), self._asserted())]
         if body:
             headers.append((b"content-type", b"application/json"))
         try:
@@ -124,3 +128,10 @@ class AuthClient:
             log.error("auth refused the gateway", path=path, status=answer.status)
             raise Unavailable
         return answer.body
+
+    def _asserted(self) -> bytes:
+        now = self._wall()
+        if not self._renew_at - ASSERTION_REUSE <= now < self._renew_at:
+            self._assertion = sign_assertion(self._key, "auth", GATEWAY, now).encode()
+            self._renew_at = now + ASSERTION_REUSE
+        return self._assertion

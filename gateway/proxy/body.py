@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 GATHERED: Final = 65_536
 """Bytes of a request body that are gathered before a service hears of it."""
 
+_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+
 UPLOADING: Final = 2
 """Why reading of a caller's connection may pause: a service takes the body slowly."""
 
@@ -164,3 +166,12 @@ class Body:
 def late() -> BadRequest:
     """Say that the caller did not send what was announced."""
     return BadRequest("The body did not arrive in time", code="body_timeout")
+
+
+def framing(plan: Forward, length: int) -> bytes:
+    """Write the end of a request's head for a service, when the body is here as a whole."""
+    if length or plan.request.fields.length is not None:
+        return b"\r\ncontent-length: %d\r\n\r\n" % length
+    if plan.request.destination.method in _BODY_METHODS:
+        return b"\r\ncontent-length: 0\r\n\r\n"
+    return b"\r\n\r\n"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CAPACITY: Final = 1024
 """Request lines, and blocks of headers, that are remembered; the oldest make room."""
 
+SEEN: Final = 8192
+"""Blocks of which it is known that they came once."""
+
 MOST_BYTES: Final = 2048
 """Of a line or a block that is remembered: about 8 MB in all, with what was read from them."""
 
@@ -46,6 +49,7 @@ class HeadMemory:
         self._pipeline = pipeline
         self._destinations: dict[bytes, Destination] = {}
         self._blocks: dict[bytes, Fields] = {}
+        self._seen: set[int] = set()
 
     def find(self, data: bytes) -> tuple[Destination, Fields] | None:
         """Give what a whole request says, if its headers are known and its line is simple."""
@@ -65,8 +69,25 @@ class HeadMemory:
             return
         if _LINE.fullmatch(line) is None:
             return
+        # Many are sent once only, signed ones always: those must not push out the others.
+        name = hash(block)
+        if name not in self._seen:
+            if len(self._seen) >= SEEN:
+                self._seen.clear()
+            self._seen.add(name)
+            return
         _make_room(self._blocks)
         self._blocks[block] = fields
+
+    def locate(self, method: str, url: bytes) -> Destination:
+        """Find where a request leads, from what the parser takes for method and target.
+
+        Raises:
+            ValueError: it is no target of ours.
+        """
+        line = b"%b %b HTTP/1.1" % (method.encode("ascii"), url)
+        known = self._destinations.get(line) or self._locate(line)
+        return known or self._pipeline.locate(method, *read_target(url))
 
     def _locate(self, line: bytes) -> Destination | None:
         match = _LINE.fullmatch(line)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 import httptools
 
 from gateway.pipeline.request_head import read
-from gateway.proxy.heads import read_target
 from gateway.proxy.turn import Turn
 from shared.errors import BadRequest, HeadTooLarge, MethodNotAllowed, ServiceError
 from shared.log import get_logger
@@ -125,7 +124,7 @@ class Reader:
         method = parser.get_method().decode("ascii")
         fields = read(self._headers, version)
         try:
-            destination = path.pipeline.locate(method, *read_target(self._url))
+            destination = path.heads.locate(method, self._url)
             fault = self._fault(method, version)
         except ValueError:
             fault = BadRequest("The request's target is not one", code="malformed_target")

@@ -18,7 +18,7 @@ from gateway.pipeline.decisions import (
     Step,
 )
 from gateway.proxy import answers
-from gateway.proxy.body import Body, late
+from gateway.proxy.body import Body, framing, late
 from gateway.proxy.event_stream import EventStream, is_event_stream
 from gateway.proxy.switching import Switching
 from shared.errors import GatewayTimeout, Internal, ServiceError
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 FLUSHED: Final = 65_536
 """Bytes of an answer that are gathered before they are written."""
-
-_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 log = get_logger()
 
@@ -182,13 +180,7 @@ class Turn:
 
     def send(self, plan: Forward, body: bytes) -> None:
         """Send a request whose body is here as a whole."""
-        if body or plan.request.fields.length is not None:
-            framing = b"\r\ncontent-length: %d\r\n\r\n" % len(body)
-        elif self.destination.method in _BODY_METHODS:
-            framing = b"\r\ncontent-length: 0\r\n\r\n"
-        else:
-            framing = b"\r\n\r\n"
-        self.start(plan, b"%b%b%b" % (plan.head, framing, body))
+        self.start(plan, b"%b%b%b" % (plan.head, framing(plan, len(body)), body))
 
     def start(
         self, plan: Forward, head: bytes, *, sent: bool = True, chunked: bool = False

@@ -214,7 +214,7 @@ async def test_assertion_never_outlives_its_limit() -> None:
         clock = await _with_clock(home)
         headers = home.bearer()
         wall = 5_000_000.0
-        home.gateway.pipeline._wall = lambda: wall
+        home.gateway.pipeline._heads._wall = lambda: wall
         seen = set()
         for _ in range(12):
             await home.client.get("/v1/learnings", headers=headers)
