@@ -163,10 +163,10 @@ class Knock(asyncio.Protocol):
         except httptools.HttpParserError:
             self._fault(BadGateway())
         else:
-            if self._is_complete:
-                self._decline()
-            elif self._size > LONGEST_ANSWER:
+            if self._size > LONGEST_ANSWER:
                 self._fault(BadGateway())
+            elif self._is_complete:
+                self._decline()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The service has closed; an answer of unknown length ends with that."""

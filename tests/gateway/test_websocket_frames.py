@@ -109,14 +109,20 @@ def test_nothing_passes_after_a_close() -> None:
 def test_what_breaks_the_protocol(bad: bytes) -> None:
     good = wire(Opcode.TEXT, b"before")
     for step in (1, 3, 1000):
-        frames, passed = Frames(is_masked=True), b""
+        passed: list[bytes] = []
         with pytest.raises(Violation) as raised:
-            for start in range(0, len(good + bad), step):
-                passed += frames.feed((good + bad)[start : start + step])
+            feed(good + bad, step, passed)
         assert raised.value.code == PROTOCOL_ERROR
-        passed += raised.value.passed
-        assert passed.startswith(good)
-        assert len(passed) < len(good + bad)
+        before = b"".join(passed) + raised.value.passed
+        assert before.startswith(good)
+        assert len(before) < len(good + bad)
+
+
+def feed(data: bytes, step: int, passed: list[bytes]) -> None:
+    """Feed what a caller sends, in pieces of so many bytes."""
+    frames = Frames(is_masked=True)
+    for start in range(0, len(data), step):
+        passed.append(frames.feed(data[start : start + step]))
 
 
 def test_service_must_not_mask() -> None:
