@@ -129,9 +129,10 @@ class RateClass:
     def refusal(self, seconds: float, reset: float) -> Verdict:
         """Say that a bucket is empty, and for how long."""
         allowed = not self.is_refusing
-        retry = 0 if allowed else max(1, math.ceil(seconds - 2 * _HAIR))
+        retry = 0 if allowed else max(1, math.ceil(min(seconds, self.window) - 2 * _HAIR))
+        rest = min(reset, self.window)
         return Verdict(
-            allowed, self.limit, 0, reset, retry, self.name, self.window, self.policy, False
+            allowed, self.limit, 0, rest, retry, self.name, self.window, self.policy, False
         )
 
 
@@ -193,6 +194,8 @@ class RateLimiter:
         if rest <= _HAIR:
             rest = kind.window
             bucket.ends, bucket.left = now + rest, kind.limit
+        elif rest > kind.window:  # a request that has waited since ``now``
+            rest = kind.window
         left = bucket.left
         if not left:
             return kind.refuse(rest, rest)

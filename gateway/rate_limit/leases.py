@@ -165,8 +165,9 @@ class Shelf:
         else:
             wait = max(0.0, wait - lease.left * kind.step)
             remaining = int(kind.limit - wait * kind.pace + kind.grain)
-        return Verdict(
-            True, kind.limit, remaining, wait, 0, kind.name, kind.window, kind.policy, False
+        return tuple.__new__(
+            Verdict,
+            (True, kind.limit, remaining, wait, 0, kind.name, kind.window, kind.policy, False),
         )
 
     def _unused(self, lease: Lease, now: float) -> int:

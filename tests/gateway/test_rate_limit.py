@@ -77,6 +77,15 @@ def test_clock_that_goes_back_gives_nothing() -> None:
     assert not limiter.take("runs", "a", 0.0).allowed
 
 
+@pytest.mark.parametrize("name", ["runs", "signed"])
+def test_request_that_has_waited_is_told_no_longer_than_a_window(name: str) -> None:
+    limiter = RateLimiter({name: Rate(2, 60.0)})
+    limiter.take(name, "a", 100.0)
+    limiter.take(name, "a", 100.0)
+    verdict = limiter.take(name, "a", 40.0)
+    assert (verdict.allowed, verdict.retry, verdict.reset) == (False, 60, 60.0)
+
+
 def test_peek_takes_nothing() -> None:
     limiter = RateLimiter({"runs": Rate(1, 60.0)})
     assert limiter.peek("runs", "a", 0.0).remaining == 1

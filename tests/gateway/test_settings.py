@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from gateway.rate_limit import Rate
 from gateway.settings import GatewaySettings
 from shared.secret import derive, encode_base64url
-from shared.settings import SERVICES
+from shared.settings import SERVICES, SettingsError
 
 ROOT = b"r" * 32
 
@@ -60,6 +60,12 @@ def test_given_values_win() -> None:
         ("RATE_LIMITS", "nonsense=1/1"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRUSTED_PROXIES", "proxy"),
+        ("RATE_LIMIT_URL", "http://store:6379"),
+        ("RATE_LIMIT_URL", "redis:///0"),
+        ("RATE_LIMIT_URL", "redis://store/first"),
+        ("RATE_LIMIT_URL", "redis://store?ssl_cert_reqs=none"),
+        ("RATE_LIMIT_URL", "redis://:pass/word@store:1"),
+        ("RATE_LIMIT_TIMEOUT", 0),
         ("CORS_ORIGINS", "example.com"),
         ("CORS_ORIGINS", "https://a.test/path"),
         ("CORS_ORIGINS", "* https://a.test"),
@@ -71,3 +77,23 @@ def test_given_values_win() -> None:
 def test_bad_values_are_named(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
         read(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://store", "valkey://:word@store:6380/2", "rediss://me:word@[::1]:6380/", "valkeys://s"],
+)
+def test_store_of_shared_limits(url: str) -> None:
+    given = read(RATE_LIMIT_URL=url).rate_limit_url
+    assert given is not None
+    assert given.get_secret_value() == url
+    assert "word" not in str(given)
+    assert read().rate_limit_url is None
+
+
+@pytest.mark.parametrize("url", ["redis://:p4ssw0rd@store:port/0", "redis://:p4ssw0rd@[store/0"])
+def test_bad_store_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        read(RATE_LIMIT_URL=url)
+    assert "p4ssw0rd" not in str(SettingsError(GatewaySettings, raised.value))
+    assert "p4ssw0rd" not in str(raised.value)
