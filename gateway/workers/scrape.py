@@ -3,82 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import REGISTRY, Collector
+from prometheus_client import generate_latest
 
+from gateway.pipeline.metrics import Watched
 from gateway.workers.parent import Parent
 
 PATIENCE: Final = 2.0
-"""Seconds that a worker has to give its metrics; one that is late is left out and counted down."""
+"""Seconds that a worker has to give its metrics; one that is late is left out and shown as down."""
 
 LABEL: Final = "worker"
 PARENT: Final = "parent"
 
 
-class Workers(Collector):
-    """What the workers and their parent count; collected in a thread, asked for on the loop.
-
-    Args:
-        parent: of the workers.
-        loop: it runs on.
-    """
-
-    def __init__(self, parent: Parent, loop: asyncio.AbstractEventLoop) -> None:
-        self._parent = parent
-        self._loop = loop
-
-    def collect(self) -> Iterable[Metric]:
-        """Ask every worker, and join what they say."""
-        asked = asyncio.run_coroutine_threadsafe(self._ask(), self._loop)
-        texts = asked.result(PATIENCE + 1)
-        up = GaugeMetricFamily(
-            "guildhall_gateway_worker_up", "Whether a worker answers", labels=[LABEL]
-        )
-        for number in range(self._parent.size):
-            up.add_metric([str(number)], float(texts.get(number) is not None))
-        yield up
-        deaths = "guildhall_gateway_worker_deaths"
-        yield CounterMetricFamily(deaths, "Workers that ended by themselves", self._parent.deaths)
-        yield from joined(texts)
-
-    async def _ask(self) -> dict[int, str | None]:
-        workers = self._parent.workers
-        found = await asyncio.gather(*(one.metrics(PATIENCE) for one in workers.values()))
-        pairs = zip(workers, found, strict=True)
-        return {number: None if text is None else text.decode() for number, text in pairs}
-
-
 def text(parent: Parent) -> Callable[[], bytes]:
-    """Make what gives the metrics of all; call it on the loop, and the result in a thread."""
-    registry = CollectorRegistry()
-    registry.register(Workers(parent, asyncio.get_running_loop()))
-    return lambda: generate_latest(registry)
+    """Make what gives the metrics of all; call this on the loop, and the result in a thread."""
+    loop = asyncio.get_running_loop()
+
+    def write() -> bytes:
+        texts = asyncio.run_coroutine_threadsafe(_ask(parent), loop).result(PATIENCE + 1)
+        up = {(str(number),): float(number in texts) for number in range(parent.size)}
+        own = (
+            Watched("worker_up", "Whether a worker answers", lambda: up, (LABEL,)),
+            Watched("worker_deaths", "Ends nobody asked for", lambda: parent.deaths, (), "counter"),
+        )
+        named = {str(number): found for number, found in sorted(texts.items())}
+        named[PARENT] = generate_latest().decode()
+        return "".join(line for one in own for line in one.lines()).encode() + joined(named)
+
+    return write
 
 
-def joined(texts: Mapping[int, str | None]) -> Iterable[Metric]:
-    """Join the expositions of workers, and of this process, under a label.
+async def _ask(parent: Parent) -> dict[int, str]:
+    workers = parent.workers
+    found = await asyncio.gather(*(worker.metrics(PATIENCE) for worker in workers.values()))
+    pairs = zip(workers, found, strict=True)
+    return {number: answer.decode() for number, answer in pairs if answer is not None}
+
+
+def joined(texts: Mapping[str, str]) -> bytes:
+    """Join Prometheus' texts, each sample with the name of its worker as a label.
 
     Args:
-        texts: Prometheus' text by the worker's number; None for one that did not answer.
+        texts: by the worker's name; as our own exposition and Prometheus' library write them, a
+            sample a line, each family behind its head.
     """
-    families: dict[str, Metric] = {}
-    for number, text in texts.items():
-        if text is not None:
-            _add(families, str(number), text_string_to_metric_families(text))
-    _add(families, PARENT, REGISTRY.collect())
-    return families.values()
-
-
-def _add(families: dict[str, Metric], worker: str, metrics: Iterable[Metric]) -> None:
-    for metric in metrics:
-        family = families.get(metric.name)
-        if family is None:
-            family = Metric(metric.name, metric.documentation, metric.type)
-            families[metric.name] = family
-        for name, labels, value, *_ in metric.samples:
-            family.add_sample(name, {LABEL: worker, **labels}, value)
+    families: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for worker, written in texts.items():
+        label = f'{LABEL}="{worker}"'
+        head = ""
+        for line in written.splitlines():
+            if line.startswith("# HELP"):
+                head = line
+            elif line.startswith("#"):
+                lines = families.setdefault(f"{head}\n{line}", [])
+            else:
+                name, brace, rest = line.partition("{")
+                if brace:
+                    lines.append(f"{name}{{{label},{rest}")
+                else:
+                    name, _, value = line.partition(" ")
+                    lines.append(f"{name}{{{label}}} {value}")
+    pieces = (line for head, lines in families.items() for line in (head, *lines))
+    return ("\n".join(pieces) + "\n").encode()

@@ -129,11 +129,11 @@ def test_workers_are_joined_under_a_label() -> None:
     first.observe("/v1", 200, 0.1)
     second.observe("/v1", 200, 0.1)
     second.observe("/v1", 200, 0.1)
-    families = joined({0: first.text().decode(), 1: second.text().decode(), 2: None})
-    counts = {
-        one.labels["worker"]: one.value
-        for family in families
-        for one in family.samples
-        if one.name == "guildhall_gateway_requests_total"
-    }
-    assert counts == {"0": 1, "1": 2}
+    found = samples(joined({"0": first.text().decode(), "1": second.text().decode()}).decode())
+    row = {"surface": "learnings", "upstream": "learnings", "row": "/v1", "status": "2xx"}
+    assert value(found, "requests_total", **row, worker="0") == 1
+    assert value(found, "requests_total", **row, worker="1") == 2
+    assert value(found, "request_seconds_bucket", surface="learnings", le="+Inf", worker="1") == 2
+    assert ("process_open_fds", (("worker", "0"),)) in found
+    apart = [samples(one.text().decode()) for one in (first, second)]
+    assert len(found) == sum(map(len, apart))

@@ -45,8 +45,8 @@ async def test_workers_share_the_port_and_one_scrape_shows_them_all() -> None:
         assert samples["guildhall_gateway_worker_deaths_total"] == 0
         for worker in ("0", "1", "parent"):
             assert samples[f'process_resident_memory_bytes{{worker="{worker}"}}'] > 2**20
-        bucket = 'guildhall_gateway_request_seconds_bucket{le="+Inf",surface="other",worker="0"}'
-        count = 'guildhall_gateway_request_seconds_count{surface="other",worker="0"}'
+        bucket = 'guildhall_gateway_request_seconds_bucket{worker="0",surface="other",le="+Inf"}'
+        count = 'guildhall_gateway_request_seconds_count{worker="0",surface="other"}'
         assert samples[bucket] == samples[count] > 0
         assert process.said("rate limits count for each worker")
 
