@@ -18,14 +18,16 @@ from gateway.documentation.pages import OwnPages, rate_class
 from gateway.documentation.swagger import Documents
 from gateway.pipeline.chain import Pipeline
 from gateway.pipeline.client_address import ClientAddresses
+from gateway.pipeline.cors import CorsPolicy
 from gateway.pipeline.exposition import serving
 from gateway.pipeline.metrics import Metrics, Watched
 from gateway.pipeline.readings import of_credentials, of_upstreams
+from gateway.pipeline.security_headers import SecurityHeaders
 from gateway.pipeline.tracing import open_tracing
 from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.proxy.data_path import TICK, DataPath
 from gateway.rate_limit import RateLimiter
-from gateway.route_table import ROUTES
+from gateway.route_table import ROUTES, TABLE
 from gateway.settings import GatewaySettings
 from gateway.upstream.health import HealthChecks
 from gateway.upstream.limits import Limits
@@ -34,7 +36,6 @@ from gateway.websocket.sockets import Sockets
 from shared.bus import Listener, connect
 from shared.log import get_logger
 from shared.secret import derive
-from shared.surfaces import Surface
 
 log = get_logger()
 
@@ -70,6 +71,9 @@ class Gateway:
         )
         hosts = {name: upstream.authority for name, upstream in self.upstreams.items()}
         self._tracing = open_tracing()
+        security = SecurityHeaders(
+            is_https=settings.public_url.startswith("https:"), hsts_max_age=settings.hsts_max_age
+        )
         self.pipeline = Pipeline(
             routes=ROUTES,
             own_pages=rate_class,
@@ -77,7 +81,8 @@ class Gateway:
             limiter=self.limiter,
             addresses=ClientAddresses(settings.proxies()),
             heads=UpstreamHeads(keys, hosts),
-            origins=settings.origins()[Surface.TEAMS],
+            cors=CorsPolicy(settings.origins(), TABLE),
+            security=security,
             tracing=self._tracing,
         )
         self._pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))
@@ -103,6 +108,7 @@ class Gateway:
             self.sockets,
             self._pages,
             self.metrics,
+            security,
             patience,
             limits.stall,
             tick,

@@ -49,7 +49,7 @@ class NotMine:
     """The credential is of no kind that the authenticator understands."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ask:
     """The credential may hold; auth must be asked."""
 

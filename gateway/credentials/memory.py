@@ -29,7 +29,7 @@ MAX_QUESTIONS: Final = 256
 """Questions to auth under way at once; beyond it callers are asked to come back."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Credential:
     """A credential that holds.
 

@@ -21,7 +21,9 @@ from urllib.parse import parse_qs
 
 from gateway.authn import Ask, Bearer, NotMine
 from gateway.credentials.memory import Credential, Refused
+from gateway.pipeline import preflight
 from gateway.pipeline.client_address import ClientAddresses, rate_key
+from gateway.pipeline.cors import CorsPolicy
 from gateway.pipeline.decisions import (
     Bridge,
     Destination,
@@ -35,6 +37,7 @@ from gateway.pipeline.decisions import (
 )
 from gateway.pipeline.denials import Denials
 from gateway.pipeline.request_head import Fields
+from gateway.pipeline.security_headers import SecurityHeaders
 from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.rate_limit import RateLimiter, Verdict
 from gateway.route_table import SIGNATURE, TICKET, RouteTable, Row
@@ -75,7 +78,8 @@ class Pipeline:
         limiter: counts.
         addresses: finds clients behind trusted proxies.
         heads: writes what services are told.
-        origins: whose pages may call signed rows (CORS).
+        cors: which pages may call what.
+        security: headers of every answer.
         tracing: makes spans, where they are wanted.
         clock: seconds, only going forward.
         wall: Unix seconds.
@@ -90,7 +94,8 @@ class Pipeline:
         limiter: RateLimiter,
         addresses: ClientAddresses,
         heads: UpstreamHeads,
-        origins: frozenset[bytes] = frozenset(),
+        cors: CorsPolicy,
+        security: SecurityHeaders,
         tracing: Tracing | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -101,7 +106,8 @@ class Pipeline:
         self._limiter = limiter
         self._addresses = addresses
         self._heads = heads
-        self._origins = origins
+        self._cors = cors
+        self._security = security
         self._tracing = tracing
         self._clock = clock
         self._wall = wall
@@ -129,6 +135,8 @@ class Pipeline:
             surface=row.surface if row else surface_of(path),
             is_open=row is not None and self._routes.is_public(row, method, path),
             rate_class=row.class_of(method) if row else "",
+            cors=self._cors.zone(row, path),
+            is_options=method == "OPTIONS",
             label=row.prefix if row else "other",
         )
 
@@ -136,6 +144,8 @@ class Pipeline:
         """Take a request as far as it goes without waiting; ``peer`` is who sent it."""
         request = self._received(destination, fields, peer)
         row = destination.row
+        if destination.is_options and preflight.is_asked(destination, fields):
+            return self._preflight(request)
         if row is None:
             return self._without_row(request)
         fault = _fault(fields, row)
@@ -160,7 +170,9 @@ class Pipeline:
     def _received(self, destination: Destination, fields: Fields, peer: str) -> Request:
         client = self._addresses.find(peer, fields.forwarded)
         request_id = fields.request_id or b"%b%x" % (_OWN_IDS, next(_numbers))
-        request = Request(destination, fields, client, self._clock(), request_id)
+        cors = destination.cors.answers[fields.origin]
+        secure = self._security.private
+        request = Request(destination, fields, client, self._clock(), request_id, cors, secure)
         if self._tracing is not None:
             request.span = self._tracing.begin(request)
         return request
@@ -195,11 +207,10 @@ class Pipeline:
         if destination.row is not None and destination.row.names_errors:
             error.extra.setdefault("error", error.code)
         spoken = render(destination.surface, error, request.request_id.decode("ascii"))
-        headers = "".join(f"{name}: {value}\r\n" for name, value in spoken.headers.items())
+        headers = [(name.encode(), value.encode()) for name, value in spoken.headers.items()]
+        lines = self._security.around(headers)
         length = b"content-length: %d\r\n" % len(spoken.body)
-        return Refusal(
-            request, spoken.status, headers.encode() + length + request.lines, spoken.body
-        )
+        return Refusal(request, spoken.status, lines + length + request.lines, spoken.body)
 
     # Who is calling.
 
@@ -207,11 +218,8 @@ class Pipeline:
         destination, fields = request.destination, request.fields
         method = destination.method
         head = stages.read_signed(method, destination.target, destination.path, fields.headers)
-        request.cors = stages.cors_lines(head, self._origins)
         try:
             stages.check_accept(head.accepts)
-            if method == "OPTIONS":
-                return self._preflight(request, row)
             stages.check_version(head.versions)
         except ServiceError as error:
             return self._refuse_stranger(request, row.failure_class, error, error.code)
@@ -246,15 +254,21 @@ class Pipeline:
         credential = Credential(TICKET[0], machine, math.inf, rate_key=key)
         return self._limited(request, row, credential)
 
-    def _preflight(self, request: Request, row: Row) -> Step:
-        wants = [(row.rate_class, rate_key(request.client))]
+    def _preflight(self, request: Request) -> Step:
+        """Answer what carries no credential and no service needs to hear: which pages may ask."""
+        destination, fields = request.destination, request.fields
+        fault = preflight.fault_of(destination, fields)
+        if fault is not None:
+            return self._refuse_stranger(request, PAGES_CLASS, fault, fault.code)
+        wants = [(preflight.PREFLIGHT_CLASS, rate_key(request.client))]
         if self._limiter.lacks(wants, request.started):
-            return self._prepared(request, wants, partial(self._preflight, request, row))
+            return self._prepared(request, wants, partial(self._preflight, request))
         verdict = self._limiter.take(*wants[0], request.started)
+        request.cors = destination.cors.preflights[fields.origin]
         self._write_limit(request, verdict)
         if not verdict.allowed:
             return self._over(request, verdict)
-        return Refusal(request, 204, request.lines, b"")
+        return Refusal(request, 204, self._security.around(()) + request.lines, b"")
 
     def _authenticate(self, request: Request, row: Row) -> Credential | Refused | NotMine | Ask:
         fields = request.fields
@@ -312,6 +326,8 @@ class Pipeline:
         caller = credential.rate_key
         if credential is self._anonymous:
             caller = rate_key(request.client)
+            if not row.is_public:
+                request.security = self._security.public
         limiter, rate_class = self._limiter, request.destination.rate_class
         if limiter.is_shared or row.address_class:
             address = (row.address_class, rate_key(request.client))

@@ -19,7 +19,6 @@ from typing import Final
 
 from pydantic_core import from_json
 
-from gateway.pipeline.request_head import Headers
 from gateway.route_table import Row
 from shared.surfaces import Surface, surface_of
 
@@ -43,15 +42,6 @@ OWNED: Final = frozenset(
     }
 )
 """What services may say in vain: only the gateway speaks of this."""
-
-PREFLIGHT_CLASS: Final = {
-    Surface.LEARNINGS: "learnings",
-    Surface.RUNS: "runs",
-    Surface.TEAMS: "signed_address",
-    Surface.AGENTS: "agents",
-}
-"""The rate class that counts preflights, by address: the surface's widest, because what a browser
-asks by itself must not use up the few tries of a login or a claim."""
 
 MAX_AGE: Final = b"86400"
 """Seconds; every real answer is judged anyway (teams contract, section 2)."""
@@ -145,29 +135,33 @@ def _origin(word: str, place: int) -> bytes:
     return f"{scheme}://{host}:{port}".encode()
 
 
+class CorsLines(dict[bytes | None, bytes]):
+    """Header lines, each with its end, by origin; what a request without origin gets, others get.
+
+    The origin is as the request has it, or None.
+    """
+
+    def __missing__(self, origin: bytes | None) -> bytes:
+        return self[None]
+
+
+_SILENT: Final = CorsLines({None: b""})
+
+
 @dataclass(frozen=True, slots=True)
-class _Lines:
-    """Header lines, each with its end: for origins that are allowed, and for everybody else."""
+class CorsZone:
+    """What holds for the paths of a surface.
 
-    other: bytes
-    by_origin: Mapping[bytes | None, bytes]
+    Attributes:
+        answers: the lines of every answer.
+        preflights: the lines of answers to ``OPTIONS``.
+    """
 
-    def of(self, origin: bytes | None) -> bytes:
-        return self.by_origin.get(origin, self.other)
-
-
-_SILENT: Final = _Lines(b"", {})
-
-
-@dataclass(frozen=True, slots=True)
-class _Zone:
-    """What holds for the paths of a surface."""
-
-    answers: _Lines = _SILENT
-    preflights: _Lines = _SILENT
+    answers: CorsLines
+    preflights: CorsLines
 
 
-_SEALED: Final = _Zone()
+_SEALED: Final = CorsZone(_SILENT, _SILENT)
 
 
 class CorsPolicy:
@@ -194,33 +188,25 @@ class CorsPolicy:
         self._documents = _zone(everybody, b"GET, OPTIONS", b"x-request-id", _READABLE)
         self._by_row = {row.prefix: self._zone_of(row) for row in rows}
 
-    def lines(self, row: Row | None, path: str, origin: bytes | None) -> bytes:
-        """Give the header lines of an answer, each with its end.
+    def zone(self, row: Row | None, path: str) -> CorsZone:
+        """Give what holds for a path.
 
         Args:
-            row: that covers the path, or None: the gateway's own pages and unknown paths.
-            path: of the request, normalized.
-            origin: as the request has it, or None.
+            row: that covers it, or None: the gateway's own pages and unknown paths.
+            path: normalized.
         """
-        return self._find(row, path).answers.of(origin)
-
-    def preflight(self, row: Row | None, path: str, origin: bytes | None) -> bytes:
-        """Give the header lines of an answer to ``OPTIONS``; arguments as of ``lines``."""
-        return self._find(row, path).preflights.of(origin)
-
-    def _find(self, row: Row | None, path: str) -> _Zone:
         if row is not None:
             return self._by_row[row.prefix]
         return self._zones[surface_of(path)] if _is_api(path) else self._documents
 
-    def _zone_of(self, row: Row) -> _Zone:
+    def _zone_of(self, row: Row) -> CorsZone:
         if _is_api(row.prefix):
             return self._zones[row.surface]
         # Pages with forms and sessions are for their own origin; public keys are for everybody.
         return self._documents if row.prefix.startswith("/.well-known/") else _SEALED
 
 
-def _zone(origins: Origins, methods: bytes, headers: bytes, readable: bytes) -> _Zone:
+def _zone(origins: Origins, methods: bytes, headers: bytes, readable: bytes) -> CorsZone:
     if not origins:
         return _SEALED
     exposes = b"access-control-expose-headers: %b\r\n" % readable
@@ -229,17 +215,16 @@ def _zone(origins: Origins, methods: bytes, headers: bytes, readable: bytes) -> 
         b"access-control-allow-headers: %b\r\n"
         b"access-control-max-age: %b\r\n"
     ) % (methods, headers, MAX_AGE)
-    return _Zone(_write(origins, exposes), _write(origins, allows))
+    return CorsZone(_write(origins, exposes), _write(origins, allows))
 
 
-def _write(origins: Origins, more: bytes) -> _Lines:
+def _write(origins: Origins, more: bytes) -> CorsLines:
     if ANY in origins:
-        return _Lines(b"access-control-allow-origin: *\r\n" + more, {})
-    named: dict[bytes | None, bytes] = {
-        origin: b"%baccess-control-allow-origin: %b\r\n%b" % (VARY_LINE, origin, more)
-        for origin in origins
-    }
-    return _Lines(VARY_LINE, named)
+        return CorsLines({None: b"access-control-allow-origin: *\r\n" + more})
+    lines = CorsLines({None: VARY_LINE})
+    for origin in origins:
+        lines[origin] = b"%baccess-control-allow-origin: %b\r\n%b" % (VARY_LINE, origin, more)
+    return lines
 
 
 def _is_api(path: str) -> bool:
@@ -247,25 +232,11 @@ def _is_api(path: str) -> bool:
     return surface_of(path) is not Surface.LEARNINGS or path == "/v1" or path.startswith("/v1/")
 
 
-def preflight_class(row: Row | None, path: str) -> str | None:
-    """Name the rate class that counts a preflight; None beside the surfaces."""
-    name = row.prefix if row is not None else path
-    return PREFLIGHT_CLASS[surface_of(name)] if _is_api(name) else None
-
-
-def is_preflight(method: str, headers: Headers) -> bool:
-    """Tell whether a browser asks by itself, before a page's request (Fetch, section 3.2.2)."""
-    if method != "OPTIONS":
-        return False
-    names = {name for name, _ in headers}
-    return b"origin" in names and b"access-control-request-method" in names
-
-
 def merge_vary(lines: bytes, values: Sequence[bytes]) -> bytes:
     """Put what a service's answer varies by into our lines, as one header.
 
     Args:
-        lines: of ``CorsPolicy.lines``.
+        lines: of a ``CorsZone``, for answers.
         values: of the service's ``Vary`` headers; at least one.
     """
     value = b", ".join(values)

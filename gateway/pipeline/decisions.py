@@ -1,4 +1,7 @@
-"""A request on its way through the chain, and what the chain may decide about it."""
+"""A request on its way through the chain, and what the chain may decide about it.
+
+None of it is shown by ``repr``, because it may end in a log: requests hold secrets.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.pipeline.cors import CorsZone
 from gateway.pipeline.request_head import Fields
 from gateway.route_table import Row
 from gateway.signed_requests.signature import Signed
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.pipeline.tracing import Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Destination:
     """What a request line says and where it leads; the same for every request that has it.
 
@@ -30,6 +34,8 @@ class Destination:
         surface: whose dialect errors speak.
         is_open: whether the operation needs no credential.
         rate_class: that counts its requests.
+        cors: which pages may read the answers.
+        is_options: whether it asks what may be asked (``OPTIONS``).
         label: what logs and metrics call the path: never the path itself, which may hold a secret.
     """
 
@@ -42,6 +48,8 @@ class Destination:
     surface: Surface
     is_open: bool
     rate_class: str
+    cors: CorsZone
+    is_options: bool
     label: str
 
 
@@ -56,6 +64,7 @@ class Request:
         request_id: the caller's, or one of ours.
         lines: header lines that every answer to it carries: request id, rate limit, CORS.
         cors: the last of these.
+        security: the security headers of the answer, by what the service says itself.
         offer: what it offers where it asks for a socket.
         span: that is exported of it, where spans are wanted.
     """
@@ -68,6 +77,7 @@ class Request:
         "lines",
         "offer",
         "request_id",
+        "security",
         "span",
         "started",
     )
@@ -79,6 +89,8 @@ class Request:
         client: str,
         started: float,
         request_id: bytes,
+        cors: bytes,
+        security: tuple[bytes, ...],
     ) -> None:
         self.destination = destination
         self.fields = fields
@@ -86,7 +98,8 @@ class Request:
         self.started = started
         self.request_id = request_id
         self.lines = b""
-        self.cors = b""
+        self.cors = cors
+        self.security = security
         self.offer: Offer | None = None
         self.span: Span | None = None
 
@@ -110,7 +123,7 @@ class Forward:
         self.body = body
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Bridge:
     """The caller is to speak WebSocket with the service.
 
@@ -131,7 +144,7 @@ class Bridge:
     tags: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Refusal:
     """The gateway answers itself; ``lines`` are all headers but the connection's own."""
 
@@ -141,14 +154,14 @@ class Refusal:
     body: bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Own:
     """One of the gateway's own pages answers."""
 
     request: Request
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Pending:
     """Something must be asked first: await ``work`` for the next step."""
 
@@ -156,7 +169,7 @@ class Pending:
     work: Callable[[], Awaitable[Step]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class PendingBody:
     """The body is signed and must be read first; give it to ``Pipeline.verify``."""
 

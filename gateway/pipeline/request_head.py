@@ -14,7 +14,7 @@ from shared.middleware import REQUEST_ID
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Fields:
     """What a request's headers say; depends on nothing but them, so it may be remembered.
 

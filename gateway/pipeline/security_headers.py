@@ -17,6 +17,7 @@ An answer is private unless an operation open to all gave it to somebody without
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 REFERRER: Final = 1
@@ -71,6 +72,15 @@ class SecurityHeaders:
         hsts = b"strict-transport-security: max-age=%d\r\n" % hsts_max_age if is_https else b""
         self.private = tuple(_written(said, True, hsts) for said in range(VALIDATOR * 2))
         self.public = tuple(_written(said, False, hsts) for said in range(VALIDATOR * 2))
+
+    def around(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Write the headers of an answer of our own, ours beside them; it is private."""
+        said, lines = 0, []
+        for name, value in headers:
+            if name not in OWNED:
+                said |= SPEAKS.get(name, 0)
+                lines.append(b"%b: %b\r\n" % (name, value))
+        return b"".join(lines) + self.private[said]
 
 
 def _written(said: int, is_private: bool, always: bytes) -> bytes:

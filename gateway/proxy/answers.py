@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+from gateway.pipeline import cors, security_headers
+from gateway.pipeline.decisions import Request
 from gateway.upstream.answer_head import BODYLESS, AnswerHead
 
 _HOP_BY_HOP: Final = frozenset(
@@ -31,9 +33,7 @@ _OURS: Final = frozenset(
         b"x-ratelimit-reset",
     }
 )
-_DROPPED: Final = _HOP_BY_HOP | _OURS
-NOSNIFF: Final = b"x-content-type-options"
-NOSNIFF_LINE: Final = NOSNIFF + b": nosniff\r\n"
+_DROPPED: Final = _HOP_BY_HOP | _OURS | cors.OWNED | security_headers.OWNED
 
 
 def _status_line(status: int) -> bytes:
@@ -52,6 +52,19 @@ CLOSE_END: Final = b"connection: close\r\n\r\n"
 CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 
 
+def answered(head: AnswerHead, request: Request) -> bytes:
+    """Write the status line and all headers but the connection's own: the service's and ours."""
+    passed = head.passed or pass_on(head)
+    lines = varied(head, request) if head.vary else request.lines
+    return b"%b%b%b" % (passed, request.security[head.said], lines)
+
+
+def varied(head: AnswerHead, request: Request) -> bytes:
+    """Give our lines for an answer whose service has its own ``Vary``, both in one header."""
+    ours = request.lines[: len(request.lines) - len(request.cors)]
+    return ours + cors.merge_vary(request.cors, head.vary)
+
+
 def pass_on(head: AnswerHead) -> bytes:
     """Write the status line and what of a service's headers is passed on, and remember it."""
     dropped: frozenset[bytes] | set[bytes] = _DROPPED
@@ -61,13 +74,14 @@ def pass_on(head: AnswerHead) -> bytes:
     if head.status in BODYLESS:
         dropped = dropped | {b"content-length"}
     lines = [STATUS_LINES[head.status]]
-    is_sniffable = True
     for name, value in head.headers:
-        if name not in dropped:
-            lines.append(b"%b: %b\r\n" % (name, value))
-            is_sniffable = is_sniffable and name != NOSNIFF
-    if is_sniffable:
-        lines.append(NOSNIFF_LINE)
+        if name in dropped:
+            continue
+        if name == b"vary":
+            head.vary.append(value)
+            continue
+        head.said |= security_headers.SPEAKS.get(name, 0)
+        lines.append(b"%b: %b\r\n" % (name, value))
     head.passed = b"".join(lines)
     return head.passed
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.documentation.pages import OwnPages
     from gateway.pipeline.chain import Pipeline
     from gateway.pipeline.metrics import Metrics
+    from gateway.pipeline.security_headers import SecurityHeaders
     from gateway.upstream.upstream import Upstream
     from gateway.websocket.sockets import Sockets
 
@@ -33,6 +34,7 @@ class DataPath:
         sockets: all WebSockets.
         pages: the gateway's own.
         metrics: counts.
+        security: headers of every answer.
         patience: seconds between two pieces of a request body.
         stall: seconds that a caller may leave an answer unread.
         tick: seconds between two looks at the connections.
@@ -45,6 +47,7 @@ class DataPath:
         sockets: Sockets,
         pages: OwnPages,
         metrics: Metrics,
+        security: SecurityHeaders,
         patience: float,
         stall: float,
         tick: float = TICK,
@@ -55,6 +58,7 @@ class DataPath:
         self.sockets = sockets
         self.pages = pages
         self.metrics = metrics
+        self.security = security
         self.patience = patience
         self.stall = stall
         self.connections: set[Connection] = set()

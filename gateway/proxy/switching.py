@@ -62,8 +62,8 @@ class Switching:
             knock.abandon()
             self._turn.fail(BadGateway())
             return
-        head = answers.pass_on(AnswerHead(handshake.SWITCHING, headers, None))
-        lines = head + handshake.ANSWER_LINES + self._plan.request.lines
+        head = AnswerHead(handshake.SWITCHING, headers, None)
+        lines = answers.answered(head, self._plan.request) + handshake.ANSWER_LINES
         self._connection.write(lines + self._connection.path.date + b"\r\n")
         self._turn.switched(handshake.SWITCHING)
         self._connection.hand_over(knock)
@@ -73,8 +73,8 @@ class Switching:
         kept = [header for header in headers if header[0] != b"content-length"]
         if status not in BODYLESS:
             kept.append((b"content-length", b"%d" % len(body)))
-        head = answers.pass_on(AnswerHead(status, kept, len(body)))
-        self._turn.answer(head + self._plan.request.lines, status, body)
+        head = AnswerHead(status, kept, len(body))
+        self._turn.answer(answers.answered(head, self._plan.request), status, body)
 
     def failed(self, error: ServiceError) -> None:
         """There is no socket."""

@@ -158,8 +158,7 @@ class Turn:
         except ServiceError as error:
             self._refuse(request, error, error.code)
             return
-        lines = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
-        lines += answers.NOSNIFF_LINE + request.lines
+        lines = path.security.around(response.raw_headers) + request.lines
         self._answer(response.status_code, lines, bytes(response.body))
 
     def verify(self, pending: PendingBody, body: bytes) -> None:
@@ -208,7 +207,8 @@ class Turn:
             b"".join(
                 (
                     head.passed or answers.pass_on(head),
-                    request.lines,
+                    request.security[head.said],
+                    answers.varied(head, request) if head.vary else request.lines,
                     connection.path.date,
                     b"\r\n" if self.keeps else answers.CLOSE_END,
                     body,
@@ -222,7 +222,7 @@ class Turn:
         request = self._request
         assert request is not None  # nothing is asked of a service before the pipeline spoke
         self._status = head.status
-        lines = head.passed or answers.pass_on(head)
+        lines = answers.answered(head, request)
         if self.destination.method != "HEAD" and head.length is None:
             if self.is_http11:
                 self._is_chunked = True
@@ -230,7 +230,7 @@ class Turn:
                 lines += answers.CHUNKED
             else:
                 self.keeps = False
-        self._end_head(lines + request.lines)
+        self._end_head(lines)
 
     def _end_head(self, lines: bytes) -> None:
         if self.body is not None and not self.body.is_complete:

@@ -41,6 +41,7 @@ _DEFAULTS: Final = {
     "agents": Rate(1200, 60),
     "web_login": Rate(10, 60),
     "pages": Rate(600, 60),
+    "preflight": Rate(3000, 60),
     "health": Rate(600, 60),
 }
 

@@ -60,7 +60,7 @@ class BadProof(Exception):
         super().__init__(reason)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Signed:
     """What of a request takes part in its signature.
 

@@ -1,6 +1,8 @@
 """What a request must pass before its signature is looked at (teams contract, section 2).
 
 Accept → CORS → version → signature → rate limit → handler
+
+CORS is ``gateway.pipeline.cors``.
 """
 
 from __future__ import annotations
@@ -20,30 +22,20 @@ _MALFORMED: Final = "Malformed version header. Expected an integer."
 _INTEGER: Final = re.compile(rb"([+-]?)([0-9]+)")
 _JSON: Final = frozenset({b"*/*", b"application/*", b"application/json"})
 _NO_WEIGHT: Final = re.compile(rb"q=0(?:\.0{0,3})?")
-_PREFLIGHT: Final = (
-    (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE, OPTIONS"),
-    (
-        b"access-control-allow-headers",
-        b"content-type, x-trc-signature, x-trc-timestamp, x-trc-token",
-    ),
-    (b"access-control-max-age", b"86400"),
-)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SignedHead:
     """The headers of a request that the stages look at.
 
     Attributes:
         signed: what takes part in the signature.
         accepts: the values of ``Accept``.
-        origins: the values of ``Origin``.
         versions: the values of ``X-Teamrc-Version``.
     """
 
     signed: Signed
     accepts: tuple[bytes, ...]
-    origins: tuple[bytes, ...]
     versions: tuple[bytes, ...]
 
 
@@ -71,7 +63,6 @@ def read_signed(method: str, target: bytes, path: str, headers: Headers) -> Sign
     return SignedHead(
         signed,
         accepts=seen.get(b"accept", ()),
-        origins=seen.get(b"origin", ()),
         versions=seen.get(b"x-teamrc-version", ()),
     )
 
@@ -79,7 +70,6 @@ def read_signed(method: str, target: bytes, path: str, headers: Headers) -> Sign
 _NAMES: Final = frozenset(
     {
         b"accept",
-        b"origin",
         b"x-teamrc-version",
         b"x-trc-signature",
         b"x-trc-timestamp",
@@ -118,20 +108,3 @@ def check_version(values: tuple[bytes, ...]) -> None:
         raise BadRequest(extra={"message": _MALFORMED})
     if match[1] == b"-" or not match[2].strip(b"0"):
         raise UpgradeRequired(extra={"message": _OLD, "minimum_version": MINIMUM_VERSION})
-
-
-def cors_lines(head: SignedHead, origins: frozenset[bytes]) -> bytes:
-    """Give the header lines that let a page of a known origin call us; none for any other.
-
-    Args:
-        head: of the request.
-        origins: whose pages may call us.
-    """
-    if not origins:
-        return b""
-    lines = b"vary: origin\r\n"
-    if len(head.origins) == 1 and head.origins[0] in origins:
-        lines += b"access-control-allow-origin: %b\r\n" % head.origins[0]
-        if head.signed.method == "OPTIONS":
-            lines += b"".join(b"%b: %b\r\n" % header for header in _PREFLIGHT)
-    return lines

@@ -29,15 +29,19 @@ class AnswerHead:
 
     Attributes:
         passed: status line and headers as the caller gets them, once somebody has made them.
+        said: what they say of security, so that we do not: bits of ``SPEAKS``.
+        vary: the values of ``Vary``, which is not among them.
     """
 
-    __slots__ = ("headers", "length", "passed", "status")
+    __slots__ = ("headers", "length", "passed", "said", "status", "vary")
 
     def __init__(self, status: int, headers: Headers, length: int | None) -> None:
         self.status = status
         self.headers = headers
         self.length = length
         self.passed = b""
+        self.said = 0
+        self.vary: list[bytes] = []
 
 
 class AnswerMemory:

@@ -14,12 +14,9 @@ from gateway.pipeline.cors import (
     OWNED,
     VARY_LINE,
     CorsPolicy,
-    is_preflight,
     merge_vary,
     parse_origins,
-    preflight_class,
 )
-from gateway.rate_limit import CLASSES
 from gateway.route_table import ROUTES, TABLE
 from gateway.settings import GatewaySettings
 from shared.secret import encode_base64url
@@ -54,11 +51,15 @@ def everywhere(text: str) -> CorsPolicy:
 
 
 def lines(cors: CorsPolicy, path: str, origin: bytes | None) -> bytes:
-    return cors.lines(ROUTES.find(path), path, origin)
+    return cors.zone(ROUTES.find(path), path).answers[origin]
+
+
+def permits(cors: CorsPolicy, path: str, origin: bytes | None) -> bytes:
+    return cors.zone(ROUTES.find(path), path).preflights[origin]
 
 
 def preflight(cors: CorsPolicy, path: str, origin: bytes | None) -> dict[str, str]:
-    text = cors.preflight(ROUTES.find(path), path, origin).decode()
+    text = permits(cors, path, origin).decode()
     return dict(line.split(": ", 1) for line in text.splitlines())
 
 
@@ -136,7 +137,7 @@ def test_only_what_is_known_is_ever_named(origin: bytes) -> None:
     cors = everywhere("https://home.test")
     for path in (*PATHS.values(), "/v1", "/nowhere", "/docs"):
         assert lines(cors, path, origin) == VARY_LINE
-        assert cors.preflight(ROUTES.find(path), path, origin) == VARY_LINE
+        assert permits(cors, path, origin) == VARY_LINE
 
 
 @given(st.integers(0, len(HOME) - 1), st.integers(0, 255))
@@ -186,7 +187,7 @@ def test_each_surface_has_origins_of_its_own(chosen: dict[Surface, str]) -> None
 def test_lines_are_whole_and_never_allow_credentials(path: str, origin: bytes | None) -> None:
     for text in ("https://home.test", "*", "none"):
         cors = everywhere(text)
-        for written in (lines(cors, path, origin), cors.preflight(ROUTES.find(path), path, origin)):
+        for written in (lines(cors, path, origin), permits(cors, path, origin)):
             assert written == b"" or written.endswith(b"\r\n")
             for line in written.split(b"\r\n")[:-1]:
                 assert re.fullmatch(rb"[a-z-]+: [\x21-\x7e][\x20-\x7e]*", line)
@@ -199,8 +200,7 @@ def test_pages_with_sessions_are_for_their_own_origin() -> None:
         cors = everywhere(text)
         for path in PAGES:
             assert lines(cors, path, HOME) == b""
-            assert cors.preflight(ROUTES.find(path), path, HOME) == b""
-            assert preflight_class(ROUTES.find(path), path) is None
+            assert permits(cors, path, HOME) == b""
 
 
 def test_public_documents_are_for_every_known_page() -> None:
@@ -244,30 +244,12 @@ def _sets(allows: dict[str, str]) -> tuple[set[str], set[str]]:
     return set(methods), set(headers)
 
 
-def test_preflights_are_counted_in_wide_classes() -> None:
-    for row in TABLE:
-        name = preflight_class(row, row.prefix)
-        assert name is None or name in CLASSES
-    login = ROUTES.find("/api/v1/auth/login")
-    assert preflight_class(login, "/api/v1/auth/login") == "runs"
-    assert preflight_class(ROUTES.find("/api/teams/claim"), "/api/teams/claim") == "signed_address"
-    assert preflight_class(None, "/nowhere") is None
-
-
-@pytest.mark.parametrize(
-    ("method", "names", "expected"),
-    [
-        ("OPTIONS", ("origin", "access-control-request-method"), True),
-        ("OPTIONS", ("origin",), False),
-        ("OPTIONS", ("access-control-request-method",), False),
-        ("GET", ("origin", "access-control-request-method"), False),
-    ],
-)
-def test_a_preflight_has_method_origin_and_wish(
-    method: str, names: tuple[str, ...], expected: bool
-) -> None:
-    headers = [(name.encode(), b"x") for name in names]
-    assert is_preflight(method, headers) is expected
+def test_nothing_of_what_pages_say_is_remembered() -> None:
+    cors = everywhere("https://home.test")
+    before = len(cors.zone(None, "/v1").answers)
+    for number in range(1000):
+        lines(cors, "/v1", b"https://%d.test" % number)
+    assert len(cors.zone(None, "/v1").answers) == before
 
 
 @pytest.mark.parametrize(
