@@ -48,6 +48,7 @@ NEEDS: Final = (
         lambda: valkey.server_program() is not None,
         "every test marked `valkey`",
     ),
+    Need("chromium", lambda: chromium.program() is not None, "every test in a real browser"),
     Need("nodejs", oidc_provider.has_node, _ISSUER),
     Need("npm", lambda: shutil.which("npm") is not None or oidc_provider.is_installed(), _ISSUER),
     Need("oidc-provider", oidc_provider.is_installed, _ISSUER, oidc_provider.install),
