@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.support import oidc_provider, trw_clients, valkey
+from tests.support import chromium, oidc_provider, trw_clients, valkey
 from tests.support.rabbit import server_program
 
 _TIMEOUT: Final = 600.0

@@ -11,11 +11,15 @@ from __future__ import annotations
 import asyncio
 import os
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from guildhall import child
+
+if TYPE_CHECKING:
+    from gateway.pipeline.decisions import Destination, Step
+    from gateway.pipeline.request_head import Fields
 
 
 class _UvLoop(uvloop.Loop):
@@ -51,10 +55,10 @@ def _make_gateway_talk() -> None:
     denials.PER_SECOND = 1_000_000_000  # type: ignore[misc]
     decide = Pipeline.decide
 
-    def crash(self: Pipeline, head: Any, *more: Any, **named: Any) -> Any:
-        if any(name == b"x-crash" for name, _ in head.headers):
-            raise RuntimeError(f"crash of {head!r} in {self!r}")
-        return decide(self, head, *more, **named)
+    def crash(self: Pipeline, destination: Destination, fields: Fields, peer: str) -> Step:
+        if any(name == b"x-crash" for name, _ in fields.headers):
+            raise RuntimeError(f"crash of {destination!r}, {fields!r} in {self!r}")
+        return decide(self, destination, fields, peer)
 
     Pipeline.decide = crash  # type: ignore[method-assign]
 
