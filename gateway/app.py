@@ -66,7 +66,7 @@ class Gateway:
         self.signing_keys = SigningKeys(auth.verify_keys, self.credentials.clear)
         self.limiter, watched = _limits(settings, keys)
         authenticators = (
-            JwtAuthenticator(auth, self.signing_keys, settings.public_url),
+            JwtAuthenticator(auth, self.credentials, self.signing_keys, settings.public_url),
             ApiKeyAuthenticator(auth),
         )
         hosts = {name: upstream.authority for name, upstream in self.upstreams.items()}

@@ -65,7 +65,7 @@ class Authenticator(Protocol):
 
     name: str
 
-    def authenticate(self, token: str, digest: bytes) -> Ask | Refused | NotMine:
+    def authenticate(self, token: str, digest: bytes) -> Ask | Finding | NotMine:
         """Judge a bearer token that is not remembered.
 
         Raises:
@@ -78,6 +78,7 @@ class JwtAuthenticator:
 
     Args:
         auth: whom to ask.
+        credentials: what is known of other tokens of a session.
         keys: the public keys.
         issuer: whose tokens hold here.
         clock: seconds, only going forward.
@@ -89,18 +90,20 @@ class JwtAuthenticator:
     def __init__(
         self,
         auth: AuthClient,
+        credentials: Credentials,
         keys: SigningKeys,
         issuer: str,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._auth = auth
+        self._credentials = credentials
         self._keys = keys
         self._issuer = issuer
         self._clock = clock
         self._wall = wall
 
-    def authenticate(self, token: str, digest: bytes) -> Ask | Refused | NotMine:
+    def authenticate(self, token: str, digest: bytes) -> Ask | Finding | NotMine:
         """Judge a bearer token; see ``Authenticator``."""
         if len(token) > MAX_LENGTH or not _JWT.fullmatch(token):
             return NOT_MINE
@@ -110,30 +113,49 @@ class JwtAuthenticator:
             if not self._keys.is_loaded and error.reason == "unknown key":
                 raise Unavailable(retry_after=1) from None
             return Refused(f"jwt: {error.reason}")
+        question = _question(claims)
+        known = self._credentials.asked(question, self._clock())
+        if known is not None and isinstance(known.standing, SessionStanding):
+            return self._credential(claims, known.standing, known.fresh_until)
         return Ask(digest, lambda: self._ask(claims))
 
     async def _ask(self, claims: Claims) -> Finding:
         started = self._clock()
-        is_foreign = claims.sid.startswith(FOREIGN_SESSION)
-        account = "" if is_foreign else claims.account or claims.sub
-        org = "" if is_foreign else claims.org
-        standing = await self._auth.check_session(claims.sid, account or claims.sub, org)
-        tags = tuple({claims.sid, claims.sub, account} - {""})
+        standing = await self._auth.check_session(*_question(claims))
         if not standing.active:
-            return Refused("jwt: session over", started + REFUSAL_LIFE, tags)
+            return Refused("jwt: session over", started + REFUSAL_LIFE, _tags(claims))
+        return self._credential(claims, standing, started + LIFE)
+
+    def _credential(
+        self, claims: Claims, standing: SessionStanding, fresh_until: float
+    ) -> Credential:
         kind = _kind(claims.sid, standing)
+        question = _question(claims)
         principal = Principal(
             kind=kind,
             subject=claims.sid if kind is Kind.API_KEY else claims.sub,
-            org=org,
+            org=question[2],
             role=standing.role,
             scopes=_narrowed(claims.scopes, standing.scopes),
             session=claims.sid,
-            account=account,
+            account="" if claims.sid.startswith(FOREIGN_SESSION) else question[1],
             groups=standing.groups,
         )
-        left = claims.exp - self._wall()
-        return Credential(self.name, principal, started + min(LIFE, left), tags)
+        until = min(fresh_until, self._clock() + claims.exp - self._wall())
+        found = Credential(self.name, principal, until, _tags(claims))
+        found.standing, found.asked = standing, question
+        return found
+
+
+def _question(claims: Claims) -> tuple[str, str, str]:
+    """Give session, account and organization that auth is asked about."""
+    if claims.sid.startswith(FOREIGN_SESSION):
+        return claims.sid, claims.sub, ""
+    return claims.sid, claims.account or claims.sub, claims.org
+
+
+def _tags(claims: Claims) -> tuple[str, ...]:
+    return tuple({claims.sid, claims.sub, _question(claims)[1]} - {""})
 
 
 # By how a session's id begins, and where auth names no kind the first one. Never by the subject's
@@ -188,7 +210,7 @@ class ApiKeyAuthenticator:
         self._clock = clock
         self._wall = wall
 
-    def authenticate(self, token: str, digest: bytes) -> Ask | Refused | NotMine:
+    def authenticate(self, token: str, digest: bytes) -> Ask | Finding | NotMine:
         """Judge a bearer token; see ``Authenticator``."""
         if len(token) > _MAX_KEY or not _API_KEY.fullmatch(token):
             return NOT_MINE
@@ -253,6 +275,8 @@ class Bearer:
             return NOT_MINE
         for name in names:
             found = self._authenticators[name].authenticate(text, digest)
+            if isinstance(found, Credential):
+                self._credentials.remember(digest, found)
             if not isinstance(found, NotMine):
                 return found
         return NOT_MINE

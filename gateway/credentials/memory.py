@@ -40,6 +40,8 @@ class Credential:
         tags: ids by which an event may revoke it: session, account, key, service account, machine.
         rate_key: what its requests are counted by.
         assertions: by upstream, a signed assertion and until when it may be used.
+        standing: what auth said of the session, for other tokens of the same one.
+        asked: what auth was asked for it: session, account, organization.
     """
 
     authenticator: str
@@ -48,6 +50,8 @@ class Credential:
     tags: tuple[str, ...] = ()
     rate_key: str = ""
     assertions: dict[str, tuple[bytes, float]] = field(default_factory=dict)
+    standing: object = None
+    asked: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.rate_key = self.rate_key or f"{self.principal.kind}:{self.principal.subject}"
@@ -118,6 +122,19 @@ class Credentials:
         self.misses += 1
         return None
 
+    def asked(self, question: tuple[str, ...], now: float) -> Credential | None:
+        """Give a credential that holds because of auth's answer to the same question, if any.
+
+        Args:
+            question: its first part is a tag.
+            now: seconds of the forward-going clock.
+        """
+        for digest in self._by_tag.get(question[0], ()):
+            known = self._known[digest]
+            if known.asked == question and now < known.fresh_until:
+                return known
+        return None
+
     async def learn(self, digest: bytes, question: Question) -> Finding:
         """Ask about a credential; callers that come meanwhile share the one question.
 
@@ -143,12 +160,13 @@ class Credentials:
         try:
             finding = await question()
             if not flight.overtaken(finding):
-                self._remember(digest, finding)
+                self.remember(digest, finding)
             return finding
         finally:
             del self._flights[digest]
 
-    def _remember(self, digest: bytes, finding: Finding) -> None:
+    def remember(self, digest: bytes, finding: Finding) -> None:
+        """Keep what was found out about a credential, by the SHA-256 of its bytes."""
         if isinstance(finding, Refused):
             self._refused[digest] = finding
             self._refused.move_to_end(digest)

@@ -224,3 +224,21 @@ async def test_assertion_never_outlives_its_limit() -> None:
             clock.now += 2.0
             wall += 2.0
         assert 2 <= len(seen) <= 4
+
+
+async def test_second_token_of_a_session_needs_no_question(home: House) -> None:
+    for number in range(2):
+        headers = home.bearer(home.auth.token("ses_shared", jti=f"jti_{number}"))
+        assert (await home.client.get("/v1/learnings", headers=headers)).status_code == 200
+    assert len(home.auth.looked_up) == 1
+
+
+async def test_second_token_of_a_session_ends_with_it(home: House) -> None:
+    tokens = [home.auth.token("ses_shared", jti=f"jti_{number}") for number in range(3)]
+    for token in tokens[:2]:
+        await home.client.get("/v1/learnings", headers=home.bearer(token))
+    home.auth.sessions["ses_shared"]["active"] = False
+    home.gateway.credentials.evict("ses_shared")
+    for token in tokens:
+        answer = await home.client.get("/v1/learnings", headers=home.bearer(token))
+        assert answer.status_code == 401
