@@ -8,6 +8,7 @@ time for a request that was on its way; what is under way gets its time; the res
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import socket
 import time
@@ -32,6 +33,9 @@ REPLACEMENT: Final = 10.0
 """Seconds that a worker told to end waits for the one that takes its place."""
 
 _GLANCE: Final = 0.05
+
+_YOUNG: Final = 20_000
+"""Objects that may come into being between two looks of the collector; requests leave no cycles."""
 
 log = get_logger()
 
@@ -66,6 +70,13 @@ class Server(uvicorn.Server):
     def serve_forever(self) -> None:
         """Serve until told to stop."""
         self.run(self._sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start. What is here by then stays, so the collector need not look at it again."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_YOUNG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; see the module."""
