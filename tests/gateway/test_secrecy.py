@@ -1,0 +1,497 @@
+"""What is secret in a request is nowhere in what processes write, count, or tell others.
+
+Real processes at their most talkative: the gateway, auth, learnings and teams on a real database,
+runs as a fake that breaks in every way, agents away. Every secret carries a mark of its own, and
+all outputs are searched for the marks at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import signal
+import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from gateway.route_table import TABLE
+from shared.secret import encode_base64url
+from tests.gateway.fake_service import Asked, FakeService, answering, plain, running
+from tests.gateway.machines import Machine
+from tests.support import loud
+from tests.support.ports import free_port
+from tests.support.postgres import DatabaseUrls
+from tests.support.service import ASSERTION_KEY
+
+ROOT = Path(__file__).resolve().parents[2]
+START_LIMIT = 120.0
+PATIENCE = 1.5
+AT_ONCE = 20
+METHODS = ("GET", "POST", "DELETE", "OPTIONS")
+REAL = ("auth", "learnings", "teams")
+
+
+class Marks:
+    """Secrets, each with a mark to search for."""
+
+    def __init__(self) -> None:
+        self._labels: dict[str, str] = {}
+
+    def new(self, label: str) -> str:
+        """Give a new secret; only the label is shown when it is found."""
+        mark = f"zq{secrets.token_hex(10)}"
+        self._labels[mark] = label
+        return mark
+
+    def basic(self, label: str) -> str:
+        """Give credentials for the scheme Basic."""
+        blob = b64encode(f"ada:{self.new(label)}".encode()).decode()
+        self._labels[blob] = label
+        return blob
+
+    def found(self, text: str) -> list[str]:
+        """Name the secrets that a text gives away, each with what stands around it."""
+        lines = []
+        for mark, label in self._labels.items():
+            place = text.find(mark)
+            if place >= 0:
+                around = text[max(0, place - 200) : place + 60].replace(mark, "<SECRET>")
+                lines.append(f"{label}: ...{around}...")
+        return lines
+
+
+class Spoken:
+    """A process whose output is kept."""
+
+    def __init__(self, name: str, output: Path) -> None:
+        self.name = name
+        self.output = output
+        self.child: asyncio.subprocess.Process
+
+    async def start(self, *arguments: str, **environment: str) -> None:
+        with self.output.open("wb") as file:
+            self.child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-X",
+                "dev",
+                str(loud.__file__),
+                "-m",
+                *arguments,
+                cwd=ROOT,
+                env=environment,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=file,
+                stderr=file,
+            )
+
+    async def ready(self, url: str) -> None:
+        async with asyncio.timeout(START_LIMIT), httpx.AsyncClient() as client:
+            while True:
+                assert self.child.returncode is None, self.text
+                with suppress(httpx.TransportError):
+                    if (await client.get(url)).status_code == 200:
+                        return
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        if self.child.returncode is None:
+            with suppress(ProcessLookupError):
+                self.child.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self.child.wait(), 20)
+            except TimeoutError:
+                self.child.kill()
+                await self.child.wait()
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text(errors="replace")
+
+
+class Loud:
+    """The talkative system, and the marks that its callers use."""
+
+    def __init__(self, folder: Path) -> None:
+        self.marks = Marks()
+        self.folder = folder
+        self.runs = FakeService()
+        self.port = free_port()
+        self.metrics_port = free_port()
+        self.ports = {name: free_port() for name in (*REAL, "agents")}
+        self.processes = {name: Spoken(name, folder / f"{name}.log") for name in ("gateway", *REAL)}
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    def _common(self, log_format: str) -> dict[str, str]:
+        return {
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            "GUILDHALL_PROFILE": "development",
+            "GUILDHALL_LOG_LEVEL": "debug",
+            "GUILDHALL_LOG_FORMAT": log_format,
+            "GUILDHALL_ROOT_SECRET": encode_base64url(ASSERTION_KEY),
+            "GUILDHALL_DATA_DIR": str(self.folder),
+            "GUILDHALL_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+        }
+
+    async def start(self, urls: DatabaseUrls) -> None:
+        for name in REAL:
+            values = {
+                **self._common("console"),
+                "GUILDHALL_DATABASE_URL": urls.url(name),
+                "GUILDHALL_BROKER_URL": urls.url("bus"),
+                "GUILDHALL_PORT": str(self.ports[name]),
+                "GUILDHALL_SIGNING_KEYS": encode_base64url(bytes(range(32))),
+                "GUILDHALL_PASSWORD_MEMORY": "32",
+                "GUILDHALL_PASSWORD_PASSES": "1",
+            }
+            await self.processes[name].start(f"services.{name}", "serve", **values)
+        addresses = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        addresses["runs"] = self.runs.url
+        values = {f"GUILDHALL_{name.upper()}_URL": url for name, url in addresses.items()}
+        values |= {
+            **self._common("json"),
+            "GUILDHALL_BROKER_URL": urls.url("bus"),
+            "GUILDHALL_PORT": str(self.port),
+            "GUILDHALL_METRICS_PORT": str(self.metrics_port),
+            "GUILDHALL_UPSTREAM_TIMEOUT": "1",
+            "GUILDHALL_UPSTREAM_IDLE_TIMEOUT": "1",
+            "GUILDHALL_TRUSTED_PROXIES": "10.0.0.0/8",
+            "LOUD_CRASH": "1",
+            "LOUD_LOOP": "asyncio",  # which prints arguments, as uvloop does not
+        }
+        await self.processes["gateway"].start("gateway", **values)
+        for name in REAL:
+            await self.processes[name].ready(f"{addresses[name]}/health/ready")
+        await self.processes["gateway"].ready(f"http://127.0.0.1:{self.port}/health")
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(process.stop() for process in self.processes.values()))
+
+    async def send(self, *pieces: bytes, listens: bool = True) -> bytes:
+        """Send what need not be HTTP, and read what comes back."""
+        async with self._places:
+            return await self._send(pieces, listens)
+
+    async def _send(self, pieces: tuple[bytes, ...], listens: bool) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            with suppress(ConnectionError, TimeoutError):
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                if listens:
+                    return await asyncio.wait_for(reader.read(), PATIENCE)
+            return b""
+        finally:
+            writer.transport.abort()
+
+    async def ask(self, method: str, target: str, *headers: str, body: bytes = b"") -> bytes:
+        """Send one request as HTTP has it."""
+        lines = [f"{method} {target} HTTP/1.1", "host: x", "connection: close", *headers]
+        if body:
+            lines.append(f"content-length: {len(body)}")
+        return await self.send("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def output(self) -> dict[str, str]:
+        """Give all that the processes wrote."""
+        return {name: process.text for name, process in self.processes.items()}
+
+
+@asynccontextmanager
+async def talkative(urls: DatabaseUrls, folder: Path) -> AsyncIterator[Loud]:
+    async with AsyncExitStack() as stack:
+        system = Loud(folder)
+        await stack.enter_async_context(running(system.runs))
+        stack.push_async_callback(system.stop)
+        await system.start(urls)
+        yield system
+
+
+async def well_formed(system: Loud) -> None:
+    """Send credentials where existing clients put them."""
+    new = system.marks.new
+    for target in (
+        f"/t/{new('clone token')}",
+        f"/invite/{new('invitation')}",
+        f"/users/reset-password/{new('reset token')}",
+        f"/users/log-in/{new('sign-in link')}",
+        f"/accept-invite?token={new('invitation in a query')}",
+        f"/v1/auth/verify-email?token={new('verification token')}",
+        f"/auth/github/callback?code={new('code')}&state={new('state')}",
+        f"/device?code={new('user code')}",
+        f"/api/teams/clone/{new('clone token of the API')}",
+        f"/api/teams/{new('machine token')}/head",
+        f"/socket/websocket?ticket={new('ticket')}&vsn=2.0.0",
+        f"/api/v1/artifacts/x?token={new('token of an artifact')}",
+        f"/v1/backup/file?key=x&signature={new('signature of a backup')}",
+        f"/v1/releases/1/artifact?signature={new('signature of a release')}",
+        f"/v1/proprietary/file?grant={new('grant')}",
+        f"/{new('unknown path')}/x?y={new('unknown query')}",
+        f"/v1/../{new('climbing path')}",
+        f"/v1/%74oken/{new('escaped path')}%2f%00",
+    ):
+        await asyncio.gather(*(system.ask(one, target) for one in METHODS))
+    await system.ask("DELETE", f"/api/token/{new('token to erase')}/erase")
+    await system.ask("DELETE", f"/api/account/machines/{new('machine of an account')}")
+    upgrade = ("upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: eA==")
+    ticket = new("ticket of an upgrade")
+    await system.ask("GET", f"/socket/websocket?ticket={ticket}", "connection: upgrade", *upgrade)
+
+
+async def headers(system: Loud) -> None:
+    """Send credentials in headers to every row."""
+    new = system.marks.new
+    for row in TABLE:
+        await system.ask(
+            "POST",
+            row.prefix,
+            f"authorization: Bearer {new('bearer')}",
+            f"cookie: session={new('cookie')}",
+            f"x-api-key: {new('API key')}",
+            f"x-guildhall-assertion: {new('assertion')}",
+            f"referer: https://a.test/?token={new('referrer')}",
+            f"x-request-id: {new('bad request id')}!",
+            f"traceparent: {new('bad traceparent')}",
+            f"tracestate: a={new('tracestate')}",
+            f"origin: https://{new('origin')}.test",
+            f"idempotency-key: {new('idempotency key')}",
+        )
+    await system.ask("GET", "/v1/learnings", f"authorization: Basic {system.marks.basic('basic')}")
+    await system.ask("GET", "/v1/x", f"authorization: bearer\teyJ{new('jwt')}.eyJ{new('jwt')}.x")
+    await system.ask("GET", "/v1/x", *[f"authorization: Bearer {new('two')}" for _ in range(2)])
+    signed = Machine().headers("GET", "/api/teams/x")
+    for name in signed:
+        lines = [f"{n}: {v}{new(name) if n == name else ''}" for n, v in signed.items()]
+        await system.ask("GET", "/api/teams/x", *lines)
+
+
+async def bodies(system: Loud) -> None:
+    """Send passwords and tokens in bodies that are right, wrong, and no JSON at all."""
+    new = system.marks.new
+    for path in (
+        "/v1/auth/login",
+        "/v1/auth/register",
+        "/v1/auth/token",
+        "/v1/auth/refresh",
+        "/v1/auth/reset-password",
+        "/v1/auth/2fa/verify",
+        "/v1/auth/device/token",
+        "/api/v1/auth/login",
+        "/api/v1/auth/accept-invite",
+        "/api/v0/auth/internal",
+        "/users/log-in",
+        "/api/teams",
+    ):
+        word = new(f"password of {path}")
+        fields = {
+            "email": "ada@example.test",
+            "user": "ada",
+            "password": word,
+            "pass": word,
+            "new_password": word,
+            "token": word,
+            "api_key": word,
+            "refresh_token": word,
+            "device_code": word,
+            "code": word,
+            "name": "Ada",
+            "terms_accepted": True,
+        }
+        sent = (
+            ("application/json", json.dumps(fields).encode()),
+            ("application/json", json.dumps({"password": [word]}).encode()),
+            ("application/json", f'{{"password": "{word}'.encode()),
+            ("application/json", b"\xff\xfe" + word.encode()),
+            ("application/x-www-form-urlencoded", f"email=a%40b.test&password={word}".encode()),
+            ("x/y", word.encode()),
+        )
+        asked = (
+            system.ask("POST", path, f"content-type: {kind}", body=body) for kind, body in sent
+        )
+        await asyncio.gather(*asked)
+
+
+async def malformed(system: Loud) -> None:
+    """Send what is no request, or not wholly."""
+    new = system.marks.new
+    host = b"host: x\r\n"
+    all_pieces = (
+        [f"GET /t/{new('control character')}\x01 HTTP/1.1\r\n\r\n".encode()],
+        [f"GET /t/{new('space')} x HTTP/1.1\r\n\r\n".encode()],
+        [f"GET /t/{new('no version')}\r\n\r\n".encode()],
+        [f"GET /t/{new('other version')} HTTP/9.9\r\n\r\n".encode()],
+        [f"GET /t/{new('high bytes')}".encode() + b"\xff\xfe HTTP/1.1\r\n" + host + b"\r\n"],
+        [f"{new('method')} / HTTP/1.1\r\n\r\n".encode()],
+        [f"GET http://ada:{new('userinfo')}@x/v1 HTTP/1.1\r\n".encode() + host + b"\r\n"],
+        [f"CONNECT {new('authority')}:443 HTTP/1.1\r\n".encode() + host + b"\r\n"],
+        [f"GET /v1 HTTP/1.1\r\n{new('header name')} x: y\r\n\r\n".encode()],
+        [f"GET /v1 HTTP/1.1\r\nauthorization: {new('control')}\x00\r\n\r\n".encode()],
+        [f"GET /v1 HTTP/1.1\r\nhost: {new('host')}\r\nhost: y\r\n\r\n".encode()],
+        [
+            f"POST /t/{new('two lengths')} HTTP/1.1\r\n".encode() + host,
+            b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+        ],
+        [
+            f"POST /v1/x?token={new('bad chunk')} HTTP/1.1\r\n".encode() + host,
+            b"transfer-encoding: chunked\r\n\r\n",
+            f"zz{new('chunk')}\r\n".encode(),
+        ],
+        [
+            b"POST /v1/auth/login HTTP/1.1\r\nconnection: close\r\ntransfer-encoding: chunked\r\n",
+            host + f"\r\n5;{new('chunk extension')}=x\r\nhello\r\n".encode(),
+            f"0\r\nx-trailer: {new('trailer')}\r\n\r\n".encode(),
+        ],
+        [f"GET /t/{new('huge target')}".encode() + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"],
+        [
+            f"GET /t/{new('huge head')} HTTP/1.1\r\n".encode() + host,
+            *[f"x-{n}: {new('of a huge head')}{'y' * 700}\r\n".encode() for n in range(99)],
+            b"\r\n",
+        ],
+        [
+            f"GET /t/{new('many headers')} HTTP/1.1\r\n".encode() + host,
+            b"connection: close\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        ],
+        [b"\x16\x03\x01\x02\x00\x01" + new("no HTTP").encode()],
+        [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + new("HTTP/2").encode()],
+    )
+    await asyncio.gather(*(system.send(*pieces) for pieces in all_pieces))
+    for pieces in all_pieces:
+        await system.send(*pieces[:-1], pieces[-1][: len(pieces[-1]) // 2], listens=False)
+    length = b"content-length: 100000\r\n\r\n"
+    secret = new("body that ends early").encode()
+    await system.send(b"POST /v1/auth/login HTTP/1.1\r\n" + host + length, secret, listens=False)
+    length = b"content-length: 999999999\r\n\r\n"
+    target = f"POST /v1/x?token={new('too large')} HTTP/1.1\r\n".encode()
+    await system.send(target + host + length, new("body too large").encode())
+
+
+def _broken_answers(marks: Marks) -> list[bytes]:
+    head = b"HTTP/1.1 200 OK\r\n"
+    answers = [
+        b"HTTP/1.1 2x0 %b\r\n\r\n",
+        b"%b\r\n\r\n",
+        head + b"content-length: 5\r\ncontent-length: %b\r\n\r\n",
+        head + b"content-length: 5\r\nset-cookie: a=%b\r\n\r\nhel",
+        head + b"transfer-encoding: chunked\r\n\r\nzz%b\r\n",
+        head + b"bad header %b\r\n\r\n",
+        head + b"x: %b" + b"y" * 200_000,
+        head + b"content-length: 2\r\n\r\nok%b",
+        b"HTTP/1.1 101 %b\r\nupgrade: x\r\n\r\n",
+        b"HTTP/1.1 100 %b\r\n\r\n",
+        b"",
+    ]
+    return [one.replace(b"%b", marks.new(f"answer {n}").encode()) for n, one in enumerate(answers)]
+
+
+async def broken_services(system: Loud) -> None:
+    """Ask a service that answers nonsense, half, late or never, and one that is away."""
+    new = system.marks.new
+
+    def target(label: str) -> str:
+        return f"/api/v1/auth/../artifacts/x?token={new(label)}".replace("auth/../", "")
+
+    async def login(path: str, label: str) -> bytes:
+        body = json.dumps({"password": new(label)}).encode()
+        return await system.ask("POST", path, "content-type: application/json", body=body)
+
+    for n, data in enumerate(_broken_answers(system.marks)):
+        system.runs.behave = _once_and_away(data)
+        await system.ask("GET", f"/api/v1/health/ready?token={new(f'query {n}')}")
+        await system.ask("GET", target(f"artifact {n}"))
+    system.runs.behave = _silent
+    await system.ask("GET", f"/api/v1/health/ready?token={new('query of a late answer')}")
+    shown = f'{{"detail": "{new("crash that a service tells")}"}}'.encode()
+    system.runs.behave = answering(plain(500, shown, "content-type: application/json"))
+    await system.ask("GET", f"/api/v1/health/ready?token={new('query of a crash')}")
+    await login("/api/v0/auth/login", "password for who is away")
+    await system.ask("GET", f"/api/v0/health?token={new('query for who is away')}")
+    await system.ask(
+        "GET",
+        f"/t/{new('path of a crash here')}?x={new('query of a crash here')}",
+        "x-crash: 1",
+        f"authorization: Bearer {new('bearer of a crash here')}",
+        f"cookie: a={new('cookie of a crash here')}",
+    )
+
+
+def _once_and_away(data: bytes) -> Callable[..., Awaitable[None]]:
+    async def behave(
+        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(data)
+        with suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    return behave
+
+
+async def _silent(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def broken_database(system: Loud, urls: DatabaseUrls) -> None:
+    """Make services crash on what their database says, values of rows included."""
+    new = system.marks.new
+    connection = await asyncpg.connect(urls.admin, timeout=10)
+    try:
+        for table in ("auth.account", "auth.audit_event", "auth.waitlist_entry"):
+            if await connection.fetchval("SELECT to_regclass($1)", table):
+                await connection.execute(
+                    f"ALTER TABLE {table} ADD CONSTRAINT never CHECK (false) NOT VALID"
+                )
+        for path in ("/v1/auth/register", "/v1/waitlist", "/v1/auth/login"):
+            fields = {
+                "email": f"{new(f'address of a row of {path}')}@example.test",
+                "password": new(f"password of a row of {path}") + "Aa1!",
+                "name": new(f"name of a row of {path}"),
+                "terms_accepted": True,
+            }
+            body = json.dumps(fields).encode()
+            await system.ask("POST", path, "content-type: application/json", body=body)
+        await connection.execute("ALTER TABLE auth.account RENAME TO gone")
+        for path in ("/v1/auth/login", "/v1/auth/forgot-password", "/users/log-in"):
+            body = json.dumps({"email": "ada@example.test", "password": new(path)}).encode()
+            await system.ask("POST", path, "content-type: application/json", body=body)
+        await system.ask("GET", f"/users/reset-password/{new('path of a broken service')}")
+        await system.ask("GET", f"/accept-invite?token={new('query of a broken service')}")
+    finally:
+        await connection.close(timeout=5)
+
+
+async def others(system: Loud) -> str:
+    """Give what everybody else is told: answers to strangers, and the metrics."""
+    told = []
+    async with httpx.AsyncClient(timeout=10) as client:
+        base = f"http://127.0.0.1:{system.port}"
+        for path in ("/", "/health", "/health/ready", "/openapi.json", "/docs", "/nowhere"):
+            told.append(await client.get(base + path))
+        for path in ("/v1/learnings", "/api/v1/runs", "/api/v0/agents", "/api/teams/x", "/t/x"):
+            told.append(await client.get(base + path, headers={"authorization": "Bearer stranger"}))
+        for port in (system.metrics_port, *(system.ports[name] for name in REAL)):
+            told.append(await client.get(f"http://127.0.0.1:{port}/metrics"))
+    return "\n".join(f"{one.headers}\n{one.text}" for one in told)
+
+
+@pytest.mark.slow
+async def test_nobody_repeats_a_secret(database_urls: DatabaseUrls, tmp_path: Path) -> None:
+    async with talkative(database_urls, tmp_path) as system:
+        for kind in (well_formed, headers, bodies, malformed, broken_services):
+            await kind(system)
+        await broken_database(system, database_urls)
+        told = await others(system)
+        await system.stop()
+        output = system.output()
+    assert "crash of" in output["gateway"], "it did crash"
+    assert "request failed" in output["auth"], "it did crash"
+    assert "Executing" in output["gateway"], "it is as talkative as it can be"
+    for name, text in (*output.items(), ("answers to others", told)):
+        leaks = system.marks.found(text)
+        assert not leaks, f"{name} repeats:\n" + "\n".join(leaks)
