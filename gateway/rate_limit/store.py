@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from hashlib import sha1
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -24,6 +24,8 @@ NAMESPACE: Final = b"guildhall:rate:"
 
 CONNECT_PATIENCE: Final = 1.0
 """Seconds that a probe has, which may have to connect; no request waits for one."""
+
+Answers = list[list[int]]
 
 _SHA: Final = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
@@ -123,8 +125,7 @@ class Store:
         for order in orders:
             arguments += order[1:]
         try:
-            async with asyncio.timeout(patience):
-                answers = await self._run(len(orders), arguments)
+            answers = await _in_time(self._run(len(orders), arguments), patience)
             return [Grant(*map(int, answer)) for answer in answers]
         except Exception as error:
             # Whatever it was, requests go on without the store. A connection with an answer
@@ -132,18 +133,39 @@ class Store:
             await self._disconnect()
             raise StoreAway(type(error).__name__) from None
 
-    async def _run(self, count: int, arguments: list[bytes | int | str]) -> list[list[int]]:
+    async def _run(self, count: int, arguments: list[bytes | int | str]) -> Answers:
         try:
             answer = await self._client.evalsha(_SHA, count, *arguments)
         except NoScriptError:
             answer = await self._client.eval(SCRIPT, count, *arguments)
-        answers: list[list[int]] = answer
+        answers: Answers = answer
         return answers
 
     async def _disconnect(self) -> None:
         with suppress(Exception):
             async with asyncio.timeout(self._patience):
                 await self._client.connection_pool.disconnect()
+
+
+async def _in_time(call: Coroutine[Any, Any, Answers], seconds: float) -> Answers:
+    """Await a call, but no longer.
+
+    Unlike with ``asyncio.timeout``, an answer that is here counts even if it is late because this
+    process was busy: that is no fault of the store.
+
+    Raises:
+        TimeoutError: the answer is not here.
+    """
+    task = asyncio.create_task(call)
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+        if task.done():
+            return task.result()
+        raise TimeoutError
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
 
 
 def as_redis_url(url: str) -> str:

@@ -74,7 +74,9 @@ async def test_script_and_memory_agree(
         if not verdict.allowed:
             rest = grant.rest / SECOND
             missing = rest if name == "signed" else rest - window + window / limit
-            assert max(1, math.ceil(missing - 1e-6)) == verdict.retry
+            # The store rounds up to microseconds, so whole seconds may be told either way.
+            least, most = (max(1, math.ceil(missing + hair)) for hair in (-4e-6, 4e-6))
+            assert least <= verdict.retry <= most
 
 
 @pytest.mark.parametrize("kind", ["even", "fixed"])
