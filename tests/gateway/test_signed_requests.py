@@ -115,7 +115,7 @@ async def test_refusals_are_exact(home: House, changes: dict[str, str], reason: 
 
 async def test_method_without_a_rule(home: House) -> None:
     headers = ADA.headers("GET", "/api/teams/preview")
-    answer = await home.client.request("TRACE", "/api/teams/preview", headers=headers)
+    answer = await home.client.request("PURGE", "/api/teams/preview", headers=headers)
     assert answer.json()["reason"] == "unable to construct sign message"
     answer = await home.client.head("/api/teams/preview", headers=headers)
     assert (answer.status_code, answer.content) == (401, b"")
