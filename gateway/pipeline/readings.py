@@ -12,6 +12,7 @@ from gateway.pipeline.metrics import Watched
 
 if TYPE_CHECKING:
     from gateway.credentials.memory import Credentials
+    from gateway.pipeline.tracing import Tracing
     from gateway.upstream.upstream import Upstream
 
 _TOTAL: Final = "_total"
@@ -74,6 +75,14 @@ def of_upstreams(upstreams: Mapping[str, Upstream]) -> list[Watched]:
             ("upstream", "address"),
         ),
     ]
+
+
+def of_tracing(tracing: Tracing | None) -> list[Watched]:
+    """Give what is lost of spans, where they are made."""
+    if tracing is None:
+        return []
+    text = "Spans lost, because the collector did not take them as fast"
+    return [Watched("spans_dropped", text, lambda: tracing.dropped, (), "counter")]
 
 
 def _of_count(name: str, text: str, read: Callable[[], Mapping[tuple[str], float]]) -> Watched:

@@ -27,17 +27,17 @@ _names: Final = Random(SystemRandom().getrandbits(64))  # noqa: S311
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A caller's span, in lower-case hexadecimal digits.
+    """A caller's span.
 
     Attributes:
-        trace: 32 digits.
-        span: 16 digits.
-        flags: of version 00; the lowest bit says that the caller records.
+        trace: 128 bits.
+        span: 64 bits.
+        is_sampled: whether the caller records.
     """
 
-    trace: bytes
-    span: bytes
-    flags: int
+    trace: int
+    span: int
+    is_sampled: bool
 
 
 def parent_of(values: Sequence[bytes]) -> Parent | None:
@@ -45,7 +45,8 @@ def parent_of(values: Sequence[bytes]) -> Parent | None:
     found = _match(values)
     if found is None:
         return None
-    return Parent(found["trace"], found["parent"], int(found["flags"], 16))
+    is_sampled = bool(int(found["flags"], 16) & 1)
+    return Parent(int(found["trace"], 16), int(found["parent"], 16), is_sampled)
 
 
 def passed_on(parents: Sequence[bytes], states: Sequence[bytes]) -> bytes:
@@ -66,6 +67,16 @@ def begun() -> bytes:
     """Write the header line of a trace that begins here and is not recorded, after a line end."""
     digits = b"%048x" % _names.getrandbits(192)
     return b"\r\ntraceparent: 00-%b-%b-00" % (digits[:32], digits[32:])
+
+
+def new_trace() -> int:
+    """Name a trace."""
+    return _names.getrandbits(128) or 1
+
+
+def new_span() -> int:
+    """Name a span."""
+    return _names.getrandbits(64) or 1
 
 
 def _match(values: Sequence[bytes]) -> re.Match[bytes] | None:

@@ -28,7 +28,8 @@ def test_a_valid_parent_is_passed_on_unchanged(value: bytes) -> None:
     assert passed_on([value], []) == b"\r\ntraceparent: " + value
     parent = parent_of([value])
     assert parent is not None
-    assert (parent.trace, parent.span) == (TRACE, SPAN)
+    assert (parent.trace, parent.span) == (int(TRACE, 16), int(SPAN, 16))
+    assert parent.is_sampled is (value[53:55] in (b"01", b"ff"))
 
 
 @pytest.mark.parametrize(
