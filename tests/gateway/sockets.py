@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,60 +11,21 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
 
 from gateway.upstream import Limits
 from gateway.websocket.sockets import SocketLimits
 from tests.gateway.conftest import PLENTY, QUICK, House, house, until
 from tests.gateway.fake_service import Asked, Behaviour, Hangup
 from tests.gateway.machines import Machine
+from tests.gateway.socket_bytes import handshake
 
 MACHINE = Machine(b"w" * 32)
-GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-KEY = base64.b64encode(bytes(range(16))).decode()
 UNHURRIED = SocketLimits(each=1000, idle=60.0, farewell=0.0, linger=30.0, tick=0.02)
-
-
-def accept_for(key: str = KEY) -> str:
-    """Give what answers a key, worked out here once more."""
-    proof = hashlib.sha1(f"{key}{GUID}".encode(), usedforsecurity=False)
-    return base64.b64encode(proof.digest()).decode()
 
 
 def target(machine: Machine = MACHINE) -> str:
     """Give the address of a socket, with a ticket of now."""
     return f"/socket/websocket?ticket={machine.ticket()}&vsn=2.0.0"
-
-
-def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bool = True) -> bytes:
-    """Write a frame."""
-    return Frame(Opcode(opcode), payload, fin=fin).serialize(mask=mask)
-
-
-def handshake(path: str, *lines: str, key: str = KEY) -> bytes:
-    """Write a caller's handshake; ``lines`` come on top."""
-    head = [
-        f"GET {path} HTTP/1.1",
-        "host: guildhall.test",
-        "connection: Upgrade",
-        "upgrade: websocket",
-        "sec-websocket-version: 13",
-        f"sec-websocket-key: {key}",
-        *lines,
-    ]
-    return "\r\n".join([*head, "", ""]).encode()
-
-
-def agreed(*lines: str, accept: str | None = None, start: str = "HTTP/1.1 101 OK") -> bytes:
-    """Write a service's answer to a handshake with ``KEY``."""
-    head = [
-        start,
-        "connection: Upgrade",
-        "upgrade: websocket",
-        f"sec-websocket-accept: {accept_for() if accept is None else accept}",
-        *lines,
-    ]
-    return "\r\n".join([*head, "", ""]).encode()
 
 
 Handler = Callable[[ServerConnection], Awaitable[None]]

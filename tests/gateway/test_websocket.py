@@ -17,14 +17,8 @@ from gateway.upstream import Limits
 from gateway.websocket.knocking import Knock
 from gateway.websocket.legs import Leg, Socket
 from tests.gateway.conftest import until
-from tests.gateway.sockets import (
-    SocketHouse,
-    echo,
-    frame,
-    handshake,
-    socket_house,
-    target,
-)
+from tests.gateway.socket_bytes import frame, handshake
+from tests.gateway.sockets import SocketHouse, echo, socket_house, target
 
 MOST_BUFFERED = 2**20
 """Bytes: what may wait before reading pauses, and what one read may give on top."""

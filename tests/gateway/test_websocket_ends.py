@@ -20,15 +20,8 @@ from shared.contracts.auth import MachineRevoked, SessionRevoked
 from shared.principal import Kind, verify_assertion
 from tests.gateway.conftest import KEYS, until
 from tests.gateway.machines import Machine
-from tests.gateway.sockets import (
-    MACHINE,
-    UNHURRIED,
-    SocketHouse,
-    echo,
-    frame,
-    limit,
-    socket_house,
-)
+from tests.gateway.socket_bytes import frame
+from tests.gateway.sockets import MACHINE, UNHURRIED, SocketHouse, echo, limit, socket_house
 
 HASTY = replace(UNHURRIED, idle=0.3, linger=0.3)
 BROKEN = b"\x03\xea"  # 1002

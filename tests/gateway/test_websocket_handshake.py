@@ -14,17 +14,8 @@ from tests.gateway.caller import Answer, calling
 from tests.gateway.conftest import House, house, until
 from tests.gateway.fake_service import FakeService, answering, plain
 from tests.gateway.machines import Machine
-from tests.gateway.sockets import (
-    KEY,
-    MACHINE,
-    accept_for,
-    agreed,
-    answering_handshakes,
-    frame,
-    handshake,
-    stay,
-    target,
-)
+from tests.gateway.socket_bytes import KEY, accept_for, agreed, frame, handshake
+from tests.gateway.sockets import MACHINE, answering_handshakes, stay, target
 
 
 async def ask(home: House, request: bytes) -> Answer:

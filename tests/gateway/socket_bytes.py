@@ -1,0 +1,48 @@
+"""The bytes of WebSockets, written as both ends of one write them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from websockets.frames import Frame, Opcode
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+KEY = base64.b64encode(bytes(range(16))).decode()
+
+
+def accept_for(key: str = KEY) -> str:
+    """Give what answers a key, worked out here once more."""
+    proof = hashlib.sha1(f"{key}{GUID}".encode(), usedforsecurity=False)
+    return base64.b64encode(proof.digest()).decode()
+
+
+def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bool = True) -> bytes:
+    """Write a frame."""
+    return Frame(Opcode(opcode), payload, fin=fin).serialize(mask=mask)
+
+
+def handshake(path: str, *lines: str, key: str = KEY) -> bytes:
+    """Write a caller's handshake; ``lines`` come on top."""
+    head = [
+        f"GET {path} HTTP/1.1",
+        "host: guildhall.test",
+        "connection: Upgrade",
+        "upgrade: websocket",
+        "sec-websocket-version: 13",
+        f"sec-websocket-key: {key}",
+        *lines,
+    ]
+    return "\r\n".join([*head, "", ""]).encode()
+
+
+def agreed(*lines: str, accept: str | None = None, start: str = "HTTP/1.1 101 OK") -> bytes:
+    """Write a service's answer to a handshake with ``KEY``."""
+    head = [
+        start,
+        "connection: Upgrade",
+        "upgrade: websocket",
+        f"sec-websocket-accept: {accept_for() if accept is None else accept}",
+        *lines,
+    ]
+    return "\r\n".join([*head, "", ""]).encode()
