@@ -111,6 +111,7 @@ class Gateway:
             security,
             patience,
             limits.stall,
+            settings.head_timeout,
             tick,
         )
         self.listener: Listener | None = None

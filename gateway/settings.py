@@ -120,6 +120,9 @@ class GatewaySettings(Settings):
     upstream_connections: int = Field(
         128, ge=1, le=10_000, description="Most connections to each address of a service."
     )
+    head_timeout: float = Field(
+        10.0, gt=0, le=600, description="Seconds a request's head may take to arrive."
+    )
     upstream_timeout: float = Field(
         30.0, gt=0, le=3600, description="Seconds a service has to begin its answer."
     )

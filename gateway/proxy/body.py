@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 GATHERED: Final = 65_536
 """Bytes of a request body that are gathered before a service hears of it."""
 
+SLOWEST: Final = 1024
+"""Bytes a second that a caller must send on average, else drops of a body could hold a connection
+to a service for hours."""
+
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 UPLOADING: Final = 2
@@ -32,17 +36,24 @@ class Body:
     Args:
         connection: where it comes from.
         turn: whose it is.
+
+    Attributes:
+        size: bytes that have come.
+        is_complete: whether these are all.
     """
 
     __slots__ = (
         "_connection",
         "_deadline",
         "_limit",
+        "_looked",
+        "_measured",
         "_pieces",
         "_plan",
-        "_size",
         "_turn",
+        "_waited",
         "is_complete",
+        "size",
     )
 
     def __init__(self, connection: Connection, turn: Turn) -> None:
@@ -50,9 +61,11 @@ class Body:
         self._turn = turn
         self._plan: Forward | PendingBody | None = None
         self._pieces: list[bytes] = []
-        self._size = 0
         self._limit = 0
         self._deadline = 0.0
+        self._looked = self._waited = 0.0
+        self._measured = 0
+        self.size = 0
         self.is_complete = False
 
     @property
@@ -70,13 +83,13 @@ class Body:
         exchange = self._turn.exchange
         if self._turn.is_answered or (exchange is not None and exchange.is_sent):
             return
-        self._size += len(data)
+        self.size += len(data)
         self._pieces.append(data)
-        if self._limit and self._size > self._limit:
+        if self._limit and self.size > self._limit:
             self._turn.fail(TooLarge())
         elif exchange is not None:
             self.pump()
-        elif self._size > GATHERED:
+        elif self.size > GATHERED:
             if type(self._plan) is Forward:
                 self._stream(self._plan)
             elif self._plan is None:
@@ -100,7 +113,8 @@ class Body:
         """Learn what becomes of the body, and do as much of it as there is."""
         self._plan = plan
         self._limit = plan.row.body_limit
-        if self._size > self._limit:
+        self._looked = self._connection.loop.time()
+        if self.size > self._limit:
             self._turn.fail(TooLarge())
         elif self.is_complete:
             self._pass_on(plan)
@@ -109,7 +123,7 @@ class Body:
             if not self._pieces and plan.request.fields.expects_continue:
                 self._connection.write(answers.CONTINUE)
             self._connection.release(UPLOADING)
-            if self._size > GATHERED and type(plan) is Forward:
+            if self.size > GATHERED and type(plan) is Forward:
                 self._stream(plan)
 
     def drop(self) -> None:
@@ -119,8 +133,17 @@ class Body:
         self._deadline = 0.0
 
     def look(self, now: float) -> None:
-        """See whether it is overdue."""
-        if self._deadline and now > self._deadline and not self._turn.is_answered:
+        """See whether it is overdue, or comes too slowly."""
+        passed, self._looked = now - self._looked, now
+        if not self._deadline or self._turn.is_answered:
+            return
+        patience = self._connection.path.patience
+        self._waited += passed
+        is_slow = False
+        if self._waited > patience:
+            is_slow = self.size - self._measured < SLOWEST * self._waited
+            self._waited, self._measured = 0.0, self.size
+        if is_slow or now > self._deadline:
             self._turn.fail(late())
 
     def _pass_on(self, plan: Forward | PendingBody) -> None:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from gateway.proxy.data_path import DataPath
     from gateway.websocket.knocking import Knock
 
-HEAD_PATIENCE: Final = 10.0
-"""Seconds that a head may take from its first byte to its last."""
-
 KEPT: Final = 75.0
 """Seconds that a connection stays open between two requests."""
 
@@ -163,6 +160,22 @@ class Connection(asyncio.Protocol):
                 self._is_deaf = True
                 self._early = rest
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether requests wait for their turn, so that no more should be read."""
+        return bool(self._paused & PIPELINED)
+
+    def _read_on(self) -> None:
+        """Read what was left for later."""
+        reader = self._reader
+        if reader is None or self._paused or self._is_deaf:
+            return
+        data, reader.backlog = reader.backlog, b""
+        self._is_between = False
+        self._parse(data)
+        if not self._paused and not self.is_gone:
+            self.transport.resume_reading()
+
     def pause_writing(self) -> None:
         """The caller reads more slowly than the service answers."""
         self.is_writable = False
@@ -287,7 +300,10 @@ class Connection(asyncio.Protocol):
         if self._paused & reason:
             self._paused &= ~reason
             if not self._paused and not self.is_gone:
-                self.transport.resume_reading()
+                if self._reader is not None and self._reader.backlog:
+                    self.loop.call_soon(self._read_on)  # the parser may be calling now
+                else:
+                    self.transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         """Write to the caller."""
@@ -341,7 +357,7 @@ class Connection(asyncio.Protocol):
             if waited > LINGER:
                 self.transport.close()
         elif self._is_in_head:
-            if waited > HEAD_PATIENCE:
+            if waited > self.path.head_patience:
                 self._unreadable(BadRequest("The request did not arrive in time", code="timeout"))
         elif self._receiving is None and waited > KEPT:
             self.transport.close()

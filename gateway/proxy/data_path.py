@@ -37,6 +37,7 @@ class DataPath:
         security: headers of every answer.
         patience: seconds between two pieces of a request body.
         stall: seconds that a caller may leave an answer unread.
+        head_patience: seconds that a head may take from its first byte to its last.
         tick: seconds between two looks at the connections.
     """
 
@@ -50,6 +51,7 @@ class DataPath:
         security: SecurityHeaders,
         patience: float,
         stall: float,
+        head_patience: float,
         tick: float = TICK,
     ) -> None:
         self.pipeline = pipeline
@@ -61,6 +63,7 @@ class DataPath:
         self.security = security
         self.patience = patience
         self.stall = stall
+        self.head_patience = head_patience
         self.connections: set[Connection] = set()
         self.is_draining = False
         self.date = b""

@@ -20,6 +20,16 @@ HEAD_LIMIT: Final = 65_536
 
 MOST_HEADERS: Final = 100
 
+SLICE: Final = 4096
+"""Bytes that are read at once where they may be requests: a read may bring thousands of them."""
+
+CHUNKS: Final = 16_384
+"""The same where they are chunks of a body."""
+
+OVERHEAD: Final = 16
+"""Bytes of chunk framing for each byte of a body, beside what a head may have: single bytes take
+six. More is an attack on whoever reads it."""
+
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 log = get_logger()
@@ -32,6 +42,7 @@ class Reader:
         connection: whose requests are read.
 
     Attributes:
+        backlog: what is read later, because enough requests wait.
         is_in_head: whether a head has begun to come.
         receiving: the turn whose body is coming.
         whole: the headers of the last request, if the same bytes would say the same again.
@@ -39,10 +50,12 @@ class Reader:
 
     __slots__ = (
         "_connection",
+        "_framing",
         "_head_bytes",
         "_headers",
         "_parser",
         "_url",
+        "backlog",
         "is_in_head",
         "receiving",
         "whole",
@@ -54,6 +67,8 @@ class Reader:
         self._headers: Headers = []
         self._url = b""
         self._head_bytes = 0
+        self._framing = 0
+        self.backlog = b""
         self.is_in_head = False
         self.receiving: Turn | None = None
         self.whole: Fields | None = None
@@ -61,7 +76,7 @@ class Reader:
     @property
     def is_busy(self) -> bool:
         """Whether a request has come in part."""
-        return self.is_in_head or self.receiving is not None
+        return self.is_in_head or self.receiving is not None or bool(self.backlog)
 
     @property
     def path_so_far(self) -> str:
@@ -78,8 +93,30 @@ class Reader:
         Raises:
             ServiceError: it is no request; nothing may be fed any more.
         """
+        at = 0
+        while at < len(data):
+            if self._connection.is_crowded:
+                self.backlog = data[at:]
+                break
+            end = at + self._stride()
+            rest = self._feed(data if not at and end >= len(data) else data[at:end])
+            if rest is not None:
+                return rest + data[end:]
+            at = end
+        return None
+
+    def _stride(self) -> int:
+        turn = self.receiving
+        if turn is None or turn.body is None:
+            return SLICE
+        length = turn.fields.length
+        return CHUNKS if length is None else max(SLICE, length - turn.body.size)
+
+    def _feed(self, data: bytes) -> bytes | None:
         if self.is_in_head:
             self._head_bytes += len(data)
+        elif self.receiving is not None:
+            self._framing += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -90,10 +127,15 @@ class Reader:
         except httptools.HttpParserCallbackError as error:
             log.error("request not read", exc_info=error.__context__ or error)
             self._connection.abort()
+            return b""
         except httptools.HttpParserError:
             raise BadRequest("The request is not HTTP", code="malformed_request") from None
         if self.is_in_head and self._head_bytes > HEAD_LIMIT:
             raise HeadTooLarge
+        body = None if self.receiving is None else self.receiving.body
+        # Of extensions and trailers, which nobody reads, there could be no end.
+        if body is not None and self._framing > HEAD_LIMIT + OVERHEAD * body.size:
+            raise BadRequest("The body has too much framing", code="malformed_request")
         return None
 
     # What the parser reports.
@@ -119,6 +161,7 @@ class Reader:
     def on_headers_complete(self) -> None:
         """The head of a request is complete."""
         self.is_in_head = False
+        self._framing = 0
         parser, path = self._parser, self._connection.path
         version = parser.get_http_version()
         method = parser.get_method().decode("ascii")
@@ -149,6 +192,7 @@ class Reader:
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of a body."""
+        self._framing -= len(data)
         if self.receiving is not None and self.receiving.body is not None:
             self.receiving.body.take(data)
 
