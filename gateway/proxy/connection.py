@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from gateway.pipeline.request_head import Fields
 from gateway.proxy.body import UPLOADING
+from gateway.proxy.peer import has_left, reset
 from gateway.proxy.reading import Reader
 from gateway.proxy.turn import Turn
 from shared.errors import BadRequest, ServiceError
@@ -319,10 +320,18 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.write(b"".join(pieces))
 
-    def abort(self) -> None:
-        """Break the connection: only so does a caller learn that an answer is not whole."""
-        if not self.is_gone:
+    def abort(self, *, is_told: bool = True) -> None:
+        """Break the connection: only so does a caller learn that an answer is not whole.
+
+        Args:
+            is_told: whether the answer itself says where it ends; else RST says that it does not.
+        """
+        if self.is_gone:
+            return
+        if is_told:
             self.transport.abort()
+        else:
+            reset(self.transport)
 
     def _close(self, *, lingering: bool) -> None:
         if not lingering:
@@ -338,7 +347,10 @@ class Connection(asyncio.Protocol):
     # The clock, and the end.
 
     def look(self, now: float) -> None:
-        """See whether time is up."""
+        """See whether time is up, or the caller gone."""
+        if self._paused and has_left(self.transport):
+            self.abort()
+            return
         unread = self.transport.get_write_buffer_size()
         if unread != self._unread or not unread:
             self._unread, self._moved = unread, now

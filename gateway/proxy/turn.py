@@ -361,7 +361,7 @@ class Turn:
     def _break(self) -> None:
         """End an answer in the middle: only the broken connection tells the caller."""
         self._count()
-        self._connection.abort()
+        self._connection.abort(is_told=self.is_http11)
 
     def _finish(self) -> None:
         self._count()

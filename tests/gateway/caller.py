@@ -1,4 +1,4 @@
-"""A caller on a plain socket who reads answers strictly: all that is not exactly one is an error."""
+"""A caller on a plain socket who reads strictly: all that is not exactly an answer is an error."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.upstream import Limits
 from tests.gateway.caller import calling, chunked, narrow, request
 from tests.gateway.conftest import House, house, until
-from tests.gateway.fake_service import Asked, answering, echo, plain
+from tests.gateway.fake_service import Asked, Hangup, answering, echo, plain
 
 PATH = "/v1/learnings"
 
@@ -193,3 +193,19 @@ async def test_connection_that_is_closing_is_not_lent(home: House) -> None:
                 writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
             caller.send(data)
             assert (await caller.answer()).status == 200
+
+
+async def test_half_an_answer_never_looks_whole_to_http_1_0(home: House) -> None:
+    async def behave(
+        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+        await writer.drain()
+        raise Hangup
+
+    home.learnings.behave = behave
+    async with calling(home.port) as caller:
+        caller.send(f"GET {PATH} HTTP/1.0\r\n{bearer(home)}\r\n\r\n".encode())
+        assert (await caller.head()).status == 200
+        with pytest.raises(ConnectionResetError):
+            await caller.read(100)
