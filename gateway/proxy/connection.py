@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from gateway.pipeline.request_head import Fields
 from gateway.proxy.body import UPLOADING
-from gateway.proxy.peer import has_left, reset
+from gateway.proxy.peer import end_by_reset, has_left
 from gateway.proxy.reading import Reader
 from gateway.proxy.turn import Turn
 from shared.errors import BadRequest, ServiceError
@@ -321,17 +321,11 @@ class Connection(asyncio.Protocol):
             self.transport.write(b"".join(pieces))
 
     def abort(self, *, is_told: bool = True) -> None:
-        """Break the connection: only so does a caller learn that an answer is not whole.
-
-        Args:
-            is_told: whether the answer itself says where it ends; else RST says that it does not.
-        """
-        if self.is_gone:
-            return
-        if is_told:
+        """Break the connection; by RST if nothing else tells that the answer is not whole."""
+        if not self.is_gone:
+            if not is_told:
+                end_by_reset(self.transport)
             self.transport.abort()
-        else:
-            reset(self.transport)
 
     def _close(self, *, lingering: bool) -> None:
         if not lingering:

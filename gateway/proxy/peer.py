@@ -23,7 +23,6 @@ def has_left(transport: asyncio.Transport) -> bool:
     return bool(poll.poll(0))
 
 
-def reset(transport: asyncio.Transport) -> None:
-    """Break a connection by RST, where an ordinary end would pass for the end of an answer."""
+def end_by_reset(transport: asyncio.Transport) -> None:
+    """Let a connection end by RST, where an ordinary end would pass for the end of an answer."""
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-    transport.abort()

@@ -127,8 +127,7 @@ async def in_the_answer(crowd: Crowd) -> None:
     crowd.home.learnings.behave = begins
     crowd.say(request("GET", PATH, crowd.header))
     await _all_asked(crowd)
-    full = lambda: sum(not one.is_writable for one in crowd.path)  # noqa: E731 - two words long
-    await until(lambda: full() == CONNECTIONS, PATIENCE)
+    await until(lambda: sum(not one.is_writable for one in crowd.path) == CONNECTIONS, PATIENCE)
 
 
 async def before_auth_knows_them(crowd: Crowd) -> None:
