@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import structlog
 
+from gateway.pipeline.exposition import serving
 from gateway.settings import GatewaySettings
 from gateway.workers.listening import bind
 from gateway.workers.worker import WORKER
@@ -37,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         places = bind(settings.host, settings.port, settings.processes)
     except OSError as error:
-        log.error("cannot listen", host=settings.host, port=settings.port, reason=error.strerror)
-        raise SystemExit(1) from None
+        raise _taken(settings.host, settings.port, error) from None
     log.info("serving", host=settings.host, port=settings.port, workers=len(places))
     if len(places) == 1:
         _serve(settings, places[0])
@@ -53,7 +54,9 @@ def _serve(settings: GatewaySettings, sockets: Sequence[socket.socket]) -> None:
     from gateway.app import create_app
     from gateway.workers.serving import Server
 
-    Server(create_app(settings), sockets).serve_forever()
+    app = create_app(settings)
+    with _measured(app.metrics.text, settings):
+        Server(app, sockets).serve_forever()
 
 
 def _work(settings: GatewaySettings, number: int, line: int, sockets: Sequence[int]) -> None:
@@ -61,22 +64,36 @@ def _work(settings: GatewaySettings, number: int, line: int, sockets: Sequence[i
     from gateway.workers.serving import WorkerServer
 
     structlog.contextvars.bind_contextvars(worker=number)
-    # The parent serves the metrics of all at the one port there is.
-    app = create_app(settings.model_copy(update={"metrics_port": 0}), SETTLING)
     inherited = [socket.socket(fileno=descriptor) for descriptor in sockets]
+    app = create_app(settings, SETTLING)
     WorkerServer(app, inherited, socket.socket(fileno=line)).serve_forever()
 
 
 async def _lead(settings: GatewaySettings, places: Sequence[Sequence[socket.socket]]) -> int:
-    from gateway.pipeline.exposition import serving
     from gateway.workers import scrape
     from gateway.workers.parent import Parent
 
     if settings.rate_limit_url is None:
         log.warning("rate limits count for each worker", effect=f"{len(places)} times as much")
     parent = Parent(places)
-    with serving(scrape.text(parent), settings.host, settings.metrics):
+    with _measured(scrape.text(parent), settings):
         return await parent.run()
+
+
+@contextmanager
+def _measured(text: Callable[[], bytes], settings: GatewaySettings) -> Iterator[None]:
+    """Serve the metrics at their port."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(serving(text, settings.host, settings.metrics))
+        except OSError as error:
+            raise _taken(settings.host, settings.metrics, error) from None
+        yield
+
+
+def _taken(host: str, port: int, error: OSError) -> SystemExit:
+    log.error("cannot listen", host=host, port=port, reason=error.strerror)
+    return SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,8 @@ from gateway.documentation.swagger import Documents
 from gateway.pipeline.chain import Pipeline
 from gateway.pipeline.client_address import ClientAddresses
 from gateway.pipeline.cors import CorsPolicy
-from gateway.pipeline.exposition import serving
 from gateway.pipeline.metrics import Metrics, Watched
-from gateway.pipeline.readings import of_credentials, of_upstreams
+from gateway.pipeline.readings import of_credentials, of_tracing, of_upstreams
 from gateway.pipeline.security_headers import SecurityHeaders
 from gateway.pipeline.tracing import open_tracing
 from gateway.pipeline.upstream_head import UpstreamHeads
@@ -91,6 +90,7 @@ class Gateway:
             (
                 *of_credentials(self.credentials),
                 *of_upstreams(self.upstreams),
+                *of_tracing(self._tracing),
                 *watched,
                 Watched("open_sockets", "WebSockets open", self.sockets.__len__),
                 Watched(
@@ -147,7 +147,6 @@ class Gateway:
                 gap = self.credentials.clear
                 self.listener = Listener(transport, "gateway", heard, on_gap=gap)
                 await stack.enter_async_context(self.listener)
-            stack.enter_context(serving(self.metrics.text, settings.host, settings.metrics))
             await self.signing_keys.settle(self._settling)
             yield
 

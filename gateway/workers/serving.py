@@ -69,7 +69,13 @@ class Server(uvicorn.Server):
 
     def serve_forever(self) -> None:
         """Serve until told to stop."""
-        self.run(self._sockets)
+        with contextlib.suppress(KeyboardInterrupt):  # which is said again when all is done
+            self.run(self._sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note that the process is to stop; the second time, at once."""
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start. What is here by then stays, so the collector need not look at it again."""
@@ -86,7 +92,7 @@ class Server(uvicorn.Server):
         if not self._is_replaced:
             listening.keep_newcomers_out(self._sockets)
             await sleep(ACCEPTING)
-            while listening.has_waiting(self._sockets) and time.monotonic() < until:  # noqa: ASYNC110
+            while listening.has_waiting(self._sockets) and not self._is_over(until):  # noqa: ASYNC110
                 await sleep(_GLANCE)
         for server in self.servers:
             server.close()
@@ -96,11 +102,12 @@ class Server(uvicorn.Server):
         await self.lifespan.shutdown()
 
     async def _finish(self, until: float) -> None:
-        while self.server_state.connections and not self.force_exit:
-            if time.monotonic() >= until:
-                return
+        while self.server_state.connections and not self._is_over(until):
             self._gateway.data_path.close_idle(IDLE_GRACE)
             await sleep(_GLANCE)
+
+    def _is_over(self, until: float) -> bool:
+        return self.force_exit or time.monotonic() >= until
 
 
 class WorkerServer(Server):

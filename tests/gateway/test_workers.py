@@ -99,25 +99,28 @@ async def test_workers_that_only_die_end_the_parent() -> None:
         assert process.said("worker does not stay alive")
 
 
-async def test_a_second_signal_ends_at_once() -> None:
-    async with gateway_process(2) as process:
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_second_signal_ends_at_once(workers: int) -> None:
+    async with gateway_process(workers) as process:
         reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
         writer.write(b"POST /v1/learnings HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n")
-        process.tell(signal.SIGTERM)
+        process.tell(signal.SIGINT)
         await process.until(lambda: process.said("draining"))
-        process.tell(signal.SIGTERM)
+        process.tell(signal.SIGINT)
         await process.ended()
         with suppress(ConnectionError):
             assert await reader.read() == b""
         writer.close()
+        assert not any("Traceback" in line["event"] for line in process.lines)
         await gone(*process.workers.values())
 
 
+@pytest.mark.parametrize("port", ["port", "metrics_port"])
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_a_port_in_use_is_said(workers: str) -> None:
+async def test_a_port_in_use_is_said(workers: str, port: str) -> None:
     process = GatewayProcess(FakeAuth(), FakeService(), GUILDHALL_GATEWAY_WORKERS=workers)
     process.environment |= {name: "http://127.0.0.1:1" for name in URLS}
-    with socket.create_server(("127.0.0.1", process.port), reuse_port=True):
+    with socket.create_server(("127.0.0.1", getattr(process, port)), reuse_port=True):
         await process.start()
         assert await process.ended() == 1
     assert process.said("cannot listen")
