@@ -281,6 +281,22 @@ class Bearer:
                 return found
         return NOT_MINE
 
+    async def holds(self, token: bytes, names: tuple[str, ...], now: float) -> bool:
+        """Tell whether a token that held still does; it does while nobody can say.
+
+        Args:
+            token: as it was sent.
+            names: the row's authenticators.
+            now: seconds of the forward-going clock.
+        """
+        try:
+            found = self.judge(token, b"", names, now)
+            if isinstance(found, Ask):
+                found = await self.ask(found)
+        except Unavailable:
+            return True
+        return isinstance(found, Credential)
+
     async def ask(self, ask: Ask) -> Finding:
         """Ask auth.
 

@@ -40,9 +40,10 @@ from gateway.pipeline.request_head import Fields
 from gateway.pipeline.security_headers import SecurityHeaders
 from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.rate_limit import RateLimiter, Verdict
-from gateway.route_table import SIGNATURE, TICKET, RouteTable, Row
+from gateway.route_table import BEARER, SIGNATURE, TICKET, RouteTable, Row
 from gateway.signed_requests import signature, stages, ticket
 from gateway.websocket import handshake
+from gateway.websocket.handshake import Holds
 from shared.errors import (
     BadRequest,
     Forbidden,
@@ -348,7 +349,15 @@ class Pipeline:
         owner = f"{principal.kind}:{principal.subject}"
         if principal.is_anonymous:
             owner = rate_key(request.client)
-        return Bridge(request, row, head, request.offer, owner, credential.tags)
+        holds = self._holds(request, row, credential)
+        return Bridge(request, row, head, request.offer, owner, credential.tags, holds)
+
+    def _holds(self, request: Request, row: Row, credential: Credential) -> Holds | None:
+        if credential.authenticator not in BEARER:
+            return None
+        token = request.fields.token or _query_token(request.destination.query)
+        assert token is not None  # it has just been judged
+        return partial(self._bearer.holds, token, row.authenticators)
 
     def _count(self, wants: Sequence[tuple[str, str]], now: float) -> Verdict:
         """Count a request; of two buckets the one that refuses speaks, or that is nearer to it."""

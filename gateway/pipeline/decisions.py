@@ -13,7 +13,7 @@ from gateway.pipeline.cors import CorsZone
 from gateway.pipeline.request_head import Fields
 from gateway.route_table import Row
 from gateway.signed_requests.signature import Signed
-from gateway.websocket.handshake import Offer
+from gateway.websocket.handshake import Holds, Offer
 from shared.surfaces import Surface
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ class Bridge:
         offer: what the caller's handshake offers.
         owner: whose socket it will be.
         tags: ids by which an event may revoke the login behind it.
+        holds: tells at a moment of the forward-going clock whether that login still holds; None
+            where none can be revoked here.
     """
 
     request: Request
@@ -142,6 +144,7 @@ class Bridge:
     offer: Offer
     owner: str
     tags: tuple[str, ...]
+    holds: Holds | None
 
 
 @dataclass(slots=True, repr=False)

@@ -45,6 +45,7 @@ class Switching:
                 self,
                 owner=plan.owner,
                 tags=plan.tags,
+                holds=plan.holds,
                 limit=plan.row.body_limit,
             )
         except ServiceError as error:

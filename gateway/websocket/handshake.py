@@ -10,11 +10,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.pipeline.request_head import Fields, Headers
 from shared.errors import BadGateway, BadRequest, UpgradeRequired
+
+Holds = Callable[[float], Awaitable[bool]]
+"""Tells whether the login behind a socket still holds, at a moment of the forward-going clock."""
 
 SWITCHING: Final = 101
 VERSION: Final = b"13"

@@ -19,6 +19,7 @@ from gateway.websocket.frames import (
 
 if TYPE_CHECKING:
     from gateway.upstream.upstream import Loan
+    from gateway.websocket.handshake import Holds
     from gateway.websocket.sockets import Sockets
 
 HIGH_WATER: Final = 65_536
@@ -161,6 +162,7 @@ class Socket:
         loan: the service's address.
         owner: whose it is.
         tags: ids by which an event may revoke the login behind it.
+        holds: tells whether that login still holds, where it may be revoked.
 
     Attributes:
         is_quiet: nobody has said anything since the last look.
@@ -171,6 +173,7 @@ class Socket:
         "_deadline",
         "_quiet_since",
         "client",
+        "holds",
         "is_quiet",
         "loan",
         "owner",
@@ -179,11 +182,19 @@ class Socket:
         "tags",
     )
 
-    def __init__(self, sockets: Sockets, loan: Loan, owner: str, tags: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        sockets: Sockets,
+        loan: Loan,
+        owner: str,
+        tags: tuple[str, ...] = (),
+        holds: Holds | None = None,
+    ) -> None:
         self.sockets = sockets
         self.loan = loan
         self.owner = owner
         self.tags = tags
+        self.holds = holds
         self.is_quiet = False
         self.client: Leg
         self.service: Leg

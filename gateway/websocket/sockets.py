@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gateway.websocket.frames import GOING_AWAY, POLICY
-from gateway.websocket.handshake import Offer
+from gateway.websocket.handshake import Holds, Offer
 from gateway.websocket.knocking import Caller, Knock
 from gateway.websocket.legs import Socket
 from shared.errors import RateLimited, Unavailable
@@ -35,6 +37,7 @@ class SocketLimits:
         farewell: that services get to close their sockets themselves when the gateway stops,
             because a protocol may have a goodbye of its own.
         linger: that an end gets to answer a Close.
+        renewal: between two questions whether the logins behind sockets still hold.
         tick: between two looks at all of these.
     """
 
@@ -43,6 +46,7 @@ class SocketLimits:
     idle: float = 120.0
     farewell: float = 5.0
     linger: float = 3.0
+    renewal: float = 4.0
     tick: float = TICK
 
 
@@ -61,6 +65,8 @@ class Sockets:
         self._tasks: set[asyncio.Task[None]] = set()
         self._owners: Counter[str] = Counter()
         self._ticking: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._asks_at = 0.0
         self._leaving: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -102,6 +108,7 @@ class Sockets:
         *,
         owner: str,
         tags: tuple[str, ...] = (),
+        holds: Holds | None = None,
         limit: int = 0,
     ) -> Knock:
         """Ask a service for a socket; the caller hears what comes of it.
@@ -113,6 +120,7 @@ class Sockets:
             caller: who asked.
             owner: whose socket it will be.
             tags: ids by which an event may revoke the login behind it.
+            holds: tells whether that login still holds, where it may be revoked.
             limit: bytes of a caller's message.
 
         Raises:
@@ -123,13 +131,11 @@ class Sockets:
             raise Unavailable
         if self._owners[owner] >= self.limits.each:
             raise RateLimited(FULL_RETRY, "Too many sockets are open")
-        socket = Socket(self, upstream.lend(), owner, tags)
+        socket = Socket(self, upstream.lend(), owner, tags, holds)
         self._owners[owner] += 1
         knock = Knock(self, upstream, request, offer, caller, socket, limit)
         self._knocks.add(knock)
-        task = self.loop.create_task(knock.connect(), name="knock")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._own(knock.connect(), "knock")
         return knock
 
     def answered(self, knock: Knock, *, stands: bool) -> None:
@@ -171,6 +177,21 @@ class Sockets:
         for socket in tuple(self._open):
             socket.end(GOING_AWAY, "gateway stops")
 
+    async def _ask(self) -> None:
+        """Ask whether logins still hold: an event may have been missed, and tokens run out."""
+        try:
+            for socket in [one for one in self._open if one.holds is not None]:
+                if socket.holds is not None and not await socket.holds(time.monotonic()):
+                    socket.end(POLICY, "login over")
+        finally:
+            self._asking = None
+
+    def _own(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        task = self.loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     def deadline(self) -> float:
         """Give when an end that has been told to close must have done so."""
         return self.loop.time() + self.limits.linger
@@ -183,5 +204,8 @@ class Sockets:
         now, idle = self.loop.time(), self.limits.idle
         for socket in tuple(self._open):
             socket.look(now, idle)
+        if now >= self._asks_at and self._asking is None:
+            self._asks_at = now + self.limits.renewal
+            self._asking = self._own(self._ask(), "ask for logins")
         for knock in tuple(self._knocks):
             knock.look(now)

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from gateway.signed_requests import ticket
 from gateway.signed_requests.signature import BadProof
 from shared.secret import encode_base64url
+from tests.gateway.caller import Answer, calling
+from tests.gateway.conftest import House, house
+from tests.gateway.fake_service import plain
 from tests.gateway.machines import Machine
+from tests.gateway.socket_bytes import handshake
+from tests.gateway.sockets import answering_handshakes, target
 
 MACHINE = Machine(b"m" * 32)
 NOW = 1_800_000_000.0
@@ -133,3 +138,47 @@ def test_queries_of_any_kind_break_nothing(text: bytes) -> None:
 )
 def test_nothing_but_the_ticket_is_taken_out(target: bytes, rest: bytes) -> None:
     assert ticket.without_ticket(target) == rest
+
+
+# At the gateway.
+
+
+async def ask(home: House, path: str) -> Answer:
+    """Ask for a socket; the service answers, without making one."""
+    async with calling(home.port) as caller:
+        caller.send(handshake(path))
+        return await caller.answer()
+
+
+async def test_failures_are_counted_by_address_and_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with house(rate_limits="failed_signature=3/60 signed_address=5/60 signed=1/60") as home:
+        teams = home.services["teams"]
+        teams.behave = answering_handshakes(plain(404, b"{}"))
+        bad = MACHINE.ticket(1.0)
+        for number in range(5):
+            answer = await ask(home, f"/socket/websocket?ticket={bad}&vsn=2.0.0")
+            assert answer.status == (403 if number < 3 else 429)
+            assert answer.header("x-ratelimit-limit") == "3"
+            if number < 3:
+                assert answer.body == b'{"error":"forbidden"}'
+                assert "www-authenticate" not in dict(answer.headers)
+        assert not teams.asked, "the service hears nothing of it"
+        for number in range(6):
+            answer = await ask(home, target(Machine(bytes([number]) * 32)))
+            assert answer.status == (404 if number < 5 else 429)
+            assert answer.header("x-ratelimit-limit") == "5"
+        assert len(teams.asked) == 5
+        logged = "".join(capsys.readouterr())
+        assert "ticket: timestamp out of range" in logged
+        assert MACHINE.token not in logged
+        assert bad.rpartition(".")[2] not in logged
+
+
+async def test_one_ticket_opens_again_and_again(home: House) -> None:
+    home.services["teams"].behave = answering_handshakes(plain(404, b"{}"))
+    path = target()
+    for _ in range(3):
+        assert (await ask(home, path)).status == 404
+    assert {one.target for one in home.services["teams"].asked} == {"/socket/websocket?vsn=2.0.0"}

@@ -373,6 +373,23 @@ async def test_login_that_is_revoked_ends_its_sockets(by_bearer: SocketHouse) ->
         assert await staying.recv() == "hello"
 
 
+async def test_login_that_ends_unheard_ends_its_sockets(by_bearer: SocketHouse) -> None:
+    """An event may be missed, and auth away: then it is asked until it has answered."""
+    home = by_bearer.home
+    limit(home, replace(UNHURRIED, renewal=0.02))
+    mine = home.bearer(home.auth.token("ses_3"))
+    other = home.bearer(home.auth.token("ses_4", sub="usr_2"))
+    async with (
+        by_bearer.socket(path="/socket", additional_headers=mine) as ending,
+        by_bearer.socket(path="/socket", additional_headers=other) as staying,
+    ):
+        home.auth.sessions["ses_3"] = {"active": False, "role": "", "scopes": []}
+        home.gateway.credentials.clear()
+        assert await ended(ending) == (1008, "login over")
+        await staying.send("hello")
+        assert await staying.recv() == "hello"
+
+
 async def test_machine_that_is_revoked_is_the_services_to_end(sockets: SocketHouse) -> None:
     """Its protocol has a goodbye without which clients never come back (teams contract, 10.5)."""
     handlers = {one.event: one.handler for one in subscriptions(sockets.home.gateway.sockets)}
