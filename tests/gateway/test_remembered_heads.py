@@ -88,9 +88,11 @@ IDS = re.compile(rb"req_[0-9a-z]+")
 @pytest.fixture(scope="module")
 async def quiet() -> AsyncIterator[House]:
     async with house(rate_limits=PLENTY) as built:
+        constant = answering(plain(200, b"ok", "content-type: text/plain"))
+        built.auth.otherwise = constant
         for service in built.services.values():
             if service is not built.auth:
-                service.behave = answering(plain(200, b"ok", "content-type: text/plain"))
+                service.behave = constant
         yield built
 
 
