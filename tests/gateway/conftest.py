@@ -16,7 +16,8 @@ import uvicorn
 from gateway.app import Gateway
 from gateway.rate_limit import CLASSES, NEVER_REFUSED
 from gateway.settings import GatewaySettings
-from gateway.upstream.pool import Limits
+from gateway.upstream.breaker import Trip
+from gateway.upstream.limits import Limits
 from shared.principal import ASSERTION_HEADER, Principal, verify_assertion
 from shared.secret import encode_base64url
 from shared.settings import SERVICES
@@ -24,7 +25,9 @@ from tests.gateway.fake_auth import ISSUER, FakeAuth
 from tests.gateway.fake_service import Asked, FakeService, echo, running
 
 KEYS = {name: bytes([ord(name[0])]) * 32 for name in SERVICES} | {"agents": b"g" * 32}
-QUICK = Limits(connect=1.0, head=0.6, idle=0.6, stall=0.6, tick=0.05)
+# One test's faults must not close an address to the next.
+NEVER = Trip(faults=1_000_000, volume=1_000_000)
+QUICK = Limits(connect=1.0, head=0.6, idle=0.6, stall=0.6, tick=0.05, trip=NEVER)
 
 
 class Server(uvicorn.Server):

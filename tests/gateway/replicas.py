@@ -11,16 +11,13 @@ from dataclasses import dataclass
 import httpx
 
 from gateway.upstream import Limits, Upstream
-from gateway.upstream.breaker import Breaker, Trip
+from gateway.upstream.breaker import Breaker
 from gateway.upstream.budget import Retries
 from tests.gateway.conftest import PLENTY, House, house, until
 from tests.gateway.fake_service import Asked, Behaviour, FakeService, Hangup, running
 from tests.support.ports import free_port
 
 PATH = "/v1/learnings"
-NEVER = Trip(faults=1_000_000, volume=1_000_000)
-"""A breaker that stays closed, where something else is looked at."""
-
 MANY = Retries(minimum=1000)
 """Retries that are not short, where something else is looked at."""
 

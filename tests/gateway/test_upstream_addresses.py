@@ -10,10 +10,9 @@ from gateway.upstream import Upstream
 from gateway.upstream.breaker import State, Trip
 from gateway.upstream.budget import Retries
 from shared.errors import Unavailable
-from tests.gateway.conftest import PLENTY, house, until
+from tests.gateway.conftest import NEVER, PLENTY, house, until
 from tests.gateway.fake_service import FakeService, answering, echo, plain, running
 from tests.gateway.replicas import (
-    NEVER,
     PATH,
     Replicas,
     closes,
