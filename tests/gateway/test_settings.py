@@ -5,6 +5,9 @@ from pydantic import ValidationError
 
 from gateway.rate_limit import Rate
 from gateway.settings import GatewaySettings
+from gateway.upstream.breaker import Trip
+from gateway.upstream.budget import Retries
+from gateway.upstream.limits import Checks
 from shared.secret import derive, encode_base64url
 from shared.settings import SERVICES, SettingsError
 
@@ -50,12 +53,46 @@ def test_given_values_win() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["http://a:1 http://b:2", "http://a:1,http://b:2/", " http://a:1/ ,\n http://b:2 "]
+)
+def test_services_may_have_several_addresses(text: str) -> None:
+    assert read(RUNS_URL=text).upstream_urls()["runs"] == "http://a:1 http://b:2"
+
+
+def test_thresholds_of_services() -> None:
+    limits = read().upstream_limits()
+    assert (limits.trip, limits.retries, limits.checks) == (Trip(), Retries(), Checks())
+    limits = read(
+        UPSTREAM_FAULTS=3,
+        UPSTREAM_FAULT_SHARE=0.2,
+        UPSTREAM_PAUSE=2,
+        UPSTREAM_LONGEST_PAUSE=1,
+        UPSTREAM_CHECK_INTERVAL=0,
+        UPSTREAM_CHECK_FAILURES=4,
+        UPSTREAM_CHECK_PASSES=5,
+        UPSTREAM_RETRY_SHARE=0,
+        UPSTREAM_RETRY_MINIMUM=6,
+        UPSTREAM_CONNECTIONS=7,
+    ).upstream_limits()
+    assert limits.trip == Trip(faults=3, share=0.2, pause=2, longest=2, failures=4, passes=5)
+    assert limits.retries == Retries(share=0, minimum=6)
+    assert limits.checks is None
+    assert limits.connections == 7
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("ROOT_SECRET", None),
         ("AUTH_URL", "https://auth"),
         ("AUTH_URL", "auth:8001"),
         ("AUTH_URL", "http://auth/path"),
+        ("AUTH_URL", "http://auth:1 http://auth/path"),
+        ("AUTH_URL", "http://auth:1 http://auth:1/"),
+        ("AUTH_URL", "http://auth:0"),
+        ("AUTH_URL", "http://auth:70000"),
+        ("AUTH_URL", "http://auth?x"),
+        ("AUTH_URL", " ".join(f"http://auth:{port}" for port in range(1, 66))),
         ("PUBLIC_URL", "guildhall.test"),
         ("RATE_LIMITS", "nonsense=1/1"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
