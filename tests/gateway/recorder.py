@@ -166,6 +166,8 @@ def _judge(service: str, data: bytes) -> list[Seen]:
             assert request is not None
             assert not event.headers, "a trailer reached the service"
             target = request.target.decode("latin-1")
+            if target.find("?") == len(target) - 1:
+                target = target[:-1]  # uvicorn does not tell an empty query from none
             found.append(Seen(service, request.method.decode("ascii"), target, body))
             judge.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
             judge.send(h11.EndOfMessage())
