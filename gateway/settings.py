@@ -175,7 +175,11 @@ class GatewaySettings(Settings):
     )
 
     sockets: int = Field(
-        20_000, ge=1, le=1_000_000, description="Most open WebSockets of one gateway process."
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="Most open WebSockets of one gateway process; fewer where its limit of open "
+        "files (two for each, and a thousand for the rest) allows no more.",
     )
     sockets_each: int = Field(
         20,
@@ -188,6 +192,13 @@ class GatewaySettings(Settings):
         gt=0,
         le=86_400,
         description="Seconds after which a WebSocket is closed on which neither end says a word.",
+    )
+    socket_farewell: float = Field(
+        5.0,
+        ge=0,
+        le=10,
+        description="Seconds that services have to close their WebSockets themselves when the "
+        "gateway stops; what is open then is closed with 1001.",
     )
 
     @field_validator("workers", mode="before")
@@ -304,8 +315,12 @@ class GatewaySettings(Settings):
 
     def socket_limits(self) -> SocketLimits:
         """Give what is allowed of sockets."""
-        each, idle = self.sockets_each, self.socket_idle_timeout
-        return SocketLimits(total=self.sockets, each=each, idle=idle)
+        return SocketLimits(
+            total=self.sockets,
+            each=self.sockets_each,
+            idle=self.socket_idle_timeout,
+            farewell=self.socket_farewell,
+        )
 
     @property
     def processes(self) -> int:

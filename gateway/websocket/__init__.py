@@ -4,6 +4,7 @@
     knocking    asks a service for a socket
     legs        the two legs of a socket that stands: bytes pass as they come, pauses too
     frames      where frames begin and end, so that a goodbye can be said between two of them
+    files       how many files there are for them
     sockets     all open sockets: how many, how long silent, and their end
 
 Frames pass untouched, so pings, fragments and close codes are between the two ends. The gateway

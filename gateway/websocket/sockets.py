@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from gateway.websocket import files
 from gateway.websocket.frames import GOING_AWAY, POLICY
 from gateway.websocket.handshake import Holds, Offer
 from gateway.websocket.knocking import Caller, Knock
 from gateway.websocket.legs import Socket
 from shared.errors import RateLimited, Unavailable
+from shared.log import get_logger
 
 if TYPE_CHECKING:
     from gateway.upstream.upstream import Upstream
+
+log = get_logger()
 
 TICK: Final = 1.0
 """Seconds between two looks at the sockets."""
@@ -65,6 +70,7 @@ class Sockets:
         self._tasks: set[asyncio.Task[None]] = set()
         self._owners: Counter[str] = Counter()
         self._ticking: asyncio.TimerHandle | None = None
+        self._fitting = sys.maxsize
         self._asking: asyncio.Task[None] | None = None
         self._asks_at = 0.0
         self._leaving: asyncio.TimerHandle | None = None
@@ -73,8 +79,12 @@ class Sockets:
         return len(self._open)
 
     def open(self) -> None:
-        """Start the clock."""
+        """Start the clock, and see how many sockets the process has files for."""
         self.loop = asyncio.get_running_loop()
+        allowed = files.allow()
+        if allowed and files.room(allowed) < self.limits.total:
+            self._fitting = files.room(allowed)
+            log.info("few files", files=allowed, sockets=self._fitting, wanted=self.limits.total)
         self.look()
 
     async def close(self) -> None:
@@ -127,7 +137,7 @@ class Sockets:
             RateLimited: the owner has too many.
             Unavailable: the gateway has too many, or stops, or the service is known to be away.
         """
-        if self._leaving is not None or self.held >= self.limits.total:
+        if self._leaving is not None or self.held >= min(self.limits.total, self._fitting):
             raise Unavailable
         if self._owners[owner] >= self.limits.each:
             raise RateLimited(FULL_RETRY, "Too many sockets are open")

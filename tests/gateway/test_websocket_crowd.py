@@ -20,7 +20,7 @@ SOCKETS = 10_000
 MOST_BYTES = 40 * 1024
 """Of the gateway's memory for one socket, both of its legs."""
 
-SPARE = 500
+SPARE = 1_200
 """Files that a gateway needs for everything else."""
 
 

@@ -16,6 +16,7 @@ from websockets.frames import Opcode
 from gateway.credentials.eviction import subscriptions
 from gateway.route_table import BEARER, TABLE, RouteTable
 from gateway.upstream import Limits
+from gateway.websocket import files
 from shared.contracts.auth import MachineRevoked, SessionRevoked
 from shared.principal import Kind, verify_assertion
 from tests.gateway.conftest import KEYS, until
@@ -291,6 +292,15 @@ async def test_gateway_may_have_so_many() -> None:
         await sockets.emptied()
         async with sockets.socket():
             pass
+
+
+async def test_gateway_may_have_as_many_as_it_has_files_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [files.room(number) for number in (1024, 20_000)] == [384, 9_500]
+    monkeypatch.setattr(files, "allow", lambda: 8)
+    async with socket_house() as sockets, sockets.socket(), sockets.socket(), sockets.socket():
+        assert (await refused(sockets, MACHINE)).response.status_code == 503
 
 
 # The gateway stops.
