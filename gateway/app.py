@@ -86,20 +86,7 @@ class Gateway:
         )
         self._pages = OwnPages(self.upstreams, self.signing_keys, Documents(self.upstreams, keys))
         self.sockets = Sockets(settings.socket_limits())
-        self.metrics = Metrics(
-            (
-                *of_credentials(self.credentials),
-                *of_upstreams(self.upstreams),
-                *of_tracing(self._tracing),
-                *watched,
-                Watched("open_sockets", "WebSockets open", self.sockets.__len__),
-                Watched(
-                    "client_connections",
-                    "Connections of callers that are open",
-                    lambda: len(self.data_path.connections),
-                ),
-            )
-        )
+        self.metrics = Metrics(self._watched(watched))
         patience = min(30.0, limits.idle)
         tick = min(TICK, limits.tick)
         self.data_path = DataPath(
@@ -116,6 +103,20 @@ class Gateway:
         )
         self.listener: Listener | None = None
         self._lifespan = Router(lifespan=self._opened)
+
+    def _watched(self, limits: list[Watched]) -> list[Watched]:
+        return [
+            *of_credentials(self.credentials),
+            *of_upstreams(self.upstreams),
+            *of_tracing(self._tracing),
+            *limits,
+            Watched("open_sockets", "WebSockets open", self.sockets.__len__),
+            Watched(
+                "client_connections",
+                "Connections of callers that are open",
+                lambda: len(self.data_path.connections),
+            ),
+        ]
 
     @asynccontextmanager
     async def _opened(self, app: Any) -> AsyncIterator[None]:

@@ -341,11 +341,7 @@ class Turn:
         self._finish()
 
     def drain(self, *, is_last: bool) -> None:
-        """The gateway stops: say so with the answer, and end a stream of events between two.
-
-        Args:
-            is_last: whether no other request of the connection waits for its turn.
-        """
+        """The gateway stops: close with the answer, if no other request waits behind this one."""
         if not self._status:
             self.keeps = self.keeps and not is_last
         elif self._events is not None and self._events.is_between:
