@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs
 
 from gateway.authn import Ask, Bearer, NotMine
 from gateway.credentials.memory import Credential, Refused
@@ -36,7 +35,8 @@ from gateway.pipeline.decisions import (
     Step,
 )
 from gateway.pipeline.denials import Denials
-from gateway.pipeline.request_head import Fields
+from gateway.pipeline.destinations import Destinations, query_token
+from gateway.pipeline.request_head import Fields, fault_of, shows_bearer
 from gateway.pipeline.security_headers import SecurityHeaders
 from gateway.pipeline.upstream_head import UpstreamHeads
 from gateway.rate_limit import RateLimiter, Verdict
@@ -50,14 +50,12 @@ from shared.errors import (
     Internal,
     RateLimited,
     ServiceError,
-    TooLarge,
     Unauthenticated,
     Unavailable,
     UnknownPath,
 )
-from shared.middleware import normalized_path
 from shared.principal import ANONYMOUS, Kind, Principal
-from shared.surfaces import render, surface_of
+from shared.surfaces import render
 
 if TYPE_CHECKING:
     from gateway.pipeline.tracing import Tracing
@@ -84,6 +82,9 @@ class Pipeline:
         tracing: makes spans, where they are wanted.
         clock: seconds, only going forward.
         wall: Unix seconds.
+
+    Attributes:
+        locate: finds where a request line leads.
     """
 
     def __init__(
@@ -101,45 +102,18 @@ class Pipeline:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._routes = routes
+        self.locate = Destinations(routes, cors).locate
         self._own_pages = own_pages
         self._bearer = bearer
         self._limiter = limiter
         self._addresses = addresses
         self._heads = heads
-        self._cors = cors
         self._security = security
         self._tracing = tracing
         self._clock = clock
         self._wall = wall
         self._denials = Denials(clock)
         self._anonymous = Credential("", ANONYMOUS, math.inf)
-
-    def locate(self, method: str, target: bytes, path: str, query: bytes) -> Destination:
-        """Find where a request line leads.
-
-        Args:
-            method: upper case.
-            target: as it was sent.
-            path: of the target, percent-decoded.
-            query: of the target, as it was sent.
-        """
-        path = normalized_path(path)
-        row = None if _climbs(path) else self._routes.find(path)
-        return Destination(
-            method=method,
-            target=target,
-            path=path,
-            query=query,
-            start=b"%b %b HTTP/1.1" % (method.encode("ascii"), _upstream_target(target, row)),
-            row=row,
-            surface=row.surface if row else surface_of(path),
-            is_open=row is not None and self._routes.is_public(row, method, path),
-            rate_class=row.class_of(method) if row else "",
-            cors=self._cors.zone(row, path),
-            is_options=method == "OPTIONS",
-            label=row.prefix if row else "other",
-        )
 
     def decide(self, destination: Destination, fields: Fields, peer: str) -> Step:
         """Take a request as far as it goes without waiting; ``peer`` is who sent it."""
@@ -149,7 +123,7 @@ class Pipeline:
             return self._preflight(request)
         if row is None:
             return self._without_row(request)
-        fault = _fault(fields, row)
+        fault = fault_of(fields, row.body_limit)
         if fault is not None:
             return self._refuse_stranger(request, row.failure_class, fault, fault.code)
         if row.is_socket and (fields.upgrade or row.authenticators == TICKET):
@@ -266,7 +240,7 @@ class Pipeline:
             return self._prepared(request, wants, partial(self._preflight, request))
         verdict = self._limiter.take(*wants[0], request.started)
         request.cors = destination.cors.preflights[fields.origin]
-        self._write_limit(request, verdict)
+        request.write_limit(verdict, self._wall())
         if not verdict.allowed:
             return self._over(request, verdict)
         return Refusal(request, 204, self._security.around(()) + request.lines, b"")
@@ -277,7 +251,7 @@ class Pipeline:
             return Refused("more than one credential")
         token, digest = fields.token, fields.digest
         if row.takes_query_token and not fields.authorization:
-            token, digest = _query_token(request.destination.query), b""
+            token, digest = query_token(request.destination.query), b""
         if token is None or not row.authenticators:
             return _NOT_MINE
         return self._bearer.judge(token, digest, row.authenticators, request.started)
@@ -290,7 +264,7 @@ class Pipeline:
         verdict = self._limiter.peek(*wants[0], self._clock())
         if verdict.allowed:
             return Pending(request, partial(self._ask, request, row, ask))
-        self._write_limit(request, verdict)
+        request.write_limit(verdict, self._wall())
         return self._over(request, verdict, "too many failures")
 
     async def _ask(self, request: Request, row: Row, ask: Ask) -> Step:
@@ -315,7 +289,7 @@ class Pipeline:
         return self._refuse_stranger(request, row.failure_class, Unauthenticated(), reason)
 
     def _is_open(self, request: Request, row: Row) -> bool:
-        if row.refuses_bad_bearer and _shows_bearer(request.fields.authorization):
+        if row.refuses_bad_bearer and shows_bearer(request.fields):
             return False
         return request.destination.is_open
 
@@ -339,7 +313,7 @@ class Pipeline:
             verdict = self._count(wants, request.started)
         else:
             verdict = limiter.take(rate_class, caller, request.started)
-        self._write_limit(request, verdict)
+        request.write_limit(verdict, self._wall())
         if not verdict.allowed:
             return self._over(request, verdict)
         head = self._heads.write(request, row.upstream, credential)
@@ -355,7 +329,7 @@ class Pipeline:
     def _holds(self, request: Request, row: Row, credential: Credential) -> Holds | None:
         if credential.authenticator not in BEARER:
             return None
-        token = request.fields.token or _query_token(request.destination.query)
+        token = request.fields.token or query_token(request.destination.query)
         assert token is not None  # it has just been judged
         return partial(self._bearer.holds, token, row.authenticators)
 
@@ -394,7 +368,7 @@ class Pipeline:
             then = partial(self._refuse_stranger, request, rate_class, error, reason)
             return self._prepared(request, wants, then)
         verdict = self._limiter.take(*wants[0], self._clock())
-        self._write_limit(request, verdict)
+        request.write_limit(verdict, self._wall())
         if not verdict.allowed and error.status < Internal.status:
             return self._over(request, verdict, "too many failures")
         return self.refuse(request, error, reason)
@@ -407,58 +381,10 @@ class Pipeline:
         if self._limiter.lacks(wants, request.started):
             return self._prepared(request, wants, partial(self._without_row, request))
         verdict = self._limiter.take(*wants[0], request.started)
-        self._write_limit(request, verdict)
+        request.write_limit(verdict, self._wall())
         if not verdict.allowed:
             return self._over(request, verdict)
         return Own(request)
 
-    def _write_limit(self, request: Request, verdict: Verdict) -> None:
-        remaining, reset = verdict.remaining, verdict.reset
-        request.lines = (
-            b"x-request-id: %b\r\n%bx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
-            b'ratelimit: "%b";r=%d;t=%d\r\n%b'
-        ) % (
-            request.request_id,
-            verdict.policy,
-            remaining,
-            math.ceil(self._wall() + reset),
-            verdict.name.encode(),
-            remaining,
-            math.ceil(reset),
-            request.cors,
-        )
-
 
 _NOT_MINE: Final = NotMine()
-
-
-def _fault(fields: Fields, row: Row) -> ServiceError | None:
-    if fields.fault is not None:
-        return fields.fault
-    if fields.length is not None and fields.length > row.body_limit:
-        return TooLarge()
-    return None
-
-
-def _upstream_target(target: bytes, row: Row | None) -> bytes:
-    is_ticketed = row is not None and row.authenticators == TICKET
-    return ticket.without_ticket(target) if is_ticketed else target
-
-
-def _shows_bearer(values: list[bytes]) -> bool:
-    return any(value[:6].lower() == b"bearer" for value in values)
-
-
-def _climbs(path: str) -> bool:
-    """Tell whether a path has dot segments, which two readers could resolve in two ways."""
-    return "/." in path and any(segment in (".", "..") for segment in path.split("/"))
-
-
-def _query_token(query: bytes) -> bytes | None:
-    if b"token=" not in query:
-        return None
-    try:
-        values = parse_qs(query.decode("ascii"), max_num_fields=50).get("token", [])
-    except ValueError:
-        return None
-    return values[0].encode() if len(values) == 1 and values[0] else None

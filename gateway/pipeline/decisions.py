@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from gateway.pipeline.cors import CorsZone
@@ -18,6 +19,7 @@ from shared.surfaces import Surface
 
 if TYPE_CHECKING:
     from gateway.pipeline.tracing import Span
+    from gateway.rate_limit import Verdict
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -102,6 +104,23 @@ class Request:
         self.security = security
         self.offer: Offer | None = None
         self.span: Span | None = None
+
+    def write_limit(self, verdict: Verdict, wall: float) -> None:
+        """Write the lines of every answer; ``wall`` is the time in Unix seconds."""
+        remaining, reset = verdict.remaining, verdict.reset
+        self.lines = (
+            b"x-request-id: %b\r\n%bx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
+            b'ratelimit: "%b";r=%d;t=%d\r\n%b'
+        ) % (
+            self.request_id,
+            verdict.policy,
+            remaining,
+            ceil(wall + reset),
+            verdict.name.encode(),
+            remaining,
+            ceil(reset),
+            self.cors,
+        )
 
 
 class Forward:

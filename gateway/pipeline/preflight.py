@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.pipeline import request_head
 from gateway.route_table import DEFAULT_BODY_LIMIT, SIGNATURE
 from gateway.signed_requests import stages
-from shared.errors import NotAcceptable, ServiceError, TooLarge
+from shared.errors import NotAcceptable, ServiceError
 from shared.surfaces import Surface
 
 if TYPE_CHECKING:
@@ -36,13 +37,9 @@ def is_asked(destination: Destination, fields: Fields) -> bool:
 def fault_of(destination: Destination, fields: Fields) -> ServiceError | None:
     """Say why it is refused, if it is."""
     row = destination.row
-    if fields.fault is not None:
-        return fields.fault
-    limit = DEFAULT_BODY_LIMIT if row is None else row.body_limit
-    if fields.length is not None and fields.length > limit:
-        return TooLarge()
-    if row is None or row.authenticators != SIGNATURE:
-        return None
+    fault = request_head.fault_of(fields, DEFAULT_BODY_LIMIT if row is None else row.body_limit)
+    if fault is not None or row is None or row.authenticators != SIGNATURE:
+        return fault
     try:
         stages.check_accept(tuple(value for name, value in fields.headers if name == b"accept"))
     except NotAcceptable as error:

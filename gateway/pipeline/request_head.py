@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.pipeline import trace_context
-from shared.errors import BadRequest
+from shared.errors import BadRequest, ServiceError, TooLarge
 from shared.middleware import REQUEST_ID
 
 Headers = list[tuple[bytes, bytes]]
@@ -199,3 +199,15 @@ def _drop_named(lines: list[bytes], connection: list[bytes]) -> None:
     named = {name for name in named if not name.startswith(b"x-trc-")}
     if named:
         lines[:] = [line for line in lines if line[2:].partition(b":")[0] not in named]
+
+
+def fault_of(fields: Fields, limit: int) -> ServiceError | None:
+    """Say why a request is not taken, if so: its framing, or a body announced as too large."""
+    if fields.fault is not None:
+        return fields.fault
+    return TooLarge() if fields.length is not None and fields.length > limit else None
+
+
+def shows_bearer(fields: Fields) -> bool:
+    """Tell whether a bearer token is shown, if only an empty one."""
+    return any(value[:6].lower() == b"bearer" for value in fields.authorization)

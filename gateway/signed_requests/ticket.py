@@ -53,10 +53,10 @@ def verify(query: bytes, now: float) -> str:
     return token
 
 
-def without_ticket(target: bytes) -> bytes:
-    """Take the ticket out of a request's target and leave the rest as it was sent."""
+def without_field(target: bytes, name: str) -> bytes:
+    """Take a field of the query out of a request's target and leave the rest as it was sent."""
     path, _, query = target.partition(b"?")
-    rest = b"&".join(b"".join(field) for field in _fields(query) if not _is_ticket(field[0]))
+    rest = b"&".join(b"".join(field) for field in _fields(query) if _decode(field[0]) != name)
     return b"%b?%b" % (path, rest) if rest else path
 
 

@@ -264,6 +264,7 @@ async def test_artifacts_take_the_token_in_the_query(home: House) -> None:
     answer = await home.client.get(f"/api/v1/artifacts/run_1/a.png?token={token}&x=1")
     assert answer.status_code == 200
     assert home.principal("runs").subject == "usr_1"
+    assert home.services["runs"].asked[-1].target == "/api/v1/artifacts/run_1/a.png?x=1"
     for query in ("", "?token=", "?token=noise", f"?token={token}&token={token}", "?Token=x"):
         answer = await home.client.get(f"/api/v1/artifacts/run_1/a.png{query}")
         assert answer.status_code == 401
