@@ -98,6 +98,11 @@ class Caller:
         async with asyncio.timeout(PATIENCE):
             return await self._reader.read(most)
 
+    async def line(self) -> bytes:
+        """Read a line with its end."""
+        async with asyncio.timeout(PATIENCE):
+            return await self._reader.readuntil(b"\r\n")
+
     async def rest(self) -> bytes:
         """Read until the gateway closes; broken or not is all the same."""
         pieces: list[bytes] = []
