@@ -11,8 +11,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final
+from functools import cache, lru_cache
+from typing import Any, Final, NoReturn, cast
 
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
@@ -179,10 +179,9 @@ def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
     """
     _read_claims(claims)
     payload = json.dumps(claims, separators=(",", ":")).encode()
-    # Imported here, because who only reads tokens need not carry PyJWT and what it brings along.
-    from shared.jws import encode
-
-    token = encode(payload, key, {"typ": HEADER_TYPE, "kid": key.kid})
+    # PyJWT hands the key on to our algorithm, and types it for those that it brings itself.
+    headers = {"typ": HEADER_TYPE, "kid": key.kid}
+    token: str = _jws().encode(payload, cast(Any, key), algorithm=ALGORITHM, headers=headers)
     if len(token) > MAX_LENGTH:
         raise ValueError(f"a token has at most {MAX_LENGTH} characters")
     return token
@@ -285,3 +284,38 @@ def _read_claims(document: Mapping[str, Any]) -> Claims:
         scopes=None if scopes is None else tuple(scopes),
         account=account,
     )
+
+
+@cache
+def _jws() -> Any:
+    """Make PyJWT's writer of the compact form, with PyNaCl as its Ed25519 (RFC 7515, RFC 8037).
+
+    Imported here, because who only reads tokens need not carry PyJWT and what it brings along.
+    """
+    from jwt.algorithms import Algorithm
+    from jwt.api_jws import PyJWS
+
+    class EdDSA(Algorithm):
+        def prepare_key(self, key: Any) -> Any:
+            if not isinstance(key, SigningKey):
+                raise TypeError("a SigningKey is needed")
+            return key
+
+        def sign(self, msg: bytes, key: Any) -> bytes:
+            signature: bytes = key.sign(msg)
+            return signature
+
+        def verify(self, msg: bytes, key: Any, sig: bytes) -> NoReturn:
+            raise NotImplementedError("VerifyKey.verify reads signatures")
+
+        @staticmethod
+        def to_jwk(key_obj: Any, as_dict: bool = False) -> NoReturn:
+            raise NotImplementedError("VerifyKey.to_jwk writes keys")
+
+        @staticmethod
+        def from_jwk(jwk: Any) -> NoReturn:
+            raise NotImplementedError("read_jwks reads keys")
+
+    jws = PyJWS(algorithms=[])
+    jws.register_algorithm(ALGORITHM, EdDSA())
+    return jws
