@@ -56,7 +56,8 @@ fmt: $(VENV)/.dev ## Format the code and mend what can be mended
 lock: ## Pin every dependency anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/image.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra laptop -c requirements/image.txt pyproject.toml -o requirements/up.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra laptop --extra dev -c requirements/up.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra otel -c requirements/up.txt pyproject.toml -o requirements/otel.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra laptop --extra dev --extra otel -c requirements/up.txt -c requirements/otel.txt pyproject.toml -o requirements/dev.txt
 	for clients in current older; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header tests/support/trw_clients/$$clients.in -o tests/support/trw_clients/$$clients.txt; done
 
 schema: $(VENV)/.dev ## Regenerate every schema.sql from the migrations
