@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 from collections import deque
+from contextlib import suppress
 from termios import FIONREAD
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -335,7 +336,7 @@ class Connection(asyncio.Protocol):
         self._since = self.loop.time()
         self._paused = 0
         self.transport.resume_reading()
-        if self.transport.can_write_eof():
+        with suppress(OSError):  # asyncio's own loop says at once who is gone
             self.transport.write_eof()
 
     # The clock, and the end.
