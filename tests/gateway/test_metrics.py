@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.pipeline.metrics import BUCKETS, Metrics, Watched
 from gateway.route_table import TABLE
+from gateway.upstream.breaker import Trip
 from gateway.workers.scrape import joined
-from tests.gateway.conftest import house
+from tests.gateway.conftest import QUICK, house
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -88,7 +91,7 @@ def test_what_others_count_is_read_when_asked() -> None:
 
 
 async def test_the_parts_are_shown() -> None:
-    async with house() as home:
+    async with house(replace(QUICK, trip=Trip(faults=3))) as home:
         token = home.bearer()
         for _ in range(3):
             assert (await home.client.get("/v1/learnings", headers=token)).status_code == 200
