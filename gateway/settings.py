@@ -241,6 +241,7 @@ class GatewaySettings(Settings):
                 raise ValueError("must be http://host:port")
             if parts.port is not None and parts.port < 1:
                 raise ValueError("must be http://host:port")
+            parts.hostname.encode("idna")  # raises for what is no name
         if len(urls) > MOST_ADDRESSES or len(set(urls)) < len(urls):
             raise ValueError(f"must be different addresses, {MOST_ADDRESSES} at most")
         return " ".join(urls)

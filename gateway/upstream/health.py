@@ -104,7 +104,9 @@ async def is_healthy(host: str, port: int, authority: bytes, checks: Checks) -> 
     try:
         async with asyncio.timeout(checks.timeout):
             return await _ask(host, port, authority, checks.path.encode("ascii"))
-    except (OSError, TimeoutError, httptools.HttpParserError, httptools.HttpParserUpgrade):
+    except (OSError, TimeoutError, UnicodeError):
+        return False
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
         return False
 
 

@@ -162,7 +162,7 @@ class Pool:
         try:
             async with asyncio.timeout(self.limits.connect):
                 await self.loop.create_connection(lambda: connection, self.host, self.port)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, UnicodeError):  # the last of a name that is none
             connection.drop()
         except asyncio.CancelledError:
             connection.drop()
@@ -260,11 +260,12 @@ class Pool:
                 # A long answer must not keep everybody else out until it ends.
                 self.breaker.answered(exchange)
         for exchange in tuple(self._waiting):
+            # One that went elsewhere in the meantime has a deadline to come.
             if now >= exchange.deadline:
+                self.withdraw(exchange)
                 if exchange is probe:
-                    self.faulted(exchange, is_reached=False)  # which sends it away
-                else:
-                    exchange.expired()
+                    self.faulted(exchange, is_reached=False)
+                self._upstream.unreached(exchange)
         oldest = now - self.limits.keep
         for connection in [one for one in self._idle if one.idle_since < oldest]:
             self._idle.remove(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -124,12 +124,13 @@ def by_path(bad: Behaviour, good: Behaviour) -> Behaviour:
 
 
 class Loop:
-    """Workers that ask one thing after the other until told to stop."""
+    """Workers that ask one thing after the other, each its own, until told to stop."""
 
-    def __init__(self, ask: Callable[[], object], workers: int) -> None:
+    def __init__(self, built: Replicas, workers: int) -> None:
         self.statuses: Counter[int] = Counter()
-        self._ask = ask
+        self._built = built
         self._stop = False
+        self._number = 0
         self._tasks = [asyncio.create_task(self._work()) for _ in range(workers)]
 
     @property
@@ -138,7 +139,10 @@ class Loop:
 
     async def _work(self) -> None:
         while not self._stop:
-            answer: httpx.Response = await self._ask()  # type: ignore[misc]
+            self._number += 1
+            path = f"{PATH}/{self._number}x"
+            answer = await self._built.ask(path=path)
+            assert answer.status_code != 200 or path in answer.text, "another's answer"
             self.statuses[answer.status_code] += 1
 
     async def more(self, number: int, seconds: float = 60.0) -> None:
@@ -156,7 +160,7 @@ class Loop:
 @asynccontextmanager
 async def load(built: Replicas, workers: int) -> AsyncIterator[Loop]:
     """Ask with some workers as long as the context lasts."""
-    loop = Loop(built.ask, workers)
+    loop = Loop(built, workers)
     try:
         yield loop
     finally:

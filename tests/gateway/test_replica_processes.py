@@ -25,7 +25,7 @@ from shared.log import configure
 from shared.service import serve_app
 
 async def answer(request):
-    return PlainTextResponse(str(os.getpid()))
+    return PlainTextResponse(f"{os.getpid()} {request.url.path}")
 
 methods = ["GET", "POST", "PUT", "DELETE"]
 configure("replica", "warning", "json")

@@ -92,6 +92,7 @@ def test_thresholds_of_services() -> None:
         ("AUTH_URL", "http://auth:0"),
         ("AUTH_URL", "http://auth:70000"),
         ("AUTH_URL", "http://auth?x"),
+        ("AUTH_URL", "http://a..b:1"),
         ("AUTH_URL", " ".join(f"http://auth:{port}" for port in range(1, 66))),
         ("PUBLIC_URL", "guildhall.test"),
         ("RATE_LIMITS", "nonsense=1/1"),

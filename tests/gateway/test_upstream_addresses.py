@@ -125,8 +125,8 @@ async def test_address_that_swallows_connections() -> None:
                 built = Replicas(home, [good])
                 for _ in range(10):
                     assert (await built.ask("POST")).status_code == 200
-                assert built.upstream.states() == (State.CLOSED, State.OPEN)
-                assert built.counts["faults_total"] == 2
+                await until(lambda: built.upstream.states() == (State.CLOSED, State.OPEN))
+                assert built.counts["retries_total"] <= 3
             for one in fill:
                 one.close()
 
