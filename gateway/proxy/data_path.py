@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.proxy.connection import Connection
 from gateway.proxy.heads import HeadMemory
+from gateway.websocket.files import allow, reserve
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from gateway.pipeline.security_headers import SecurityHeaders
     from gateway.upstream.upstream import Upstream
     from gateway.websocket.sockets import Sockets
+
+CROWDED: Final = 5.0
+"""Seconds that a connection stays open between two requests while files run short."""
 
 TICK: Final = 1.0
 """Seconds between two looks at the connections."""
@@ -66,6 +70,7 @@ class DataPath:
         self.head_patience = head_patience
         self.connections: set[Connection] = set()
         self.is_draining = False
+        self.files = 0
         self.date = b""
         self._tick = tick
         self._ticking: asyncio.TimerHandle | None = None
@@ -85,6 +90,7 @@ class DataPath:
         """Start the clock."""
         loop = asyncio.get_running_loop()
         self.date = _date()
+        self.files = allow()
         self._ticking = loop.call_later(self._tick, self._look, loop)
 
     def drain(self) -> None:
@@ -114,10 +120,18 @@ class DataPath:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @property
+    def _spare(self) -> int:
+        """Files that may still be opened before those kept for everything else."""
+        return self.files - reserve(self.files) - len(self.connections) - 2 * len(self.sockets)
+
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ticking = loop.call_later(self._tick, self._look, loop)
         self.date = _date()
         now = loop.time()
+        if self.files and self._spare < 0:
+            # Idle callers must not keep others out, nor leave no file for a service's connection.
+            self.close_idle(CROWDED)
         for connection in tuple(self.connections):
             connection.look(now)
 

@@ -20,6 +20,11 @@ def allow() -> int:
     return 0 if hard == resource.RLIM_INFINITY else hard
 
 
+def reserve(files: int) -> int:
+    """Give how many of so many files are kept for everything else."""
+    return min(RESERVE, files // 4)
+
+
 def room(files: int) -> int:
     """Give how many sockets fit into so many files."""
-    return max(1, (files - min(RESERVE, files // 4)) // 2)
+    return max(1, (files - reserve(files)) // 2)

@@ -7,7 +7,7 @@ import json
 import resource
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psutil
@@ -184,6 +184,23 @@ async def test_who_reads_nothing_is_let_go(ends: bool) -> None:
         async with calling(home.port) as caller:
             caller.send(f"{head}authorization: Bearer {home.auth.token()}\r\n\r\n".encode())
             assert len((await caller.answer()).body) == (150_000 if ends else 30_000_000)
+
+
+async def test_idle_callers_make_room_when_files_run_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.proxy.data_path.CROWDED", 0.2)
+    async with house(QUICK, rate_limits=PLENTY) as home, AsyncExitStack() as stack:
+        path = home.gateway.data_path
+        path.files = 40  # a quarter is kept
+        callers = [await stack.enter_async_context(calling(home.port)) for _ in range(35)]
+        for caller in callers:
+            caller.send(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await caller.answer()).status == 200
+        await until(lambda: len(path.connections) <= 30)
+        async with calling(home.port) as caller:
+            caller.send(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await caller.answer()).status == 200
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"G", b"GET / HTTP/1.1\r\nhost"])
