@@ -155,6 +155,7 @@ class Pipeline:
     def verify(self, pending: PendingBody, body: bytes) -> Step:
         """Judge the signature of a request whose body is read, and take it the rest of its way."""
         request, row = pending.request, pending.row
+        request.now = self._clock()
         try:
             token = signature.verify(pending.signed, body, self._wall())
         except BadRequest as error:
@@ -236,9 +237,9 @@ class Pipeline:
         if fault is not None:
             return self._refuse_stranger(request, PAGES_CLASS, fault, fault.code)
         wants = [(preflight.PREFLIGHT_CLASS, rate_key(request.client))]
-        if self._limiter.lacks(wants, request.started):
+        if self._limiter.lacks(wants, request.now):
             return self._prepared(request, wants, partial(self._preflight, request))
-        verdict = self._limiter.take(*wants[0], request.started)
+        verdict = self._limiter.take(*wants[0], request.now)
         request.cors = destination.cors.preflights[fields.origin]
         request.write_limit(verdict, self._wall())
         if not verdict.allowed:
@@ -254,14 +255,11 @@ class Pipeline:
             token, digest = query_token(request.destination.query), b""
         if token is None or not row.authenticators:
             return _NOT_MINE
-        return self._bearer.judge(token, digest, row.authenticators, request.started)
+        return self._bearer.judge(token, digest, row.authenticators, request.now)
 
     def _pending(self, request: Request, row: Row, ask: Ask) -> Step:
         # An address that has used up its failures may not make us ask auth any more.
-        wants = [(row.failure_class, rate_key(request.client))]
-        if self._limiter.lacks(wants, request.started):
-            return self._prepared(request, wants, partial(self._pending, request, row, ask))
-        verdict = self._limiter.peek(*wants[0], self._clock())
+        verdict = self._limiter.peek(row.failure_class, rate_key(request.client), request.now)
         if verdict.allowed:
             return Pending(request, partial(self._ask, request, row, ask))
         request.write_limit(verdict, self._wall())
@@ -272,6 +270,8 @@ class Pipeline:
             found = await self._bearer.ask(ask)
         except Unavailable as error:
             return self._unjudged(request, row, error)
+        finally:
+            request.now = self._clock()
         return self._finish(request, row, found)
 
     def _unjudged(self, request: Request, row: Row, error: Unavailable) -> Step:
@@ -307,12 +307,12 @@ class Pipeline:
         if limiter.is_shared or row.address_class:
             address = (row.address_class, rate_key(request.client))
             wants = [address, (rate_class, caller)] if row.address_class else [(rate_class, caller)]
-            if limiter.lacks(wants, request.started):
+            if limiter.lacks(wants, request.now):
                 then = partial(self._limited, request, row, credential, body)
                 return self._prepared(request, wants, then)
-            verdict = self._count(wants, request.started)
+            verdict = self._count(wants, request.now)
         else:
-            verdict = limiter.take(rate_class, caller, request.started)
+            verdict = limiter.take(rate_class, caller, request.now)
         request.write_limit(verdict, self._wall())
         if not verdict.allowed:
             return self._over(request, verdict)
@@ -349,6 +349,7 @@ class Pipeline:
 
         async def work() -> Step:
             await self._limiter.prepare(wants)
+            request.now = self._clock()
             return then()
 
         return Pending(request, work)
@@ -364,7 +365,7 @@ class Pipeline:
     ) -> Step:
         """Refuse somebody unknown, counted by address; whoever fails too often gets 429."""
         wants = [(rate_class, rate_key(request.client))]
-        if self._limiter.lacks(wants, request.started):
+        if self._limiter.lacks(wants, request.now):
             then = partial(self._refuse_stranger, request, rate_class, error, reason)
             return self._prepared(request, wants, then)
         verdict = self._limiter.take(*wants[0], self._clock())
@@ -378,9 +379,9 @@ class Pipeline:
         if rate_class is None:
             return self._refuse_stranger(request, PAGES_CLASS, UnknownPath(), "unknown path")
         wants = [(rate_class, rate_key(request.client))]
-        if self._limiter.lacks(wants, request.started):
+        if self._limiter.lacks(wants, request.now):
             return self._prepared(request, wants, partial(self._without_row, request))
-        verdict = self._limiter.take(*wants[0], request.started)
+        verdict = self._limiter.take(*wants[0], request.now)
         request.write_limit(verdict, self._wall())
         if not verdict.allowed:
             return self._over(request, verdict)

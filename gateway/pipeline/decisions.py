@@ -63,6 +63,7 @@ class Request:
         fields: what its headers say.
         client: the caller's address.
         started: by the forward-going clock.
+        now: the same, when the chain last went on after a wait.
         request_id: the caller's, or one of ours.
         lines: header lines that every answer to it carries: request id, rate limit, CORS.
         cors: the last of these.
@@ -77,6 +78,7 @@ class Request:
         "destination",
         "fields",
         "lines",
+        "now",
         "offer",
         "request_id",
         "security",
@@ -97,7 +99,7 @@ class Request:
         self.destination = destination
         self.fields = fields
         self.client = client
-        self.started = started
+        self.started = self.now = started
         self.request_id = request_id
         self.lines = b""
         self.cors = cors

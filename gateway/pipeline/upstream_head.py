@@ -50,8 +50,8 @@ class UpstreamHeads:
         span = request.span
         trace = (fields.trace or trace_context.begun()) if span is None else span.lines
         kept = credential.assertions.get(upstream)
-        if kept is None or request.started >= kept[1]:
-            kept = self._assert(credential, upstream, request.started)
+        if kept is None or request.now >= kept[1]:
+            kept = self._assert(credential, upstream, request.now)
         return b"".join(
             (
                 request.destination.start,
