@@ -17,7 +17,7 @@ import psutil
 from gateway.rate_limit import CLASSES, NEVER_REFUSED
 from shared.secret import encode_base64url
 from tests.gateway.fake_auth import AUTH_KEY, ISSUER, FakeAuth
-from tests.gateway.fake_service import FakeService, running
+from tests.gateway.fake_service import Asked, FakeService, plain, running
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,6 +178,12 @@ async def gateway_process(
             yield process
         finally:
             await process.close()
+
+
+async def at_work(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take a while, so that every caller has a request under way at every moment."""
+    await asyncio.sleep(0.1)
+    writer.write(plain(200, b"x" * 200))
 
 
 class Crowd:

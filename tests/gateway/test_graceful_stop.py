@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.gateway.fake_service import Asked, plain
-from tests.gateway.gateway_process import Crowd, GatewayProcess, gateway_process, gone
+from tests.gateway.gateway_process import Crowd, GatewayProcess, at_work, gateway_process, gone
 
 CALLERS = 200
 SOME = 400
 """Answers that show that the crowd is at work."""
-
-
-async def at_work(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take a while, so that every caller has a request under way at every moment."""
-    await asyncio.sleep(0.1)
-    writer.write(plain(200, b"x" * 200))
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from gateway.pipeline.tracing import is_wanted
 from tests.gateway.caller import Answer, calling, request
 from tests.gateway.collector import Collector, attributes, collecting
-from tests.gateway.fake_service import answering, plain
+from tests.gateway.fake_service import answering, echo, plain
 from tests.gateway.gateway_process import ROOT, GatewayProcess, gateway_process
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -53,72 +54,87 @@ async def spans(collector: Collector, route: str, number: int = 1) -> list[Any]:
             await asyncio.sleep(0.01)
 
 
-@needs_extra
-async def test_a_request_becomes_a_span_in_its_callers_trace() -> None:
+Traced = tuple[GatewayProcess, Collector]
+
+
+@pytest.fixture(scope="module")
+async def tracing_gateway() -> AsyncIterator[Traced]:
     with collecting() as collector:
         async with gateway_process(values=asking(collector)) as process:
-            answer = await ask(
-                process,
-                "/v1/learnings/L-secret?token=hidden",
-                traceparent=f"00-{TRACE}-{SPAN}-01",
-                tracestate="vendor=1",
-            )
-            assert answer.status == 200
-            [span] = await spans(collector, "/v1")
-            assert span.trace_id.hex() == TRACE
-            assert span.parent_span_id.hex() == SPAN
-            assert (span.name, span.kind) == ("GET /v1", 2)
-            assert span.end_time_unix_nano > span.start_time_unix_nano
-            found = attributes(span)
-            assert found.pop("guildhall.request_id") == answer.header("x-request-id")
-            assert found == {
-                "http.request.method": "GET",
-                "http.response.status_code": "200",
-                "http.route": "/v1",
-                "url.scheme": "http",
-                "network.protocol.version": "1.1",
-                "guildhall.surface": "learnings",
-                "guildhall.upstream": "learnings",
-            }
-            told = process.learnings.asked[-1]
-            assert told.header("traceparent") == f"00-{TRACE}-{span.span_id.hex()}-01"
-            assert told.header("tracestate") == "vendor=1"
-            assert collector.paths[-1] == "/v1/traces"
-            assert collector.resources[-1]["service.name"] == "guildhall-gateway"
-            exported = b"".join(collector.bodies)
-            assert b"secret" not in exported
-            assert b"hidden" not in exported
+            yield process, collector
+
+
+@pytest.fixture
+def traced(tracing_gateway: Traced) -> Traced:
+    process, collector = tracing_gateway
+    process.learnings.behave = echo
+    collector.spans.clear()
+    return process, collector
 
 
 @needs_extra
-async def test_the_parent_decides_what_is_recorded_and_without_one_all_is() -> None:
-    with collecting() as collector:
-        async with gateway_process(values=asking(collector)) as process:
-            await ask(process, "/v1/a", traceparent=f"00-{TRACE}-{SPAN}-00")
-            told = process.learnings.asked[-1].header("traceparent")
-            assert told == f"00-{TRACE}-{SPAN}-00", "without a span of ours nothing changes"
-            await ask(process, "/v1/b", traceparent="nonsense", tracestate="vendor=1")
-            [span] = await spans(collector, "/v1")
-            assert span.trace_id.hex() != TRACE
-            assert span.parent_span_id == b""
-            told_last = process.learnings.asked[-1]
-            assert told_last.header("traceparent").split("-")[2] == span.span_id.hex()
-            assert told_last.header("tracestate") == ""
+async def test_a_request_becomes_a_span_in_its_callers_trace(traced: Traced) -> None:
+    process, collector = traced
+    answer = await ask(
+        process,
+        "/v1/learnings/L-secret?token=hidden",
+        traceparent=f"00-{TRACE}-{SPAN}-01",
+        tracestate="vendor=1",
+    )
+    assert answer.status == 200
+    [span] = await spans(collector, "/v1")
+    assert span.trace_id.hex() == TRACE
+    assert span.parent_span_id.hex() == SPAN
+    assert (span.name, span.kind) == ("GET /v1", 2)
+    assert span.end_time_unix_nano > span.start_time_unix_nano
+    found = attributes(span)
+    assert found.pop("guildhall.request_id") == answer.header("x-request-id")
+    assert found == {
+        "http.request.method": "GET",
+        "http.response.status_code": "200",
+        "http.route": "/v1",
+        "url.scheme": "http",
+        "network.protocol.version": "1.1",
+        "guildhall.surface": "learnings",
+        "guildhall.upstream": "learnings",
+    }
+    told = process.learnings.asked[-1]
+    assert told.header("traceparent") == f"00-{TRACE}-{span.span_id.hex()}-01"
+    assert told.header("tracestate") == "vendor=1"
+    assert collector.paths[-1] == "/v1/traces"
+    assert collector.resources[-1]["service.name"] == "guildhall-gateway"
+    exported = b"".join(collector.bodies)
+    assert b"secret" not in exported
+    assert b"hidden" not in exported
 
 
 @needs_extra
-async def test_faults_show_in_the_span() -> None:
-    with collecting() as collector:
-        async with gateway_process(values=asking(collector)) as process:
-            process.learnings.behave = answering(plain(503, b"", reason="No"))
-            await ask(process, "/v1/a")
-            [failed] = await spans(collector, "/v1")
-            assert failed.status.code == 2
-            assert attributes(failed)["error.type"] == "503"
-            await ask(process, "/v1/a", authorization="Bearer none")
-            refused = (await spans(collector, "/v1", 2))[1]
-            assert refused.status.code == 0, "a caller's mistake is no fault of the server"
-            assert attributes(refused)["http.response.status_code"] == "401"
+async def test_the_parent_decides_what_is_recorded_and_without_one_all_is(traced: Traced) -> None:
+    process, collector = traced
+    await ask(process, "/v1/a", traceparent=f"00-{TRACE}-{SPAN}-00")
+    told = process.learnings.asked[-1].header("traceparent")
+    assert told == f"00-{TRACE}-{SPAN}-00", "without a span of ours nothing changes"
+    await ask(process, "/v1/b", traceparent="nonsense", tracestate="vendor=1")
+    [span] = await spans(collector, "/v1")
+    assert span.trace_id.hex() != TRACE
+    assert span.parent_span_id == b""
+    told_last = process.learnings.asked[-1]
+    assert told_last.header("traceparent").split("-")[2] == span.span_id.hex()
+    assert told_last.header("tracestate") == ""
+
+
+@needs_extra
+async def test_faults_show_in_the_span(traced: Traced) -> None:
+    process, collector = traced
+    process.learnings.behave = answering(plain(503, b"", reason="No"))
+    await ask(process, "/v1/a")
+    [failed] = await spans(collector, "/v1")
+    assert failed.status.code == 2
+    assert attributes(failed)["error.type"] == "503"
+    await ask(process, "/v1/a", authorization="Bearer none")
+    refused = (await spans(collector, "/v1", 2))[1]
+    assert refused.status.code == 0, "a caller's mistake is no fault of the server"
+    assert attributes(refused)["http.response.status_code"] == "401"
 
 
 @needs_extra

@@ -16,7 +16,7 @@ from gateway.workers import listening
 from shared.secret import encode_base64url
 from tests.gateway.fake_auth import FakeAuth
 from tests.gateway.fake_service import FakeService
-from tests.gateway.gateway_process import Crowd, GatewayProcess, gateway_process, gone
+from tests.gateway.gateway_process import Crowd, GatewayProcess, at_work, gateway_process, gone
 
 URLS = ("GUILDHALL_AUTH_URL", "GUILDHALL_LEARNINGS_URL")
 
@@ -65,6 +65,7 @@ async def test_workers_share_the_port_and_one_scrape_shows_them_all() -> None:
 
 async def test_a_worker_that_dies_is_replaced_and_its_queue_kept() -> None:
     async with gateway_process(2) as process:
+        process.learnings.behave = at_work
         crowd = Crowd(process, 20)
         await crowd.answers(40)
         dead: set[int] = set()
@@ -115,8 +116,7 @@ async def test_a_second_signal_ends_at_once(workers: int) -> None:
         await gone(*process.workers.values())
 
 
-@pytest.mark.parametrize("port", ["port", "metrics_port"])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("workers", "port"), [("1", "metrics_port"), ("2", "port")])
 async def test_a_port_in_use_is_said(workers: str, port: str) -> None:
     process = GatewayProcess(FakeAuth(), FakeService(), GUILDHALL_GATEWAY_WORKERS=workers)
     process.environment |= {name: "http://127.0.0.1:1" for name in URLS}
