@@ -116,6 +116,12 @@ async def socket_house(
             yield SocketHouse(home, service)
 
 
+async def ended(end: ClientConnection | ServerConnection) -> tuple[int | None, str | None]:
+    """Wait until an end is over; give why."""
+    await asyncio.wait_for(end.wait_closed(), 10)
+    return end.close_code, end.close_reason
+
+
 def limit(home: House, sockets: SocketLimits) -> None:
     """Change what is allowed of sockets, from now on."""
     gateway = home.gateway.sockets

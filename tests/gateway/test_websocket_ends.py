@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Opcode
 
-from gateway.credentials.eviction import subscriptions
-from gateway.route_table import BEARER, TABLE, RouteTable
-from gateway.upstream import Limits
+from gateway.route_table import TABLE
 from gateway.websocket import files
-from shared.contracts.auth import MachineRevoked, SessionRevoked
-from shared.principal import Kind, verify_assertion
-from tests.gateway.conftest import KEYS, until
+from tests.gateway.conftest import house, until
+from tests.gateway.fake_service import Asked
 from tests.gateway.machines import Machine
-from tests.gateway.socket_bytes import frame
-from tests.gateway.sockets import MACHINE, UNHURRIED, SocketHouse, echo, limit, socket_house
+from tests.gateway.socket_bytes import agreed, frame, handshake
+from tests.gateway.sockets import (
+    MACHINE,
+    UNHURRIED,
+    SocketHouse,
+    answering_handshakes,
+    echo,
+    ended,
+    limit,
+    socket_house,
+    stay,
+    target,
+)
 
 HASTY = replace(UNHURRIED, idle=0.3, linger=0.3)
 BROKEN = b"\x03\xea"  # 1002
@@ -56,11 +63,6 @@ async def greet(socket: ServerConnection) -> None:
     await socket.wait_closed()
 
 
-async def ended(end: ClientConnection | ServerConnection) -> tuple[int | None, str | None]:
-    await asyncio.wait_for(end.wait_closed(), 10)
-    return end.close_code, end.close_reason
-
-
 # Silence.
 
 
@@ -74,28 +76,29 @@ async def test_silence_ends_it_at_both_ends(sockets: SocketHouse) -> None:
 
 @pytest.mark.parametrize("speaker", ["caller", "service"])
 async def test_one_end_that_speaks_keeps_it(sockets: SocketHouse, speaker: str) -> None:
-    heard = 0
+    heard: asyncio.Queue[str | bytes] = asyncio.Queue()
 
-    async def count(socket: ServerConnection) -> None:
-        nonlocal heard
-        async for _ in socket:
-            heard += 1
+    async def hear(socket: ServerConnection) -> None:
+        async for message in socket:
+            heard.put_nowait(message)
 
-    async def chatter(socket: ServerConnection) -> None:
-        while True:
-            await socket.ping()
-            await asyncio.sleep(0.01)
-
-    sockets.service.handler = count if speaker == "caller" else chatter
+    sockets.service.handler = hear
     async with sockets.socket() as socket:
-        limit(sockets.home, replace(HASTY, idle=0.6))
-        loop = asyncio.get_running_loop()
-        until_then = loop.time() + 1.5
-        while loop.time() < until_then:
+        limit(sockets.home, replace(UNHURRIED, tick=1000.0))
+        (one,) = sockets.home.gateway.sockets._open
+        for moment in range(10_000, 10_500, 50):
+            one.look(moment, 60.0)
             if speaker == "caller":
-                await socket.send("still here")
-            await asyncio.sleep(0.01)
+                await socket.send("here")
+                assert await heard.get() == "here"
+            else:
+                await sockets.service.last.send("here")
+                assert await socket.recv() == "here"
+        one.look(10_500, 60.0)
+        one.look(10_559, 60.0)
         assert socket.close_code is None
+        one.look(10_560, 60.0)
+        assert await ended(socket) == (1001, "idle")
 
 
 async def test_silence_within_a_message_breaks_it(sockets: SocketHouse) -> None:
@@ -109,25 +112,29 @@ async def test_silence_within_a_message_breaks_it(sockets: SocketHouse) -> None:
         assert await ended(sockets.service.last) == (1001, "idle")
 
 
-async def test_message_under_way_is_finished_before_the_goodbye(sockets: SocketHouse) -> None:
+async def test_message_under_way_is_finished_before_the_goodbye() -> None:
     finish = asyncio.Event()
     message = frame(Opcode.TEXT, b"x" * 1000, mask=False)
 
-    async def finishing(socket: ServerConnection) -> None:
-        socket.transport.write(message[:500])
+    async def finishing(asked: Asked, reader: StreamReader, writer: StreamWriter) -> None:
+        writer.write(message[:500])
         await finish.wait()
-        socket.transport.write(message[500:] + message)
-        await socket.wait_closed()
+        writer.write(message[500:] + message)
+        await stay(asked, reader, writer)
 
-    sockets.service.handler = finishing
-    async with sockets.plain() as (reader, _):
+    async with house() as home:
+        limit(home, replace(HASTY, idle=60.0))
+        home.services["teams"].behave = answering_handshakes(agreed(), finishing)
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.port)
+        writer.write(handshake(target()))
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
         said = await reader.readexactly(500)
-        limit(sockets.home, replace(HASTY, idle=60.0))
-        for one in sockets.home.gateway.sockets._open:
-            one.end(1001, "soon")
+        home.gateway.sockets._leave()
         finish.set()
         said += await reader.read()
-        assert said == message + frame(Opcode.CLOSE, b"\x03\xe9soon", mask=False)
+        goodbye = frame(Opcode.CLOSE, b"\x03\xe9gateway stops", mask=False)
+        assert said == message + goodbye
+        writer.close()
 
 
 async def test_caller_who_reads_nothing_is_cut_off(sockets: SocketHouse) -> None:
@@ -332,79 +339,3 @@ async def test_stop_leaves_services_a_moment_for_their_own_goodbye() -> None:
             leave.set()
             assert await socket.recv() == "phx_close"
             assert await ended(socket) == (1001, "mine")
-
-
-# Logins.
-
-
-@pytest.fixture
-async def by_bearer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SocketHouse]:
-    """A house whose sockets are opened by bearer token."""
-    rows = [
-        replace(row, authenticators=BEARER, rate_class="runs", failure_class="")
-        if row.is_socket
-        else row
-        for row in TABLE
-    ]
-    monkeypatch.setattr("gateway.app.ROUTES", RouteTable(rows, ()))
-    async with socket_house(Limits(tick=0.05)) as built:
-        yield built
-
-
-async def test_sockets_by_bearer_token(by_bearer: SocketHouse) -> None:
-    home = by_bearer.home
-    with pytest.raises(InvalidStatus) as raised:
-        async with by_bearer.socket():
-            pass
-    assert raised.value.response.status_code == 401, "a ticket is nothing here"
-    async with by_bearer.socket(path="/socket/any?x=1", additional_headers=home.bearer()) as one:
-        await one.send("hello")
-        assert await one.recv() == "hello"
-        request = by_bearer.service.last.request
-        assert request is not None
-        assert request.path == "/socket/any?x=1"
-        assertion = request.headers["x-guildhall-assertion"]
-        assert verify_assertion(KEYS["teams"], "teams", assertion, time.time()).kind is Kind.USER
-
-
-async def test_login_that_is_revoked_ends_its_sockets(by_bearer: SocketHouse) -> None:
-    home = by_bearer.home
-    handlers = {one.event: one.handler for one in subscriptions(home.gateway.sockets)}
-    mine = home.bearer(home.auth.token("ses_1"))
-    other = home.bearer(home.auth.token("ses_2", sub="usr_2"))
-    async with (
-        by_bearer.socket(path="/socket", additional_headers=mine) as ending,
-        by_bearer.socket(path="/socket", additional_headers=other) as staying,
-    ):
-        event = SessionRevoked(session_id="ses_1", account_id="usr_1")
-        await handlers[SessionRevoked](event)
-        assert await ended(ending) == (1008, "login revoked")
-        await staying.send("hello")
-        assert await staying.recv() == "hello"
-
-
-async def test_login_that_ends_unheard_ends_its_sockets(by_bearer: SocketHouse) -> None:
-    """An event may be missed, and auth away: then it is asked until it has answered."""
-    home = by_bearer.home
-    limit(home, replace(UNHURRIED, renewal=0.02))
-    mine = home.bearer(home.auth.token("ses_3"))
-    other = home.bearer(home.auth.token("ses_4", sub="usr_2"))
-    async with (
-        by_bearer.socket(path="/socket", additional_headers=mine) as ending,
-        by_bearer.socket(path="/socket", additional_headers=other) as staying,
-    ):
-        home.auth.sessions["ses_3"] = {"active": False, "role": "", "scopes": []}
-        home.gateway.credentials.clear()
-        assert await ended(ending) == (1008, "login over")
-        await staying.send("hello")
-        assert await staying.recv() == "hello"
-
-
-async def test_machine_that_is_revoked_is_the_services_to_end(sockets: SocketHouse) -> None:
-    """Its protocol has a goodbye without which clients never come back (teams contract, 10.5)."""
-    handlers = {one.event: one.handler for one in subscriptions(sockets.home.gateway.sockets)}
-    async with sockets.socket() as socket:
-        event = MachineRevoked(token=MACHINE.token, account_id="usr_1", version=1)
-        await handlers[MachineRevoked](event)
-        await socket.send("hello")
-        assert await socket.recv() == "hello"
