@@ -28,6 +28,7 @@ KEYS = {name: bytes([ord(name[0])]) * 32 for name in SERVICES} | {"agents": b"g"
 # One test's faults must not close an address to the next.
 NEVER = Trip(faults=1_000_000, volume=1_000_000)
 QUICK = Limits(connect=1.0, head=0.6, idle=0.6, stall=0.6, tick=0.05, trip=NEVER)
+PATIENT = Limits(tick=0.05, trip=NEVER)
 
 
 class Server(uvicorn.Server):
@@ -147,16 +148,37 @@ async def shared_house() -> AsyncIterator[House]:
         yield built
 
 
+@pytest.fixture(scope="session")
+async def patient_house() -> AsyncIterator[House]:
+    """The same for tests in which nothing may run out of time, however busy the machine."""
+    async with house(PATIENT, rate_limits=PLENTY) as built:
+        yield built
+
+
 @pytest.fixture
 async def home(shared_house: House) -> AsyncIterator[House]:
     """The shared house, its services back to good behaviour."""
-    for service in shared_house.services.values():
+    with tidied(shared_house):
+        yield shared_house
+
+
+@pytest.fixture
+async def patient(patient_house: House) -> AsyncIterator[House]:
+    """The patient house, its services back to good behaviour."""
+    with tidied(patient_house):
+        yield patient_house
+
+
+@contextlib.contextmanager
+def tidied(built: House) -> Iterator[None]:
+    """Forget what services heard before, and mend how they behave afterwards."""
+    for service in built.services.values():
         service.asked.clear()
-    shared_house.auth.looked_up.clear()
-    yield shared_house
-    for name, service in shared_house.services.items():
+    built.auth.looked_up.clear()
+    yield
+    for name, service in built.services.items():
         service.reads_body = True
         if name != "auth":
             service.behave = echo
-    shared_house.auth.otherwise = echo
-    shared_house.auth.before_answer = None
+    built.auth.otherwise = echo
+    built.auth.before_answer = None

@@ -16,6 +16,11 @@ OK = b"HTTP/1.1 200 OK\r\n"
 POISON = plain(200, b"poison", "x-poison: 1")
 
 
+@pytest.fixture
+def home(patient: House) -> House:
+    return patient
+
+
 def bearer(home: House) -> str:
     return f"authorization: Bearer {home.auth.token()}"
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from gateway.upstream import Limits
 from tests.gateway.caller import Caller, calling, chunked, request
-from tests.gateway.conftest import House, house
+from tests.gateway.conftest import House
 from tests.gateway.fake_service import Asked, Behaviour, answering, plain
 
 PATH = "/v1/learnings"
@@ -21,10 +20,8 @@ SIZES = (1, 7, 100, 1000, 65_535, 65_536, 65_537, 200_000)
 
 
 @pytest.fixture
-async def patient() -> AsyncIterator[House]:
-    """A house that gives callers the time they have in earnest."""
-    async with house(Limits()) as built:
-        yield built
+def home(patient: House) -> House:
+    return patient
 
 
 def bearer(home: House) -> str:
@@ -97,9 +94,9 @@ async def test_events_to_http_1_0(home: House) -> None:
         assert await caller.rest() == b""
 
 
-async def test_upload_is_heard_piece_by_piece(patient: House) -> None:
+async def test_upload_is_heard_piece_by_piece(home: House) -> None:
     """Once it is too large to be gathered."""
-    patient.learnings.reads_body = False
+    home.learnings.reads_body = False
     heard: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def behave(
@@ -111,9 +108,9 @@ async def test_upload_is_heard_piece_by_piece(patient: House) -> None:
         await reader.readline()
         writer.write(plain(200, b"done"))
 
-    patient.learnings.behave = behave
-    async with calling(patient.port) as caller:
-        caller.send(request("POST", PATH, bearer(patient), "transfer-encoding: chunked"))
+    home.learnings.behave = behave
+    async with calling(home.port) as caller:
+        caller.send(request("POST", PATH, bearer(home), "transfer-encoding: chunked"))
         caller.send(chunked(b"x" * 70_000, end=False))
         size = 0
         while size < 70_000:
@@ -248,9 +245,9 @@ async def test_answer_without_a_body_ends_with_its_head(
             assert (await caller.answer()).status == 200  # and not the rest of the one before
 
 
-async def test_answer_while_the_body_still_comes(patient: House) -> None:
+async def test_answer_while_the_body_still_comes(home: House) -> None:
     """Both ways at once: the service answers each piece as it comes."""
-    patient.learnings.reads_body = False
+    home.learnings.reads_body = False
 
     async def behave(
         asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -267,9 +264,9 @@ async def test_answer_while_the_body_still_comes(patient: House) -> None:
         await reader.readexactly(2)
         return piece
 
-    patient.learnings.behave = behave
-    async with calling(patient.port) as caller:
-        caller.send(request("POST", PATH, bearer(patient), "transfer-encoding: chunked"))
+    home.learnings.behave = behave
+    async with calling(home.port) as caller:
+        caller.send(request("POST", PATH, bearer(home), "transfer-encoding: chunked"))
         first = b"x" * 70_000
         caller.send(chunked(first, end=False))
         assert (await caller.head()).status == 200
