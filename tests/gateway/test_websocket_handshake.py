@@ -18,13 +18,14 @@ from tests.gateway.socket_bytes import KEY, accept_for, agreed, frame, handshake
 from tests.gateway.sockets import MACHINE, answering_handshakes, stay, target
 
 
-async def ask(home: House, request: bytes) -> Answer:
-    """Send a handshake and read an answer that is none; the connection ends with it."""
+async def ask(home: House, request: bytes, *, closes: bool = True) -> Answer:
+    """Send a handshake and read an answer that declines; the connection ends with it."""
     async with calling(home.port) as caller:
         caller.send(request)
         answer = await caller.answer()
-        assert answer.header("connection").split(", ")[-1] == "close" or answer.status == 426
-        assert await caller.rest() == b""
+        if closes:
+            assert answer.header("connection") == "close"
+            assert await caller.rest() == b""
     return answer
 
 
@@ -158,6 +159,13 @@ async def test_service_that_gets_it_wrong_has_given_no_answer(lie: str) -> None:
         assert answer.status == 502
         assert answer.body == b'{"error":"service temporarily unavailable"}'
         await until(lambda: not home.gateway.sockets.held)
+
+
+async def test_service_that_switches_unasked_has_given_no_answer() -> None:
+    async with house() as home:
+        teams(home).behave = answering_handshakes(agreed())
+        answer = await ask(home, b"GET /socket/longpoll HTTP/1.1\r\nhost: x\r\n\r\n", closes=False)
+        assert answer.status == 502
 
 
 async def test_interim_answers_are_passed_over(home: House) -> None:
