@@ -39,10 +39,9 @@ def _one_by_one(head: bytes, pieces: list[bytes], heard: asyncio.Queue[None]) ->
         asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         writer.write(head)
-        await heard.get()
         for piece in pieces:
-            writer.write(piece)
             await heard.get()
+            writer.write(piece)
         writer.close()
 
     return behave
