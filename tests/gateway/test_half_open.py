@@ -153,6 +153,22 @@ async def test_probe_does_not_take_a_connection_that_was_kept() -> None:
         assert service.connections == before + 1
 
 
+async def test_probe_that_gets_no_connection_is_a_verdict() -> None:
+    async with replicas(1, limits(connections=1, connect=0.2, trip=TRIP)) as built:
+        service = built.services[0]
+        release = asyncio.Event()
+        service.behave = held(release, echo)
+        first = asyncio.create_task(built.ask())
+        await until(lambda: service.asked)
+        for _ in range(3):
+            built.upstream.pools[0].faulted(None)
+        await until(built.is_due)
+        assert (await built.ask()).status_code == 503
+        assert built.breaker().opened == 2
+        release.set()
+        assert (await first).status_code == 200
+
+
 async def test_exchanges_under_way_go_on_while_a_breaker_is_open() -> None:
     async with replicas(1, limits(trip=Trip(faults=3, pause=60, longest=60))) as built:
         service = built.services[0]

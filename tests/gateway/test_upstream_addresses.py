@@ -213,6 +213,21 @@ async def test_who_waits_goes_elsewhere_when_an_address_is_given_up() -> None:
         assert (len(bad.asked), len(good.asked)) == (1, 5)
 
 
+async def test_who_waits_in_vain_for_a_connection_goes_elsewhere() -> None:
+    async with replicas(given=limits(connections=1, connect=1.0)) as built:
+        stuck, other = built.services
+        release = asyncio.Event()
+        stuck.behave, other.behave = silent, held(release, echo)
+        tasks = [asyncio.create_task(built.ask("POST")) for _ in range(4)]
+        await until(lambda: [pool.busy for pool in built.upstream.pools] == [2, 2])
+        release.set()
+        await until(lambda: len(other.asked) == 3)
+        stuck.hang_up()
+        answers = await asyncio.gather(*tasks)
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 502]
+        assert len(stuck.asked) == 1
+
+
 async def test_answers_of_a_service_are_no_faults() -> None:
     async with replicas(1, limits(trip=Trip(faults=1))) as built:
         for status in (500, 502, 503, 504):
