@@ -22,7 +22,12 @@ CAPS = {
     "/api/teams/clone/x": 256_000,
     "/users/log-in": 2_000_000,
 }
-EXPECT = "expect: 100-continue\r\n"
+EXPECT = "expect: 100-continue"
+
+
+@pytest.fixture
+def home(patient: House) -> House:
+    return patient
 
 
 def _head(home: House, path: str, *lines: str) -> bytes:
@@ -36,7 +41,7 @@ def _forwarded(home: House) -> list[str]:
 
 
 @pytest.mark.parametrize("path", CAPS)
-@pytest.mark.parametrize("expect", ["", "expect: 100-continue"])
+@pytest.mark.parametrize("expect", ["", EXPECT])
 async def test_announced_excess_is_refused_before_it_is_sent(
     home: House, path: str, expect: str
 ) -> None:
@@ -82,7 +87,7 @@ async def test_unannounced_excess_is_refused_when_it_comes(home: House, path: st
 @pytest.mark.parametrize("size", [10, 100_000])
 async def test_expected_body_is_asked_for(home: House, size: int) -> None:
     async with calling(home.port) as caller:
-        caller.send(_head(home, "/v1/learnings", EXPECT.strip(), f"content-length: {size}"))
+        caller.send(_head(home, "/v1/learnings", EXPECT, f"content-length: {size}"))
         assert await caller.read(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         caller.send(b"x" * size)
         assert (await caller.answer()).status == 200

@@ -16,6 +16,11 @@ from tests.gateway.gateway_process import gateway_process
 MANY = 1000
 
 
+@pytest.fixture
+def home(patient: House) -> House:
+    return patient
+
+
 def _requests(token: str, numbers: range, *, bodies: bool = False) -> bytes:
     pieces = []
     for number in numbers:

@@ -149,14 +149,15 @@ async def test_body_in_drops_is_ended(first: int, path: str) -> None:
 
 
 async def test_steady_body_may_take_its_time() -> None:
-    async with house(QUICK, rate_limits=PLENTY) as home, calling(home.port) as caller:
-        caller.send(_post(home.auth.token(), 20 * 200))
-        for _ in range(20):
+    limits = Limits(idle=1.5, tick=0.05)
+    async with house(limits, rate_limits=PLENTY) as home, calling(home.port) as caller:
+        caller.send(_post(home.auth.token(), 36 * 200))
+        for _ in range(36):
             caller.send(b"x" * 200)
             await asyncio.sleep(0.05)
         answer = await caller.answer()
         assert answer.status == 200
-        assert len(json.loads(answer.body)["body"]) == 4000
+        assert len(json.loads(answer.body)["body"]) == 7200
 
 
 @pytest.mark.parametrize("ends", [True, False])
