@@ -170,7 +170,11 @@ class Turn:
 
     def _crashed(self) -> None:
         log.exception("request failed", row=self.destination.label)
-        if self._status or self.is_answered or self._request is None:
+        if self._request is None and self.fault is None:
+            # The chain itself broke off; if it does again, only the connection's end is left.
+            self.fault = Internal()
+            self.begin()
+        elif self._request is None or self._status or self.is_answered:
             self._break()
         else:
             self._refuse(self._request, Internal(), "crash")
@@ -323,8 +327,7 @@ class Turn:
             self._refuse(request, error, error.code)
 
     def _refuse(self, request: Request, error: ServiceError, reason: str) -> None:
-        refusal = self._connection.path.pipeline.refuse(request, error, reason)
-        self._answer(refusal.status, refusal.lines, refusal.body)
+        self._go(self._connection.path.pipeline.refuse(request, error, reason))
 
     def _answer(self, status: int, lines: bytes, body: bytes) -> None:
         self.answer(answers.STATUS_LINES[status] + lines, status, body)

@@ -217,3 +217,16 @@ async def test_half_an_answer_never_looks_whole_to_http_1_0(home: House) -> None
         assert (await caller.head()).status == 200
         with pytest.raises(ConnectionResetError):
             await caller.read(100)
+
+
+async def test_chain_that_breaks_off_is_a_500(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(home.gateway.pipeline, "decide", broken)
+    async with calling(home.port) as caller:
+        caller.send(request("GET", PATH, bearer(home)))
+        answer = await caller.answer()
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    assert answer.header("x-request-id")
