@@ -74,6 +74,7 @@ class Breaker:
 
     Attributes:
         state: what it lets through.
+        has_answered: whether there was an answer before the last fault.
         is_troubled: whether anything but answers came lately; False is the ordinary case.
         is_doubted_until: by the clock.
         retry_at: when an open one takes a probe, by the clock.
@@ -99,6 +100,7 @@ class Breaker:
         "_trip",
         "ejections",
         "faults",
+        "has_answered",
         "is_doubted_until",
         "is_troubled",
         "opened",
@@ -128,6 +130,7 @@ class Breaker:
         self._failures = 0
         self._passes = 0
         self.state = State.CLOSED
+        self.has_answered = False
         self.is_troubled = False
         self.is_doubted_until = float("-inf")
         self.retry_at = 0.0
@@ -163,6 +166,7 @@ class Breaker:
             self._open(is_reached)
             return True
         trip, now = self._trip, self._clock()
+        self.has_answered = self.has_answered or self._answers > 0
         if now - self._since >= trip.window:
             self._since, self._answers, self._recent = now, 0, 0
         self._recent += 1

@@ -285,7 +285,9 @@ class Upstream:
         """Hear that a breaker opened: who waits there goes elsewhere."""
         if pool not in self._out:
             self._out.add(pool)
-            log.warning("address out", service=self.name, address=self.pools.index(pool))
+            # One that never answered is still starting, or not deployed.
+            say = log.warning if pool.breaker.has_answered else log.info
+            say("address out", service=self.name, address=self.pools.index(pool))
         for exchange in pool.evict():
             self.unreached(exchange)
 
