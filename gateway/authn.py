@@ -297,10 +297,10 @@ class Bearer:
             return True
         return isinstance(found, Credential)
 
-    async def ask(self, ask: Ask) -> Finding:
-        """Ask auth.
+    async def ask(self, ask: Ask, address: str = "") -> Finding:
+        """Ask auth; ``address`` is who shows the credential, where a stranger may.
 
         Raises:
             Unavailable: no answer.
         """
-        return await self._credentials.learn(ask.digest, ask.question)
+        return await self._credentials.learn(ask.digest, ask.question, address)

@@ -9,9 +9,10 @@ event has overtaken is used for the requests that wait for it and then forgotten
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from shared.errors import Unavailable
@@ -27,6 +28,9 @@ MAX_CREDENTIALS: Final = 50_000
 MAX_REFUSALS: Final = 10_000
 MAX_QUESTIONS: Final = 256
 """Questions to auth under way at once; beyond it callers are asked to come back."""
+
+MAX_QUESTIONS_EACH: Final = 64
+"""The same for one address, so that nobody alone keeps auth from the others."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -98,6 +102,7 @@ class Credentials:
         self._refused: OrderedDict[bytes, Refused] = OrderedDict()
         self._by_tag: defaultdict[str, set[bytes]] = defaultdict(set)
         self._flights: dict[bytes, _Flight] = {}
+        self._asking: Counter[str] = Counter()
         self.hits = self.refusals = self.misses = 0
 
     def __len__(self) -> int:
@@ -135,20 +140,26 @@ class Credentials:
                 return known
         return None
 
-    async def learn(self, digest: bytes, question: Question) -> Finding:
+    async def learn(self, digest: bytes, question: Question, address: str = "") -> Finding:
         """Ask about a credential; callers that come meanwhile share the one question.
+
+        Args:
+            digest: of the credential.
+            question: to auth.
+            address: who shows it, where a stranger may.
 
         Raises:
             Unavailable: auth gave no answer, or too many questions are under way.
         """
         flight = self._flights.get(digest)
         if flight is None:
-            if len(self._flights) >= MAX_QUESTIONS:
+            is_busy = address and self._asking[address] >= MAX_QUESTIONS_EACH
+            if is_busy or len(self._flights) >= MAX_QUESTIONS:
                 raise Unavailable(retry_after=1)
             flight = self._flights[digest] = _Flight()
+            self._asking[address] += 1
             flight.task = asyncio.create_task(self._fly(digest, flight, question), name="ask auth")
-            # Its waiters may all have gone; the error is theirs and nobody else's.
-            flight.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            flight.task.add_done_callback(partial(self._landed, digest, address))
         try:
             return await asyncio.shield(flight.task)
         except asyncio.CancelledError:
@@ -157,13 +168,19 @@ class Credentials:
             raise
 
     async def _fly(self, digest: bytes, flight: _Flight, question: Question) -> Finding:
-        try:
-            finding = await question()
-            if not flight.overtaken(finding):
-                self.remember(digest, finding)
-            return finding
-        finally:
-            del self._flights[digest]
+        finding = await question()
+        if not flight.overtaken(finding):
+            self.remember(digest, finding)
+        return finding
+
+    def _landed(self, digest: bytes, address: str, task: asyncio.Task[Finding]) -> None:
+        del self._flights[digest]
+        self._asking[address] -= 1
+        if not self._asking[address]:
+            del self._asking[address]
+        # Its waiters may all have gone; the error is theirs and nobody else's.
+        if not task.cancelled():
+            task.exception()
 
     def remember(self, digest: bytes, finding: Finding) -> None:
         """Keep what was found out about a credential, by the SHA-256 of its bytes."""

@@ -267,7 +267,7 @@ class Pipeline:
 
     async def _ask(self, request: Request, row: Row, ask: Ask) -> Step:
         try:
-            found = await self._bearer.ask(ask)
+            found = await self._bearer.ask(ask, rate_key(request.client))
         except Unavailable as error:
             return self._unjudged(request, row, error)
         finally:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.pipeline.decisions import Forward, PendingBody
 from gateway.proxy import answers
-from shared.errors import BadRequest, TooLarge
+from shared.errors import BadRequest, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from gateway.proxy.connection import Connection
@@ -23,6 +23,9 @@ GATHERED: Final = 65_536
 SLOWEST: Final = 1024
 """Bytes a second that a caller must send on average, else drops of a body could hold a connection
 to a service for hours."""
+
+GATHERED_BY_ALL: Final = 64 * 2**20
+"""Bytes of bodies that may be gathered at once, for all callers together."""
 
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
@@ -45,6 +48,7 @@ class Body:
     __slots__ = (
         "_connection",
         "_deadline",
+        "_gathered",
         "_limit",
         "_looked",
         "_measured",
@@ -62,6 +66,7 @@ class Body:
         self._plan: Forward | PendingBody | None = None
         self._pieces: list[bytes] = []
         self._limit = 0
+        self._gathered = 0
         self._deadline = 0.0
         self._looked = self._waited = 0.0
         self._measured = 0
@@ -85,15 +90,20 @@ class Body:
             return
         self.size += len(data)
         self._pieces.append(data)
+        if exchange is None:
+            self._gathered += len(data)
+            self._connection.path.gathered += len(data)
         if self._limit and self.size > self._limit:
             self._turn.fail(TooLarge())
         elif exchange is not None:
             self.pump()
-        elif self.size > GATHERED:
-            if type(self._plan) is Forward:
-                self._stream(self._plan)
-            elif self._plan is None:
+        elif self._plan is None:
+            if self.size > GATHERED:
                 self._connection.hold(UPLOADING)
+        elif self.size > GATHERED and type(self._plan) is Forward:
+            self._stream(self._plan)
+        elif self._connection.path.gathered > GATHERED_BY_ALL:
+            self._turn.fail(Unavailable(retry_after=1))
         if self._deadline:
             self._expect()
 
@@ -127,8 +137,9 @@ class Body:
                 self._stream(plan)
 
     def drop(self) -> None:
-        """Forget it: the request is answered."""
+        """Forget it: the request is answered, or will never be."""
         self._pieces = []
+        self._let_go()
         self._plan = None
         self._deadline = 0.0
 
@@ -146,8 +157,13 @@ class Body:
         if is_slow or now > self._deadline:
             self._turn.fail(late())
 
+    def _let_go(self) -> None:
+        self._connection.path.gathered -= self._gathered
+        self._gathered = 0
+
     def _pass_on(self, plan: Forward | PendingBody) -> None:
         body, self._pieces = b"".join(self._pieces), []
+        self._let_go()
         self._plan = None
         if type(plan) is PendingBody:
             self._turn.verify(plan, body)
@@ -156,6 +172,7 @@ class Body:
 
     def _stream(self, plan: Forward) -> None:
         """Send what is here of a large body, and the rest as it comes."""
+        self._let_go()
         length = plan.request.fields.length
         framing = b"\r\ntransfer-encoding: chunked\r\n\r\n"
         if length is not None:

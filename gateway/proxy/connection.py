@@ -17,6 +17,7 @@ from gateway.pipeline.request_head import Fields
 from gateway.proxy.body import UPLOADING
 from gateway.proxy.peer import end_by_reset, has_left
 from gateway.proxy.reading import Reader
+from gateway.proxy.switching import EARLY, SWITCHING
 from gateway.proxy.turn import Turn
 from shared.errors import BadRequest, ServiceError
 
@@ -37,12 +38,6 @@ WRITE_BUFFER: Final = 131_072
 
 PIPELINED: Final = 1
 """Why reading may pause, beside ``UPLOADING``: requests wait for their turn."""
-
-SWITCHING: Final = 4
-"""And another: a caller says more than ``EARLY`` before the service wants to hear it."""
-
-EARLY: Final = 65_536
-"""Bytes that a caller may send before a service has answered whether it speaks WebSocket."""
 
 
 class Connection(asyncio.Protocol):
@@ -118,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._is_between = False
         self._state.connections.discard(cast(Any, self))
         self.path.connections.discard(self)
-        self._waiting.clear()
+        self._forget_waiting()
         turn, self._turn, self._reader = self._turn, None, None
         if turn is not None:
             turn.abandon()
@@ -202,6 +197,7 @@ class Connection(asyncio.Protocol):
     def enter(self, turn: Turn) -> None:
         """Take a request whose head has come."""
         if self._is_last:
+            turn.is_answered = True  # nobody will
             return
         is_free = self._turn is None and not self._waiting and not self._is_advancing
         if is_free and self.is_writable:
@@ -210,6 +206,10 @@ class Connection(asyncio.Protocol):
         else:
             self._waiting.append(turn)
             self.hold(PIPELINED)
+
+    def _forget_waiting(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().abandon()
 
     def received(self, turn: Turn) -> None:
         """Hear that a request has come as a whole."""
@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
             self.release(UPLOADING)
         if not turn.keeps:
             self._is_last = self._is_deaf = True
-            self._waiting.clear()
+            self._forget_waiting()
             self._close(lingering=turn is self._receiving or turn.fault is not None)
         elif turn is not self._receiving:
             self._advance()

@@ -70,6 +70,7 @@ class DataPath:
         self.head_patience = head_patience
         self.connections: set[Connection] = set()
         self.is_draining = False
+        self.gathered = 0
         self.files = 0
         self.date = b""
         self._tick = tick

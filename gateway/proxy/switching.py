@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.proxy import answers
 from gateway.upstream.answer_head import BODYLESS, AnswerHead
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from gateway.proxy.connection import Connection
     from gateway.proxy.turn import Turn
     from gateway.websocket.knocking import Knock
+
+SWITCHING: Final = 4
+"""Why reading may pause: a caller says more than ``EARLY`` before the service wants to hear it."""
+
+EARLY: Final = 65_536
+"""Bytes that a caller may send before a service has answered whether it speaks WebSocket."""
 
 
 class Switching:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import AsyncExitStack
 
 import psutil
 import pytest
@@ -175,3 +176,27 @@ async def test_200_uploads_at_once_take_little_memory(path: str, framing: str, g
         # Some find every connection to the service taken; they must come back.
         assert {await upload for upload in uploads} <= {413, 503}
         assert most - before < growth
+
+
+async def test_bodies_that_wait_for_a_signature_share_one_budget(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.proxy.body.GATHERED_BY_ALL", 500_000)
+    path = home.gateway.data_path
+    head = b"POST /api/teams HTTP/1.1\r\nhost: x\r\ncontent-length: 250000\r\n\r\n"
+    async with AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(calling(home.port)) for _ in range(4)]
+        for caller in callers[:2]:
+            caller.send(head + b"x" * 200_000)
+        await until(lambda: path.gathered >= 400_000)
+        callers[2].send(head + b"x" * 200_000)
+        answer = await callers[2].answer()
+        assert (answer.status, answer.header("retry-after")) == (503, "1")
+        await until(lambda: path.gathered == 400_000)
+        for caller in callers[:2]:
+            caller.reset()
+        await until(lambda: path.gathered == 0)
+        callers[3].send(head + b"x" * 250_000)
+        assert (await callers[3].answer()).status == 400
+    assert path.gathered == 0
+    assert not _forwarded(home)

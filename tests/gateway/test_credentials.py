@@ -9,6 +9,7 @@ import pytest
 from gateway.credentials.memory import (
     LIFE,
     MAX_QUESTIONS,
+    MAX_QUESTIONS_EACH,
     REFUSAL_LIFE,
     Credential,
     Credentials,
@@ -242,3 +243,27 @@ async def test_second_token_of_a_session_ends_with_it(home: House) -> None:
     for token in tokens:
         answer = await home.client.get("/v1/learnings", headers=home.bearer(token))
         assert answer.status_code == 401
+
+
+async def test_nobody_alone_keeps_auth_from_the_others() -> None:
+    memory, answer = Credentials(), asyncio.Event()
+
+    async def slow() -> Finding:
+        await answer.wait()
+        return credential()
+
+    async def ask(number: int, address: str) -> Finding:
+        return await memory.learn(b"%d" % number, slow, address)
+
+    asking = [asyncio.create_task(ask(number, "greedy")) for number in range(MAX_QUESTIONS_EACH)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await ask(-1, "greedy")
+    shared = asyncio.create_task(ask(0, "greedy"))
+    other = asyncio.create_task(ask(-2, "modest"))
+    await asyncio.sleep(0)
+    answer.set()
+    assert await asyncio.gather(*asking, shared, other)
+    assert isinstance(await ask(-1, "greedy"), Credential)
+    await until(lambda: not memory._flights)
+    assert not memory._asking

@@ -23,7 +23,8 @@ REQUESTS = (
 )
 PIECES = (
     b"\r\n", b"\n", b"\r", b"\r\n\r\n", b" ", b"\t", b"\x00", b"\x0b", b":", b",", b";", b"0",
-    b"5", b"\xff", b"\r\n ", b"content-length: 5\r\n", b"content-length: 0\r\n", b"/", b"..", b"%2e",
+    b"5", b"\xff", b"\r\n ", b"content-length: 5\r\n", b"content-length: 0\r\n", b"/",
+    b"..", b"%2e",
     b"transfer-encoding: chunked\r\n", b"transfer-encoding: identity\r\n", b"host: y\r\n", b"#",
     b"connection: close\r\n", b"connection: keep-alive, content-length\r\n", b"0\r\n\r\n", b"?",
     b"expect: 100-continue\r\n", b"upgrade: h2c\r\nconnection: upgrade\r\n", b"HTTP/1.0", HIDDEN,
