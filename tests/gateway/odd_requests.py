@@ -275,7 +275,8 @@ FORGED = _open(
             b"x-guildhall_assertion", b"X_GUILDHALL-ASSERTION", b"x-guildhall-client",
             b"x-guildhall-client-", b"x.guildhall.assertion", b"x-guildhall-",
             b"x_guildhall_client", b"x-forwarded-for", b"x_forwarded_for", b"x-forwarded-host",
-            b"x-forwarded-proto", b"x-forwarded-prefix", b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url",
+            b"x-forwarded-proto", b"x-forwarded-prefix", b"forwarded", b"x-real-ip",
+            b"x-original-url", b"x-rewrite-url",
             b"via", b"x-request-id", b"traceparent", b"tracestate", b"proxy", b"proxy-connection",
         )
     }
