@@ -7,8 +7,8 @@ import contextlib
 
 import pytest
 
-from tests.gateway.caller import Answer, Broken, calling, request
-from tests.gateway.conftest import House
+from tests.gateway.caller import Answer, Broken, calling, narrow, request
+from tests.gateway.conftest import House, until
 from tests.gateway.fake_service import Asked, Behaviour, Hangup, answering, echo, plain, read_body
 
 PATH = "/v1/learnings"
@@ -286,3 +286,31 @@ async def test_answer_before_the_body_and_a_close(home: House, size: int) -> Non
             assert answer.status in (413, 502)
     home.learnings.reads_body = True
     await all_is_well(home)
+
+
+async def test_connection_that_speaks_unasked_is_not_used_again(home: House) -> None:
+    home.learnings.behave = answering(plain(200, b"right"))
+    assert (await ask(home)).body == b"right"
+    talkers = set(home.learnings.writers)
+    for writer in talkers:
+        writer.write(POISON[:-3])
+    await until(lambda: not talkers & home.learnings.writers)
+    await all_is_well(home)
+
+
+async def test_connection_is_given_back_as_it_was_lent(home: House) -> None:
+    """Whose reader paused it and left the rest to the end of the answer, at whatever byte."""
+    token = bearer(home)
+    for size in range(130_000, 400_000, 9_000):
+        home.learnings.behave = answering(plain(200, b"x" * size))
+        before = set(home.gateway.data_path.connections)
+        async with calling(home.port, window=4096) as slow:
+            await until(lambda: home.gateway.data_path.connections - before)  # noqa: B023
+            for connection in home.gateway.data_path.connections - before:
+                narrow(connection.transport)
+            slow.send(request("GET", PATH, token))
+            await slow.head()
+            while home.gateway.upstreams["learnings"].pools[0].busy:
+                await slow.some(4096)
+            home.learnings.behave = echo
+            assert (await ask(home)).status == 200
