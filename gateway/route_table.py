@@ -329,14 +329,16 @@ class RouteTable:
                 raise ValueError(f"{row.prefix} stands twice")
             node.row = row
         self._public: set[tuple[str, str]] = set()
-        self._public_templates: list[tuple[str, re.Pattern[str]]] = []
+        self._public_templates: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
         for method, template in public:
-            if self.find(template) is None:
+            covering = self.find(template)
+            if covering is None:
                 raise ValueError(f"no row covers the public {template}")
             for verb in (method, "HEAD") if method == "GET" else (method,):
                 if "{" in template:
                     pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
-                    self._public_templates.append((verb, re.compile(pattern)))
+                    of_row = self._public_templates.setdefault(covering.prefix, [])
+                    of_row.append((verb, re.compile(pattern)))
                 else:
                     self._public.add((verb, template))
 
@@ -355,9 +357,8 @@ class RouteTable:
         """Tell whether an operation may be called without a credential."""
         if row.is_public or (method, path) in self._public:
             return True
-        return any(
-            verb == method and pattern.fullmatch(path) for verb, pattern in self._public_templates
-        )
+        templates = self._public_templates.get(row.prefix, ())
+        return any(verb == method and pattern.fullmatch(path) for verb, pattern in templates)
 
 
 def _check(row: Row) -> None:

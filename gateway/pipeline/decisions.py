@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.rate_limit import Verdict
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Destination:
     """What a request line says and where it leads; the same for every request that has it.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.pipeline.request_head import Fields
 
 CAPACITY: Final = 1024
-"""Request lines, and blocks of headers, that are remembered; the oldest make room."""
+"""Request lines, and blocks of headers, that are remembered; then all make room."""
 
 SEEN: Final = 8192
 """Blocks of which it is known that they came once."""
@@ -127,4 +127,4 @@ def read_target(url: bytes) -> tuple[bytes, str, bytes]:
 
 def _make_room(memory: dict[bytes, Destination] | dict[bytes, Fields]) -> None:
     if len(memory) >= CAPACITY:
-        del memory[next(iter(memory))]
+        memory.clear()  # what is still sent is soon back; to pick one would cost each newcomer

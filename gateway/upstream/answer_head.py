@@ -7,7 +7,7 @@ from typing import Final
 Headers = list[tuple[bytes, bytes]]
 
 CAPACITY: Final = 256
-"""Heads remembered; the oldest make room."""
+"""Heads remembered; then all make room."""
 
 MOST_BYTES: Final = 2048
 """Of a head that is remembered."""
@@ -68,5 +68,5 @@ class AnswerMemory:
         if head.length != len(data) - end or end > MOST_BYTES or head.length > MOST_BODY:
             return
         if len(self._heads) >= CAPACITY:
-            del self._heads[next(iter(self._heads))]
+            self._heads.clear()
         self._heads[data[:end]] = head
