@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -223,11 +224,17 @@ class Crowd:
 
     async def _call(self, stays: bool) -> None:
         while not self._stopping:
+            # Opened by hand, because older asyncio leaves the socket of a refused caller open.
+            connection = socket.socket()
+            connection.setblocking(False)
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                address = ("127.0.0.1", self._port)
+                await asyncio.get_running_loop().sock_connect(connection, address)
             except OSError:
+                connection.close()
                 self.refused += 1
                 return
+            reader, writer = await asyncio.open_connection(sock=connection)
             try:
                 while await self._one(reader, writer) and stays and not self._stopping:
                     pass

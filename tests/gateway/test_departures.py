@@ -12,9 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 
 import uvloop
 
+from gateway.credentials.memory import MAX_QUESTIONS_EACH
 from gateway.proxy.body import Body
 from gateway.proxy.connection import Connection
 from gateway.proxy.turn import Turn
@@ -135,10 +137,10 @@ async def in_the_answer(crowd: Crowd) -> None:
 async def before_auth_knows_them(crowd: Crowd) -> None:
     auth = crowd.home.auth
     auth.before_answer = asyncio.Event()
-    for connection in crowd._sockets:
-        token = auth.token(f"ses_{secrets.token_hex(8)}")
+    tokens = [auth.token(f"ses_{secrets.token_hex(8)}") for _ in range(MAX_QUESTIONS_EACH)]
+    for connection, token in zip(crowd._sockets, cycle(tokens), strict=False):
         connection.send(request("GET", PATH, f"authorization: Bearer {token}"))
-    await until(lambda: len(auth.looked_up) >= CONNECTIONS, PATIENCE)
+    await until(lambda: len(auth.looked_up) >= MAX_QUESTIONS_EACH, PATIENCE)
 
 
 async def before_a_page(crowd: Crowd) -> None:
