@@ -116,7 +116,10 @@ class JwtAuthenticator:
         question = _question(claims)
         known = self._credentials.asked(question, self._clock())
         if known is not None and isinstance(known.standing, SessionStanding):
-            return self._credential(claims, known.standing, known.fresh_until)
+            found = self._credential(claims, known.standing, known.fresh_until)
+            if found.principal == known.principal:
+                found.assertions = known.assertions
+            return found
         return Ask(digest, lambda: self._ask(claims))
 
     async def _ask(self, claims: Claims) -> Finding:

@@ -65,9 +65,7 @@ class HeadMemory:
     def keep(self, data: bytes, fields: Fields) -> None:
         """Remember the headers of what the parser took for one whole request without a body."""
         line, _, block = data.partition(b"\r\n")
-        if len(block) > MOST_BYTES or data.find(b"\r\n\r\n") != len(data) - 4:
-            return
-        if _LINE.fullmatch(line) is None:
+        if len(block) > MOST_BYTES:
             return
         # Many are sent once only, signed ones always: those must not push out the others.
         name = hash(block)
@@ -75,6 +73,8 @@ class HeadMemory:
             if len(self._seen) >= SEEN:
                 self._seen.clear()
             self._seen.add(name)
+            return
+        if data.find(b"\r\n\r\n") != len(data) - 4 or _LINE.fullmatch(line) is None:
             return
         _make_room(self._blocks)
         self._blocks[block] = fields
