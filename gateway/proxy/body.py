@@ -78,11 +78,6 @@ class Body:
         """Whether it is the caller who keeps us waiting."""
         return self._deadline > 0.0
 
-    @property
-    def pending(self) -> PendingBody | None:
-        """What waits for it, where it must be judged first."""
-        return self._plan if isinstance(self._plan, PendingBody) else None
-
     def take(self, data: bytes) -> None:
         """Take a piece; of a request that is answered or whole already it is thrown away."""
         exchange = self._turn.exchange
@@ -136,9 +131,19 @@ class Body:
             if self.size > GATHERED and type(plan) is Forward:
                 self._stream(plan)
 
+    def give_up(self) -> PendingBody | None:
+        """Take no more of it; give what waited for it, where it was to be judged first.
+
+        To refuse that, a store may have to be asked, and one refusal is enough.
+        """
+        pending = self._plan if isinstance(self._plan, PendingBody) else None
+        self.drop()
+        return pending
+
     def drop(self) -> None:
         """Forget it: the request is answered, or will never be."""
         self._pieces = []
+        self._limit = 0
         self._let_go()
         self._plan = None
         self._deadline = 0.0

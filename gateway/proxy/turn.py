@@ -162,7 +162,7 @@ class Turn:
         self._answer(response.status_code, lines, bytes(response.body))
 
     def verify(self, pending: PendingBody, body: bytes) -> None:
-        """Have the signature over a body judged that is here as a whole."""
+        """Have the signature over a whole body judged."""
         try:
             self._go(self._connection.path.pipeline.verify(pending, body))
         except Exception:
@@ -320,7 +320,7 @@ class Turn:
         if self._status:
             self._break()  # an answer has begun, and no other may follow in its middle
             return
-        pending = self.body.pending if self.body is not None else None
+        pending = self.body.give_up() if self.body is not None else None
         if pending is not None:
             self._go(self._connection.path.pipeline.refuse_unread(pending, error))
         else:

@@ -82,7 +82,7 @@ class Link:
             elif number := self._receive(NUMBER.size):
                 self.say(MEASURED, NUMBER.unpack(number)[0], self._measure())
         self._on_word(STOP)
-        time.sleep(ORPHAN_GRACE)
+        time.sleep(ORPHAN_GRACE)  # this is a thread of its own
         os._exit(1)
 
     def _receive(self, size: int) -> bytes:

@@ -200,3 +200,28 @@ async def test_bodies_that_wait_for_a_signature_share_one_budget(
         assert (await callers[3].answer()).status == 400
     assert path.gathered == 0
     assert not _forwarded(home)
+
+
+async def test_refusal_that_waits_for_a_store_is_made_once() -> None:
+    asked, told = [], asyncio.Event()
+    async with house(Limits(tick=0.05), rate_limits=PLENTY) as home:
+        limiter = home.gateway.limiter
+
+        async def prepare(wants: object) -> None:
+            asked.append(wants)
+            await told.wait()
+
+        limiter.prepare = prepare  # type: ignore[method-assign]
+        limiter.lacks = lambda wants, now: not told.is_set()  # type: ignore[method-assign]
+        head = b"POST /api/teams HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        async with calling(home.port) as caller:
+            caller.send(head + chunked(*([b"x" * 10_000] * 60), end=False))
+            await until(lambda: asked)
+            caller.send(chunked(b"x" * 10_000, end=False))
+            await asyncio.sleep(0.1)
+            told.set()
+            answer = await caller.answer()
+        assert answer.status == 413
+        assert answer.header("x-ratelimit-remaining")
+        assert len(asked) == 1
+        assert home.gateway.data_path.gathered == 0

@@ -1,4 +1,7 @@
-"""Requests bent by chance, under the same oracle: refused, or read alike by all."""
+"""Requests bent by chance, under the same oracle: refused, or read alike by all.
+
+What is asserted stands in the oracle, ``judge`` and ``bystander`` of ``attacks``.
+"""
 
 from __future__ import annotations
 
