@@ -1,0 +1,3 @@
+"""Teams: their content, how it is read, compared and changed."""
+
+from __future__ import annotations
