@@ -232,6 +232,11 @@ class Socket:
             if leg.frames.is_closed:
                 leg.close()
 
+    def part(self, code: int, reason: str) -> None:
+        """Ask the service alone to end it: it may say more to the caller before its own Close."""
+        if not self.service.frames.is_closed:
+            self.service.say_goodbye(code, reason)
+
     def hurry(self) -> None:
         """Leave both ends a moment, and no more."""
         self._deadline = self._deadline or self.sockets.deadline()

@@ -30,6 +30,8 @@ FULL_RETRY: Final = 60
 """Seconds after which whoever has too many sockets should try again: by then one that nobody holds
 any more has fallen silent and is closed by its service."""
 
+_STOPS: Final = "gateway stops"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
@@ -39,8 +41,8 @@ class SocketLimits:
         total: most sockets of this process, those being opened included.
         each: most sockets of one principal, or of one address where nobody is named.
         idle: without a byte from either end.
-        farewell: that services get to close their sockets themselves when the gateway stops,
-            because a protocol may have a goodbye of its own.
+        farewell: that services get to answer when they are told that the gateway stops, because
+            a protocol may have a goodbye of its own to say before the Close.
         linger: that an end gets to answer a Close.
         renewal: between two questions whether the logins behind sockets still hold.
         tick: between two looks at all of these.
@@ -179,13 +181,22 @@ class Sockets:
                 socket.end(POLICY, "login revoked")
 
     def shutdown(self) -> None:
-        """Open no more, leave services a moment for a goodbye of their own, then end the rest."""
-        if self._leaving is None:
-            self._leaving = self.loop.call_later(self.limits.farewell, self._leave)
+        """Open no more, have services say goodbye in their protocol's words, then end the rest.
+
+        Clients may come back only after such a goodbye (teams contract, section 10.5), and only
+        the service knows it. So the service is told first, and the caller hears what it says.
+        """
+        if self._leaving is not None:
+            return
+        self._leaving = self.loop.call_later(self.limits.farewell, self._leave)
+        for knock in tuple(self._knocks):
+            knock.fail(Unavailable())
+        for socket in tuple(self._open):
+            socket.part(GOING_AWAY, _STOPS)
 
     def _leave(self) -> None:
         for socket in tuple(self._open):
-            socket.end(GOING_AWAY, "gateway stops")
+            socket.end(GOING_AWAY, _STOPS)
 
     async def _ask(self) -> None:
         """Ask whether logins still hold: an event may have been missed, and tokens run out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 
@@ -46,3 +47,14 @@ def agreed(*lines: str, accept: str | None = None, start: str = "HTTP/1.1 101 OK
         *lines,
     ]
     return "\r\n".join([*head, "", ""]).encode()
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Read a frame, masked or not; give its opcode and payload."""
+    first, second = await reader.readexactly(2)
+    length = second & 0x7F
+    if length >= 126:
+        length = int.from_bytes(await reader.readexactly(2 if length == 126 else 8), "big")
+    mask = await reader.readexactly(4) if second & 0x80 else bytes(4)
+    payload = await reader.readexactly(length)
+    return first & 0x0F, bytes(byte ^ mask[index & 3] for index, byte in enumerate(payload))
