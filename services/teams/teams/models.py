@@ -83,3 +83,26 @@ class Change:
     skills: tuple[Skill, ...] | None = None
     platforms: tuple[str, ...] | None = None
     knowledge: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamParts:
+    """A team as it is stored; the three lists are the JSON that is sent (section 3).
+
+    Attributes:
+        id: a UUID.
+        name: of the team.
+        knowledge: empty where there is none.
+        hashes: of its content.
+        members: an array, empty ``[]``.
+        skills: an array, empty ``[]``.
+        platforms: an array, empty ``[]``.
+    """
+
+    id: str
+    name: str
+    knowledge: str
+    hashes: Hashes
+    members: str
+    skills: str
+    platforms: str
