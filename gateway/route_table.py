@@ -56,6 +56,8 @@ class Row:
             the service itself decides (pages, web sessions).
         refuses_bad_bearer: whether a bearer token must hold there although none is needed.
         takes_query_token: whether a credential may stand in the query as ``token``.
+        passes_authorization: whether the service gets ``Authorization`` as it was sent, because it
+            asks for a person beside the machine that signed.
         is_socket: whether WebSockets are bridged there.
         names_errors: whether the gateway's errors have their machine word as top-level ``error``
             beside the message (learnings contract, section 2.1).
@@ -73,6 +75,7 @@ class Row:
     is_public: bool = False
     refuses_bad_bearer: bool = False
     takes_query_token: bool = False
+    passes_authorization: bool = False
     is_socket: bool = False
     names_errors: bool = False
     template: bytes = field(init=False)
@@ -207,7 +210,8 @@ TABLE: Final[tuple[Row, ...]] = (
         is_public=True,
     ),
     _row("/api/account", "auth", "account", **_ACCOUNT),
-    *_rows("teams", "account", "/api/account/teams", "/api/account/reassociate", **_ACCOUNT),
+    _row("/api/account/teams", "teams", "account", **_ACCOUNT),
+    *_signed_rows("teams", "account", "/api/account/reassociate", passes_authorization=True),
     _row(
         "/socket",
         "teams",

@@ -1,4 +1,4 @@
-"""What the gateway answers itself: its front page, its health, and the documentation."""
+"""What the gateway answers itself: its front page, its health, and what there is to read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Final
 from starlette.responses import JSONResponse, Response
 
 from gateway.credentials.signing_keys import SigningKeys
-from gateway.documentation import swagger
+from gateway.documentation import swagger, texts
 from gateway.documentation.swagger import Documents
 from gateway.pipeline.chain import HEALTH_CLASS, PAGES_CLASS
+from gateway.pipeline.decisions import Request
 from gateway.upstream.fetch import fetch
 from gateway.upstream.upstream import Upstream
 from shared import VERSION
@@ -26,10 +27,10 @@ NEEDED: Final = "auth"
 """The service without which the gateway can do nothing."""
 
 _CLASSES: Final = {
-    "/": PAGES_CLASS,
+    texts.FRONT: PAGES_CLASS,
     "/health": HEALTH_CLASS,
     "/health/ready": HEALTH_CLASS,
-    **dict.fromkeys(swagger.PATHS, PAGES_CLASS),
+    **dict.fromkeys(swagger.PATHS | texts.PATHS, PAGES_CLASS),
 }
 _FRONT: Final = {
     "name": "Guildhall",
@@ -40,7 +41,7 @@ _FRONT: Final = {
         "teams": "/api",
         "agents": "/api/v0",
     },
-    "documentation": {"pages": "/docs", "openapi": "/openapi.json"},
+    "documentation": {"pages": "/docs", "openapi": "/openapi.json", "guide": "/guide"},
 }
 
 
@@ -76,20 +77,23 @@ class OwnPages:
         self._checked = -PROBE_REUSE
         self._lock = asyncio.Lock()
 
-    async def answer(self, method: str, path: str) -> Response:
-        """Answer a page that ``rate_class`` knows.
+    async def answer(self, request: Request) -> Response:
+        """Answer a request for a page that ``rate_class`` knows.
 
         Raises:
             MethodNotAllowed: the pages are only there to be read.
         """
-        if method not in ("GET", "HEAD"):
+        path = request.destination.path
+        if request.destination.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("GET, HEAD")
-        if path == "/":
-            return JSONResponse(_FRONT)
+        if path == texts.FRONT:
+            return _front(request)
         if path == "/health":
             return JSONResponse({"status": "ok"})
         if path == "/health/ready":
             return await self._ready()
+        if path in texts.PATHS:
+            return texts.answer(path)
         return await swagger.answer(path, self._documents)
 
     async def _ready(self) -> Response:
@@ -126,3 +130,12 @@ class OwnPages:
         except ServiceError:
             return False
         return answer.status == 200
+
+
+def _front(request: Request) -> Response:
+    accepts = (value for name, value in request.fields.headers if name == b"accept")
+    if not texts.prefers_html(b",".join(accepts)):
+        return JSONResponse(_FRONT, headers={"vary": "accept"})
+    page = texts.answer(texts.FRONT)
+    page.headers["vary"] = "accept"
+    return page

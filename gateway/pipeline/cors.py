@@ -57,7 +57,7 @@ _HEADERS: Final = {
     ),
     Surface.TEAMS: (
         b"content-type, x-trc-signature, x-trc-timestamp, x-trc-token, x-teamrc-version, "
-        b"authorization, traceparent, tracestate, x-request-id"
+        b"authorization, if-none-match, traceparent, tracestate, x-request-id"
     ),
     Surface.AGENTS: b"authorization, content-type, traceparent, tracestate, x-request-id",
 }
@@ -80,7 +80,7 @@ _ALSO_READABLE: Final = {
         b", accept-ranges, content-disposition, content-range, etag, idempotent-replay, link, "
         b"location, x-total-count"
     ),
-    Surface.TEAMS: b", content-disposition, idempotent-replay, x-pii-access",
+    Surface.TEAMS: b", content-disposition, etag, idempotent-replay, x-pii-access",
     Surface.AGENTS: b", deprecation, etag, link, location, sunset, x-total-count",
 }
 

@@ -28,8 +28,7 @@ _WISH: Final = b"access-control-request-method"
 
 def is_asked(destination: Destination, fields: Fields) -> bool:
     """Tell whether ``OPTIONS`` is to be answered here."""
-    row = destination.row
-    if row is not None and row.surface is Surface.TEAMS:
+    if destination.surface is Surface.TEAMS:
         return True
     return fields.origin is not None and any(name == _WISH for name, _ in fields.headers)
 

@@ -18,6 +18,7 @@ ASSERTION_REUSE: Final = 10.0
 """Seconds that a signed assertion is used again for the same credential and upstream."""
 
 _REQUEST_ID: Final = b"\r\nx-request-id: "
+_AUTHORIZATION: Final = b"\r\nauthorization: "
 _CLIENT: Final = f"\r\n{CLIENT_HEADER}: ".encode()
 _ASSERTION: Final = f"\r\n{ASSERTION_HEADER}: ".encode()
 
@@ -47,6 +48,9 @@ class UpstreamHeads:
         lines = fields.lines
         if request.offer is not None:
             lines = without_extensions(lines)
+        row = request.destination.row
+        if row is not None and row.passes_authorization:
+            lines += b"".join(_AUTHORIZATION + value for value in fields.authorization)
         span = request.span
         trace = (fields.trace or trace_context.begun()) if span is None else span.lines
         kept = credential.assertions.get(upstream)

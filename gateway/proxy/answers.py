@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
 from gateway.pipeline import cors, security_headers
 from gateway.pipeline.decisions import Request
+from gateway.pipeline.request_head import Headers
+from gateway.pipeline.security_headers import SecurityHeaders
 from gateway.upstream.answer_head import BODYLESS, AnswerHead
 
 _HOP_BY_HOP: Final = frozenset(
@@ -55,14 +58,21 @@ CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 def answered(head: AnswerHead, request: Request) -> bytes:
     """Write the status line and all headers but the connection's own: the service's and ours."""
     passed = head.passed or pass_on(head)
-    lines = varied(head, request) if head.vary else request.lines
+    lines = varied(head.vary, request) if head.vary else request.lines
     return b"%b%b%b" % (passed, request.security[head.said], lines)
 
 
-def varied(head: AnswerHead, request: Request) -> bytes:
-    """Give our lines for an answer whose service has its own ``Vary``, both in one header."""
+def varied(vary: Sequence[bytes], request: Request) -> bytes:
+    """Give our lines for an answer that has a ``Vary`` of its own, both in one header."""
     ours = request.lines[: len(request.lines) - len(request.cors)]
-    return ours + cors.merge_vary(request.cors, head.vary)
+    return ours + cors.merge_vary(request.cors, vary)
+
+
+def own(headers: Headers, request: Request, security: SecurityHeaders) -> bytes:
+    """Write all headers of an answer of the gateway's own, but the connection's."""
+    vary = [value for name, value in headers if name == b"vary"]
+    kept = security.around(header for header in headers if header[0] != b"vary")
+    return kept + (varied(vary, request) if vary else request.lines)
 
 
 def pass_on(head: AnswerHead) -> bytes:

@@ -152,13 +152,12 @@ class Turn:
     async def _own(self, own: Own) -> None:
         request = own.request
         path = self._connection.path
-        destination = request.destination
         try:
-            response = await path.pages.answer(destination.method, destination.path)
+            response = await path.pages.answer(request)
         except ServiceError as error:
             self._refuse(request, error, error.code)
             return
-        lines = path.security.around(response.raw_headers) + request.lines
+        lines = answers.own(response.raw_headers, request, path.security)
         self._answer(response.status_code, lines, bytes(response.body))
 
     def verify(self, pending: PendingBody, body: bytes) -> None:
@@ -212,7 +211,7 @@ class Turn:
                 (
                     head.passed or answers.pass_on(head),
                     request.security[head.said],
-                    answers.varied(head, request) if head.vary else request.lines,
+                    answers.varied(head.vary, request) if head.vary else request.lines,
                     connection.path.date,
                     b"\r\n" if self.keeps else answers.CLOSE_END,
                     body,

@@ -43,10 +43,15 @@ _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 # The static words come before the parameter, as they do in the service.
+_WORDS: Final = (
+    "all|claim|clone|invite|knowledge|preview|rollback|tasks|view-token|visibility"  # of section 4
+)
 _PATHS: Final = {
     "GET": (
         re.compile(r"/api/teams/(?:all|tasks)/([^/]+)"),
-        re.compile(r"/api/teams/([^/]+)(?:/head|/versions(?:/[^/]+)?)?"),
+        re.compile(
+            rf"/api/teams/(?!(?:{_WORDS})(?:/|$))([^/]+)(?:/head|/export|/versions(?:/[^/]+)?)?"
+        ),
     ),
     "DELETE": (re.compile(r"/api/token/([^/]+)/erase"),),
 }

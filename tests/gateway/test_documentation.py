@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import re
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+from gateway.documentation.pages import rate_class
+from gateway.route_table import ROUTES
 from shared import VERSION, openapi
 from shared.api import Answer, Body, Operation
 from shared.settings import SERVICES
@@ -168,10 +172,80 @@ async def test_front_page(home: House) -> None:
     assert body["surfaces"]["agents"] == "/api/v0"
     for address in body["documentation"].values():
         assert (await home.client.get(address)).status_code == 200
+    assert answer.headers["vary"] == "origin, accept"
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        (BROWSER, True),
+        ("TEXT/HTML", True),
+        ("application/json, text/html", True),
+        ("text/html;level=1;q=0.5, application/json;q=0.4", True),
+        ("text/html;q=0.5, application/json", False),
+        ("text/html;q=0", False),
+        ("text/html;q=much", False),
+        ("*/*", False),
+        ("application/json", False),
+        ("", False),
+    ],
+)
+async def test_front_page_for_people(home: House, accept: str, is_page: bool) -> None:
+    answer = await home.client.get("/", headers={"accept": accept})
+    assert answer.status_code == 200
+    kind = "text/html; charset=utf-8" if is_page else "application/json"
+    assert answer.headers["content-type"] == kind
+    assert answer.headers["vary"] == "origin, accept"
+
+
+async def test_front_page_varies_in_one_header() -> None:
+    async with house(cors_origins="https://a.test") as home:
+        headers = {"accept": BROWSER, "origin": "https://a.test"}
+        answer = await home.client.get("/", headers=headers)
+        assert answer.headers.get_list("vary") == ["origin, accept"]
+        assert answer.headers["access-control-allow-origin"] == "https://a.test"
+
+
+READING = ("/terms", "/privacy", "/guide", "/guide/start", "/guide/machines", "/guide/")
+
+
+@pytest.mark.parametrize("path", READING)
+async def test_pages_to_read(home: House, path: str) -> None:
+    answer = await home.client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    style = re.search("<style>(.*?)</style>", answer.text, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in policy, "the browser would leave the style out"
+    assert not re.search(r"<script| style=| src=|https?://", answer.text)
+    assert not any(service.asked for service in home.services.values())
+
+
+async def test_pages_to_read_lead_on(home: House) -> None:
+    """Every link of theirs leads to another of them, or to a row or page that is known."""
+    seen: set[str] = set()
+    wanted = {"/", "/terms", "/privacy"}
+    while wanted - seen:
+        path = (wanted - seen).pop()
+        seen.add(path)
+        assert ROUTES.find(path) is not None or rate_class(path) is not None, path
+        if rate_class(path) is not None:
+            answer = await home.client.get(path, headers={"accept": BROWSER})
+            assert answer.status_code == 200
+            wanted |= set(re.findall(r'<a href="(/[^"]*)"', answer.text))
+    assert seen > {"/guide", "/guide/share", "/docs", "/new", "/dashboard"}
+    assert (await home.client.get("/guide/nowhere")).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-@pytest.mark.parametrize("path", ["/", "/health", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/health", "/docs", "/openapi.json", "/terms"])
 async def test_own_pages_are_only_read(home: House, method: str, path: str) -> None:
     answer = await home.client.request(method, path)
     assert answer.status_code == 405
@@ -179,7 +253,7 @@ async def test_own_pages_are_only_read(home: House, method: str, path: str) -> N
     assert answer.json() == {"detail": "Method Not Allowed"}
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/health", "/docs", "/openapi.json", "/terms"])
 async def test_head_of_own_pages(home: House, path: str) -> None:
     answer = await home.client.head(path)
     assert (answer.status_code, answer.content) == (200, b"")
