@@ -29,6 +29,7 @@ from shared.errors import (
     UnsupportedMediaType,
 )
 from shared.idempotency import HEADER
+from shared.middleware import raw_target
 from shared.principal import CLIENT_HEADER, Principal
 from shared.streams import pieces_of
 from shared.surfaces import Surface, surface_of
@@ -81,6 +82,7 @@ class Call(Generic[BodyT, QueryT]):
         request_id: for logs and for error bodies that show it.
         client: the caller's network address as the gateway saw it.
         headers: request headers, names in lower case.
+        target: path and query as they were sent.
         pieces: the body as it comes, where the row is ``raw``.
     """
 
@@ -93,6 +95,7 @@ class Call(Generic[BodyT, QueryT]):
     request_id: str
     client: str
     headers: Mapping[str, str]
+    target: bytes
     pieces: AsyncIterator[bytes]
 
     def resource(self, kind: type[ResourceT]) -> ResourceT:
@@ -301,6 +304,7 @@ async def decode(
         request_id=request.scope["request_id"],
         client=request.headers.get(CLIENT_HEADER, ""),
         headers=request.headers,
+        target=raw_target(request.scope),
         pieces=pieces,
     )
     return call, raw

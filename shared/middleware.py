@@ -51,6 +51,12 @@ def header(scope: Scope, name: str) -> str:
     return ""
 
 
+def raw_target(scope: Scope) -> bytes:
+    """Give path and query as they were sent."""
+    path, query = bytes(scope["raw_path"]), bytes(scope["query_string"])
+    return b"%b?%b" % (path, query) if query else path
+
+
 def normalized_path(path: str) -> str:
     """Drop a doubled leading and a trailing slash, since clients send both and follow no redirect.
 

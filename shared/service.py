@@ -95,6 +95,8 @@ class Service:
             resources; it stops at the end.
         sweeps: the clean-ups that are done there every hour, given the resources.
         unknown_path: the error for a path that no operation has.
+        websocket: the protocol class that serves sockets, constructed by uvicorn with ``config``,
+            ``server_state`` and ``app_state``, whose ``resources`` are those of the service.
         on_refused: told of every operation that a known caller was forbidden, for an audit log.
     """
 
@@ -109,6 +111,7 @@ class Service:
     background: Callable[[Resources, Database], AbstractAsyncContextManager[None]] = no_background
     sweeps: Callable[[Resources], Sequence[Sweep]] = no_sweeps
     unknown_path: Callable[[], ServiceError] = field(default=UnknownPath)
+    websocket: type[asyncio.Protocol] | None = None
     on_refused: Callable[[Database, Operation, Request], Awaitable[None]] | None = None
 
 
@@ -209,9 +212,9 @@ def create_app(
     runtime = Runtime(service, settings, draining)
 
     @asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[None]:
+    async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
         async with runtime.opened(background=settings.serve_background):
-            yield
+            yield {"resources": runtime.resources}
 
     async def unknown_path(scope: Any, receive: Any, send: Any) -> None:
         raise service.unknown_path()
@@ -320,7 +323,7 @@ def main(service: Service, arguments: Sequence[str] | None = None) -> None:
 def _serve(service: Service, settings: ServiceSettings) -> None:
     draining = Draining()
     app = create_app(service, settings, draining)
-    serve_app(app, settings.host, settings.port, draining)
+    serve_app(app, settings.host, settings.port, draining, ws=service.websocket or "none")
 
 
 def serve_app(

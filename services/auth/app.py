@@ -41,7 +41,7 @@ from services.auth.sessions import routes as sessions
 from services.auth.sessions.operations import Desk, SessionChecks, sweep
 from services.auth.settings import AuthSettings
 from services.auth.setup import routes as setup
-from services.auth.siblings.operations import Siblings
+from shared.siblings import Siblings
 from services.auth.signing_keys import routes as signing_keys
 from services.auth.signing_keys.operations import KeyRing, open_key_ring
 from services.auth.stats import routes as stats
@@ -81,7 +81,7 @@ async def open_resources(
             is_development=settings.is_development,
         )
         issuers = await stack.enter_async_context(external.open_issuers(settings))
-        siblings = await stack.enter_async_context(Siblings.opened(settings.siblings()))
+        siblings = await stack.enter_async_context(Siblings.opened("auth", settings.siblings()))
         keys = await open_key_ring(database, settings.seeds())
         vault = Vault(settings.key_for_secrets())
         yield {

@@ -12,15 +12,14 @@ from services.auth.accounts.models import Email
 from services.auth.api_keys.models import LONGEST_OVERLAP
 from services.auth.external_logins.models import TrustedIssuer, read_issuers
 from services.auth.service_accounts.models import KNOWN_PASSWORDS, SHORTEST_PASSWORD
-from services.auth.siblings.operations import Sibling
 from shared.secret import decode_base64url, derive
 from shared.settings import (
     KeyBytes,
     ServiceSettings,
     WebAddress,
     settings_config,
-    sibling_purpose,
 )
+from shared.siblings import Sibling, sibling_at
 from shared.targets import TargetSettings
 
 SEED_LENGTH: Final = 32
@@ -204,14 +203,7 @@ class AuthSettings(ServiceSettings, TargetSettings):
 
     def siblings(self) -> dict[str, Sibling]:
         """Give the services that auth may ask, by name."""
-        if self.teams_url is None:
-            return {}
-        if self.teams_sibling_key is not None:
-            return {"teams": Sibling(self.teams_url, self.teams_sibling_key.get_secret_value())}
-        if self.root_secret is None:
-            return {}
-        root = self.root_secret.get_secret_value()
-        return {"teams": Sibling(self.teams_url, derive(root, sibling_purpose("teams")))}
+        return sibling_at(self.teams_url, self.teams_sibling_key, self.root_secret, "teams")
 
     def trusted_issuers(self) -> tuple[TrustedIssuer, ...]:
         """Give the issuers whose word about people and programs is taken."""

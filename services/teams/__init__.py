@@ -1,10 +1,11 @@
-"""Teams: not built yet. It will own teams, joined machines, knowledge and tasks.
+"""Teams: configurations of agents that machines share, and what they learn together, live.
 
-Owns: the tables of its outbox and inbox only.
-Says: ``erasure.completed.v1``.
-Hears: ``account.deleted.v1``.
-
-Every path of its surface answers 503 with ``Retry-After``, in the surface's own shape.
+Owns: teams with their members, skills and knowledge, versions of them, memberships of machines,
+invitations, tasks, claim secrets, and what sockets are told.
+Says: ``team.created/changed/deleted.v1``, ``team.joined/left.v1``, ``knowledge.changed.v1``,
+``task.created/changed.v1``, ``machine.seen.v1``, ``erasure.completed.v1``.
+Hears: ``machine.linked/revoked.v1``, ``account.deleted.v1``, ``organization.deleted.v1``; its own
+news by broadcast, to wake the sockets of each process.
 """
 
 from __future__ import annotations

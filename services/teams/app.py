@@ -1,32 +1,84 @@
-"""Composition root of the teams service: health and metrics, until its surface is built."""
+"""Composition root of the teams service."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from starlette.types import ASGIApp
 
 from services.teams import consumers
+from services.teams.claims import routes as claims
+from services.teams.invites import routes as invites
+from services.teams.knowledge import routes as knowledge
+from services.teams.machines.operations import Sightings
+from services.teams.memberships import routes as memberships
+from services.teams.news import operations as news
+from services.teams.pages import routes as pages
+from services.teams.people import routes as people
+from services.teams.replays import operations as replays
 from services.teams.settings import TeamsSettings
+from services.teams.sharing import routes as sharing
+from services.teams.tasks import routes as tasks
+from services.teams.teams import routes as teams
+from services.teams.versions import routes as versions
 from shared import service
-from shared.errors import Unavailable
-
-RETRY_AFTER: Final = 300
-"""Seconds: trying again sooner helps nobody."""
-
-
-def not_built() -> Unavailable:
-    """Say honestly that the surface is not there yet."""
-    return Unavailable("The teams surface is not available yet", retry_after=RETRY_AFTER)
+from shared.bus import Transport
+from shared.db import Database
+from shared.service import Resources, Service, Sweep
+from shared.siblings import Siblings
 
 
-SERVICE: Final = service.Service(
+@asynccontextmanager
+async def open_resources(
+    settings: TeamsSettings, database: Database, transport: Transport
+) -> AsyncIterator[Resources]:
+    """Open what endpoints and sockets need beside the database."""
+    async with AsyncExitStack() as stack:
+        siblings = await stack.enter_async_context(Siblings.opened("teams", settings.siblings()))
+        sightings = await stack.enter_async_context(Sightings.opened(database))
+        yield {
+            TeamsSettings: settings,
+            Database: database,
+            Siblings: siblings,
+            Sightings: sightings,
+        }
+
+
+@asynccontextmanager
+async def background(resources: Resources, database: Database) -> AsyncIterator[None]:
+    """Forget old signatures in time."""
+    async with replays.sweeping(database):
+        yield
+
+
+def sweeps(resources: Resources) -> Sequence[Sweep]:
+    """Give the hourly clean-ups."""
+    return (news.sweep,)
+
+
+SERVICE: Final = Service(
     name="teams",
     settings=TeamsSettings,
     migrations=Path(__file__).parent / "migrations",
+    operations=(
+        *teams.OPERATIONS,
+        *versions.OPERATIONS,
+        *knowledge.OPERATIONS,
+        *tasks.OPERATIONS,
+        *invites.OPERATIONS,
+        *memberships.OPERATIONS,
+        *claims.OPERATIONS,
+        *sharing.OPERATIONS,
+        *people.OPERATIONS,
+        *pages.OPERATIONS,
+    ),
     subscriptions=consumers.subscriptions,
-    unknown_path=not_built,
+    open_resources=open_resources,
+    background=background,
+    sweeps=sweeps,
 )
 
 

@@ -28,12 +28,66 @@ CREATE TABLE teams.inbox (
     CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_id)
 );
 
+CREATE TABLE teams.invite (
+    id uuid NOT NULL,
+    team_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    hint text NOT NULL,
+    made_by text NOT NULL,
+    max_uses integer,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT invite_digest_key UNIQUE (digest),
+    CONSTRAINT invite_pkey PRIMARY KEY (id),
+    CONSTRAINT invite_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE,
+    CONSTRAINT invite_max_uses_check CHECK ((max_uses > 0))
+);
+
+CREATE TABLE teams.invite_use (
+    invite_id uuid NOT NULL,
+    token text NOT NULL,
+    CONSTRAINT invite_use_invite_id_fkey FOREIGN KEY (invite_id) REFERENCES teams.invite(id) ON DELETE CASCADE,
+    CONSTRAINT invite_use_pkey PRIMARY KEY (invite_id, token)
+);
+
+CREATE TABLE teams.machine (
+    token text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    pushed_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT machine_pkey PRIMARY KEY (token)
+);
+
+CREATE TABLE teams.membership (
+    token text NOT NULL,
+    team_id uuid NOT NULL,
+    scope text DEFAULT 'project'::text NOT NULL,
+    project_name text,
+    invite_id uuid,
+    joined_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT membership_pkey PRIMARY KEY (token, team_id),
+    CONSTRAINT membership_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE
+);
+
 CREATE TABLE teams.migration (
     number integer NOT NULL,
     name text NOT NULL,
     checksum text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT migration_pkey PRIMARY KEY (number)
+);
+
+CREATE TABLE teams.news (
+    team_id uuid NOT NULL,
+    number bigint NOT NULL,
+    topic text NOT NULL,
+    event text NOT NULL,
+    payload text NOT NULL,
+    source text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT news_pkey PRIMARY KEY (team_id, number),
+    CONSTRAINT news_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE,
+    CONSTRAINT news_topic_check CHECK ((topic = ANY (ARRAY['knowledge'::text, 'tasks'::text])))
 );
 
 CREATE TABLE teams.outbox (
@@ -63,6 +117,117 @@ CREATE TABLE teams.parked (
     CONSTRAINT parked_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE teams.part (
+    team_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    body text NOT NULL,
+    CONSTRAINT part_pkey PRIMARY KEY (team_id, digest),
+    CONSTRAINT part_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE
+);
+
+CREATE TABLE teams.replay (
+    token text NOT NULL,
+    signature bytea NOT NULL,
+    request bytea NOT NULL,
+    team_id uuid,
+    status smallint,
+    body bytea,
+    used_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT replay_pkey PRIMARY KEY (token, signature)
+);
+
+CREATE TABLE teams.task (
+    team_id uuid NOT NULL,
+    number integer NOT NULL,
+    description text NOT NULL,
+    assignee text NOT NULL,
+    status text DEFAULT 'todo'::text NOT NULL,
+    created_by text NOT NULL,
+    claimed_by text,
+    claimed_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    result text,
+    inserted_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT task_pkey PRIMARY KEY (team_id, number),
+    CONSTRAINT task_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE,
+    CONSTRAINT task_status_check CHECK ((status = ANY (ARRAY['todo'::text, 'in_progress'::text, 'done'::text, 'cancelled'::text, 'failed'::text])))
+);
+
+CREATE TABLE teams.team (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    members json DEFAULT '[]'::json NOT NULL,
+    skills json DEFAULT '[]'::json NOT NULL,
+    platforms json DEFAULT '[]'::json NOT NULL,
+    knowledge text DEFAULT ''::text NOT NULL,
+    hash text NOT NULL,
+    members_hash text NOT NULL,
+    skills_hash text NOT NULL,
+    knowledge_hash text NOT NULL,
+    members_part bytea NOT NULL,
+    skills_part bytea NOT NULL,
+    knowledge_part bytea NOT NULL,
+    version integer NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    news_number bigint DEFAULT 0 NOT NULL,
+    task_number integer DEFAULT 0 NOT NULL,
+    visibility text DEFAULT 'private'::text NOT NULL,
+    hide_souls boolean DEFAULT false NOT NULL,
+    edit text DEFAULT 'members'::text NOT NULL,
+    clone_token text,
+    owner text,
+    org_id text,
+    claim_lookup bytea,
+    claim_hash text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT team_claim_lookup_key UNIQUE (claim_lookup),
+    CONSTRAINT team_clone_token_key UNIQUE (clone_token),
+    CONSTRAINT team_pkey PRIMARY KEY (id),
+    CONSTRAINT team_edit_check CHECK ((edit = ANY (ARRAY['members'::text, 'owner'::text]))),
+    CONSTRAINT team_visibility_check CHECK ((visibility = ANY (ARRAY['private'::text, 'public'::text])))
+);
+
+CREATE TABLE teams.version (
+    team_id uuid NOT NULL,
+    number integer NOT NULL,
+    name text NOT NULL,
+    platforms json NOT NULL,
+    members_part bytea NOT NULL,
+    skills_part bytea NOT NULL,
+    knowledge_part bytea NOT NULL,
+    hash text NOT NULL,
+    actor text NOT NULL,
+    summary text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT version_pkey PRIMARY KEY (team_id, number),
+    CONSTRAINT version_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE
+);
+
 CREATE INDEX idempotency_key_age ON teams.idempotency_key USING btree (created_at);
 
 CREATE INDEX inbox_handled_at ON teams.inbox USING brin (handled_at);
+
+CREATE INDEX invite_expiry ON teams.invite USING btree (expires_at);
+
+CREATE INDEX invite_team ON teams.invite USING btree (team_id, created_at DESC);
+
+CREATE INDEX membership_team ON teams.membership USING btree (team_id, joined_at);
+
+CREATE INDEX news_age ON teams.news USING brin (created_at);
+
+CREATE INDEX replay_age ON teams.replay USING btree (used_at);
+
+CREATE INDEX replay_team ON teams.replay USING btree (team_id) WHERE (status IS NOT NULL);
+
+CREATE INDEX task_assignee ON teams.task USING btree (team_id, assignee, number);
+
+CREATE INDEX task_status ON teams.task USING btree (team_id, status, number);
+
+CREATE INDEX team_org ON teams.team USING btree (org_id) WHERE (org_id IS NOT NULL);
+
+CREATE INDEX team_owner ON teams.team USING btree (owner) WHERE (owner IS NOT NULL);
+
+CREATE INDEX version_age ON teams.version USING btree (created_at);

@@ -23,7 +23,7 @@ from services.auth.device_logins.models import (
 )
 from services.auth.machines.operations import shown_token
 from services.auth.settings import AuthSettings
-from services.auth.siblings.operations import Siblings
+from shared.siblings import Siblings
 from shared.api import Call, Empty, Operation
 from shared.errors import Unauthenticated
 from shared.principal import Kind

@@ -17,7 +17,7 @@ from services.auth.erasures.models import (
 from services.auth.mail.operations import MailSender
 from services.auth.sessions.operations import Desk
 from services.auth.settings import AuthSettings
-from services.auth.siblings.operations import Siblings
+from shared.siblings import Siblings
 from services.auth.web_sessions.operations import (
     account_route,
     changer_of,

@@ -16,7 +16,7 @@ from services.auth.device_logins.models import (
     TokenRequest,
 )
 from services.auth.machines import operations as machines
-from services.auth.siblings.operations import Siblings
+from shared.siblings import Siblings
 from shared.db import Database
 from shared.errors import BadRequest, NotFound, Unavailable
 

@@ -22,7 +22,7 @@ from services.auth.erasures.models import (
 from services.auth.external_logins import operations as external_logins
 from services.auth.machines import operations as machines
 from services.auth.machines.models import Machine
-from services.auth.siblings.operations import Siblings
+from shared.siblings import Siblings
 from shared.db import Connection, Database, Record
 from shared.errors import NotFound
 from shared.principal import Principal

@@ -11,7 +11,7 @@ from services.teams.teams.rules.canonical import (
 )
 from services.teams.teams.rules.changing import Clash, create, is_same, settle, summary_of
 from services.teams.teams.rules.merging import merge
-from services.teams.teams.rules.ordering import ordered
+from services.teams.teams.rules.ordering import ordered, prepare
 from services.teams.teams.rules.pruning import CAP, knowledge_after, prune
 from services.teams.teams.rules.reading import (
     LONGEST_KNOWLEDGE,
@@ -54,6 +54,7 @@ __all__ = [
     "parts_of",
     "platforms_from",
     "platforms_json",
+    "prepare",
     "preview_data",
     "prune",
     "read_base_hash",

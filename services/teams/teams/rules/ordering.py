@@ -59,6 +59,11 @@ def unicode_key(name: str) -> bytes:
     return _collator()(name)
 
 
+def prepare() -> None:
+    """Load ICU now, so that no request waits for it."""
+    _collator()
+
+
 @cache
 def _collator() -> Callable[[str], bytes]:
     """Open the root collator of the ICU that icu4py carries, once per process (some 25 ms, 8 MiB).
@@ -103,6 +108,8 @@ def _collator() -> Callable[[str], bytes]:
         while True:
             buffer = ctypes.create_string_buffer(capacity)
             size: int = get_sort_key(collator, text, len(text) // 2, buffer, capacity)
+            if size <= 0:
+                raise RuntimeError("ICU gave no key")
             if size <= capacity:
                 return buffer.raw[:size]
             capacity = size

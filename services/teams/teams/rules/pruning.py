@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import Final
 
 from services.teams.teams.rules.merging import merge
@@ -36,10 +35,10 @@ def prune(text: str | None, cap: int = CAP) -> str:
     starts = [match.start() for match in _SECTION.finditer(data)]
     preamble = _cut(data[: starts[0]] if starts else data, min(PREAMBLE_CAP, room))
     # The line end between two sections belongs to neither: it is what joins them.
-    ends = [later - 1 for _, later in pairwise(starts)] + [len(data)]
+    ends = [*(start - 1 for start in starts[1:]), len(data)]
     size = len(preamble)
     kept: list[bytes] = []
-    for start, end in zip(reversed(starts), reversed(ends), strict=True):
+    for start, end in zip(reversed(starts), reversed(ends), strict=False):
         size += end - start + (1 if kept or preamble else 0)
         if size > room:
             break

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretBytes, ValidationError
 from pydantic_core import to_json
 
 from shared.errors import Unavailable
 from shared.log import get_logger
 from shared.principal import ASSERTION_HEADER, Kind, Principal, sign_assertion
+from shared.secret import derive
+from shared.settings import sibling_purpose
 
 TIMEOUT: Final = 2.0
 """Seconds that a sibling has for an answer."""
-
-AUTH: Final = Principal(Kind.SERVICE, "auth")
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -38,23 +38,46 @@ class Sibling:
     key: bytes
 
 
-class Siblings:
-    """The services that auth may ask. Open it with ``opened``."""
+def sibling_at(
+    url: str | None, key: SecretBytes | None, root: SecretBytes | None, service: str
+) -> dict[str, Sibling]:
+    """Give a sibling by its name, as far as settings say where it is.
 
-    def __init__(self, client: httpx.AsyncClient, known: Mapping[str, Sibling]) -> None:
+    Args:
+        url: where it listens, if anywhere.
+        key: under which it is asked; derived from the root secret if absent.
+        root: that secret, where this process knows it.
+        service: its name.
+    """
+    if url is None or (key is None and root is None):
+        return {}
+    if key is not None:
+        return {service: Sibling(url, key.get_secret_value())}
+    assert root is not None
+    return {service: Sibling(url, derive(root.get_secret_value(), sibling_purpose(service)))}
+
+
+class Siblings:
+    """The services that one service may ask. Open it with ``opened``."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, asker: Principal, known: Mapping[str, Sibling]
+    ) -> None:
         self._client = client
+        self._asker = asker
         self._known = dict(known)
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, known: Mapping[str, Sibling]) -> AsyncIterator[Siblings]:
+    async def opened(cls, asker: str, known: Mapping[str, Sibling]) -> AsyncIterator[Siblings]:
         """Keep connections until the context is left.
 
         Args:
+            asker: the name of the service that asks.
             known: by the service's name; one that is not named is away.
         """
         async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as client:
-            yield cls(client, known)
+            yield cls(client, Principal(Kind.SERVICE, asker), known)
 
     async def ask(
         self, service: str, path: str, question: Mapping[str, Any], answer: type[AnswerT]
@@ -67,7 +90,7 @@ class Siblings:
         sibling = self._known.get(service)
         if sibling is None:
             raise Unavailable
-        assertion = sign_assertion(sibling.key, service, AUTH, time.time())
+        assertion = sign_assertion(sibling.key, service, self._asker, time.time())
         headers = {ASSERTION_HEADER: assertion, "content-type": "application/json"}
         try:
             async with asyncio.timeout(TIMEOUT):

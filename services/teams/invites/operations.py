@@ -1,0 +1,3 @@
+"""Use cases of invites."""
+
+from __future__ import annotations

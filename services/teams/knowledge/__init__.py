@@ -1,0 +1,3 @@
+"""Knowledge: the text that a team's machines write together."""
+
+from __future__ import annotations

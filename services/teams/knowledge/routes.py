@@ -1,0 +1,31 @@
+"""HTTP door of knowledge (teams contract, section 4)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.teams.knowledge import operations
+from services.teams.knowledge.models import KnowledgeStored
+from services.teams.replays import operations as replays
+from shared.api import Call, Empty, Operation, Reply
+
+
+async def add(call: Call[Empty, Empty]) -> Reply:
+    """``POST /api/teams/knowledge``."""
+    return await operations.add(call.database, await replays.read(call, "POST"))
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/api/teams/knowledge",
+        endpoint=add,
+        summary="Append to a team's knowledge",
+        answer=KnowledgeStored,
+        authenticated=True,
+        raw=True,
+        body_limit=256_000,
+        errors=(400, 404, 409),
+        tag="Teams",
+    ),
+)

@@ -1,0 +1,3 @@
+"""Pages: teams in a browser."""
+
+from __future__ import annotations

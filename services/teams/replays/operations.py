@@ -1,0 +1,164 @@
+"""Applying a signed request once, however often and to whichever process it is sent.
+
+The signature is taken in the transaction of the change itself: a repeat that comes while the first
+still runs waits for it in the database, and a process that dies leaves neither or both. What a
+signature was used for is kept for longer than it could pass the gateway. Its answer is repeated
+until it is not true any more, then the request is judged anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from services.teams.machines.operations import Sightings
+from services.teams.replays import store
+from services.teams.replays.models import Done, Signed
+from services.teams.replays.store import drop_of_team, drop_of_token
+from shared.api import Call, Reply
+from shared.db import Connection, Database
+from shared.errors import BadRequest, ServiceError, Unauthenticated, Unavailable
+from shared.log import get_logger
+from shared.principal import Kind
+from shared.secret import decode_base64url
+
+KEPT: Final = 90
+"""Seconds; a signature passes the gateway for 60 at most."""
+
+SWEEP_EVERY: Final = 30.0
+SWEPT: Final = 5_000
+REPLAYED: Final = {"idempotent-replay": "true"}
+USED: Final = "signature already used for another request"
+
+Work = Callable[[Connection], Awaitable[Done]]
+Again = Callable[[Connection, str], Awaitable[bytes]]
+
+__all__ = ["REPLAYED", "drop_of_team", "drop_of_token", "machine_of", "once", "read", "sweeping"]
+
+log = get_logger()
+
+
+def machine_of(call: Call[Any, Any]) -> str:
+    """Give the token of the machine that signed a request, and note that it was seen.
+
+    Raises:
+        Unauthenticated: it is no machine that calls.
+    """
+    if call.principal.kind is not Kind.MACHINE:
+        raise Unauthenticated
+    call.resource(Sightings).note(call.principal.subject)
+    return call.principal.subject
+
+
+async def read(call: Call[Any, Any], method: str) -> Signed:
+    """Read a signed request, whose body must be a JSON object if it has one.
+
+    Args:
+        call: of an operation whose row is ``raw``.
+        method: upper case.
+
+    Raises:
+        BadRequest: the body is no JSON object, or has a NUL character in it.
+        TooLarge: it has more than the row allows.
+        Unauthenticated: it is no machine that calls.
+    """
+    token = machine_of(call)
+    raw = b"".join([piece async for piece in call.pieces])
+    try:
+        signature = decode_base64url(call.headers.get("x-trc-signature", ""))
+    except ValueError:
+        raise Unauthenticated("missing or invalid signature header") from None
+    digest = hashlib.sha256(b"%b %b\n" % (method.encode(), call.target))
+    digest.update(raw)
+    return Signed(token, signature, digest.digest(), _object(raw) if method != "DELETE" else {})
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        value = from_json(raw or b"{}", allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequest(f"The body is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadRequest("the body must be a JSON object")
+    if b"\\u0000" in raw:
+        _refuse_nul(value, "body")
+    return value
+
+
+def _refuse_nul(value: Any, place: str) -> None:
+    # PostgreSQL's text cannot hold it.
+    if isinstance(value, str) and "\x00" in value:
+        raise BadRequest(f"{place} must not contain a NUL character")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_nul(key, f"a key of {place}")
+            _refuse_nul(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_nul(inner, place)
+
+
+async def once(
+    database: Database, signed: Signed, work: Work, *, again: Again | None = None
+) -> Reply:
+    """Apply a signed request, or repeat its first answer.
+
+    Args:
+        database: where ``work`` gets a transaction of.
+        signed: the request.
+        work: what it asks for; whatever it raises leaves nothing behind.
+        again: reads the team anew for a repeat whose answer was not kept; given its id.
+
+    Raises:
+        Unauthenticated: the signature was used for another request.
+        ServiceError: what ``work`` raises.
+    """
+    try:
+        async with database.transaction() as connection:
+            use = await store.claim(connection, signed)
+            if use.request != signed.request:
+                raise Unauthenticated(USED)
+            if use.status is not None:
+                body = use.body
+                if not body and again is not None and use.team_id is not None:
+                    body = await again(connection, use.team_id)
+                return Reply(body, use.status, REPLAYED)
+            done = await work(connection)
+            await store.keep(connection, signed, done)
+    except ServiceError as refused:
+        if refused.status < 500:
+            async with database.statement() as connection:
+                await store.note(connection, signed)
+        raise
+    return Reply(done.body, done.status)
+
+
+@asynccontextmanager
+async def sweeping(database: Database) -> AsyncIterator[None]:
+    """Drop old signatures every half minute, until the context is left."""
+    task = asyncio.create_task(_sweep(database), name="replay sweep")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _sweep(database: Database) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        try:
+            dropped = SWEPT
+            while dropped == SWEPT:
+                async with database.transaction() as connection:
+                    dropped = await store.delete_old(connection, KEPT, SWEPT)
+        except Unavailable:
+            log.info("sweep postponed", reason="database unavailable")
+        except Exception:
+            # One that fails must not end the task.
+            log.exception("sweep failed")

@@ -1,0 +1,3 @@
+"""Use cases of sharing."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Use cases of tasks."""
+
+from __future__ import annotations

@@ -1,0 +1,63 @@
+"""Use cases of teams.
+
+resolving   which team a request means
+changing    the one way in which a team's content changes
+saving      POST /api/teams
+reading     what a team is told as
+"""
+
+from __future__ import annotations
+
+from services.teams.teams.operations.changing import between, change, create
+from services.teams.teams.operations.reading import (
+    TeamContent,
+    again,
+    content_of,
+    etag,
+    head,
+    next_page,
+    read_all,
+    read_content,
+    read_one,
+    team_bytes,
+)
+from services.teams.teams.operations.resolving import MANY, find, lock, read_team_id
+from services.teams.teams.operations.saving import OWNER_ONLY, save
+from services.teams.teams.rules import (
+    clone_data,
+    knowledge_after,
+    members_from,
+    preview_data,
+    skills_from,
+)
+from services.teams.teams.store import add_member, find_by_id, lock_by_id
+
+__all__ = [
+    "MANY",
+    "OWNER_ONLY",
+    "TeamContent",
+    "add_member",
+    "again",
+    "between",
+    "change",
+    "clone_data",
+    "content_of",
+    "create",
+    "etag",
+    "find",
+    "find_by_id",
+    "head",
+    "knowledge_after",
+    "lock",
+    "lock_by_id",
+    "members_from",
+    "next_page",
+    "preview_data",
+    "read_all",
+    "read_content",
+    "read_one",
+    "read_team_id",
+    "save",
+    "skills_from",
+    "team_bytes",
+]

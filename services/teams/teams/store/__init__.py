@@ -1,0 +1,29 @@
+"""The SQL of teams.
+
+reading   which team a machine means, and what it consists of
+writing   making a team and changing its content
+"""
+
+from __future__ import annotations
+
+from services.teams.teams.store.reading import (
+    find,
+    find_by_id,
+    find_head,
+    list_of,
+    lock,
+    lock_by_id,
+)
+from services.teams.teams.store.writing import add_member, insert, write
+
+__all__ = [
+    "add_member",
+    "find",
+    "find_by_id",
+    "find_head",
+    "insert",
+    "list_of",
+    "lock",
+    "lock_by_id",
+    "write",
+]

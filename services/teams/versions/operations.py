@@ -1,0 +1,3 @@
+"""Use cases of versions."""
+
+from __future__ import annotations

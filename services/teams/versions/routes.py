@@ -1,0 +1,9 @@
+"""HTTP door of versions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.api import Operation
+
+OPERATIONS: Final[tuple[Operation, ...]] = ()
