@@ -7,12 +7,14 @@ from typing import Final
 from services.teams.knowledge import operations
 from services.teams.knowledge.models import KnowledgeStored
 from services.teams.replays import operations as replays
+from services.teams.replays.models import Signed
 from shared.api import Call, Empty, Operation, Reply
 
 
-async def add(call: Call[Empty, Empty]) -> Reply:
+@replays.changing("POST")
+async def add(call: Call[Empty, Empty], signed: Signed) -> Reply:
     """``POST /api/teams/knowledge``."""
-    return await operations.add(call.database, await replays.read(call, "POST"))
+    return await operations.add(call.database, signed)
 
 
 OPERATIONS: Final = (

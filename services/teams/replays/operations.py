@@ -20,9 +20,9 @@ from services.teams.machines.operations import Sightings
 from services.teams.replays import store
 from services.teams.replays.models import Done, Signed
 from services.teams.replays.store import drop_of_team, drop_of_token
-from shared.api import Call, Reply
+from shared.api import Call, Endpoint, Reply
 from shared.db import Connection, Database
-from shared.errors import BadRequest, ServiceError, Unauthenticated, Unavailable
+from shared.errors import BadRequest, Internal, ServiceError, Unauthenticated, Unavailable
 from shared.log import get_logger
 from shared.principal import Kind
 from shared.secret import decode_base64url
@@ -36,9 +36,19 @@ REPLAYED: Final = {"idempotent-replay": "true"}
 USED: Final = "signature already used for another request"
 
 Work = Callable[[Connection], Awaitable[Done]]
+SignedEndpoint = Callable[[Call[Any, Any], Signed], Awaitable[Reply]]
 Again = Callable[[Connection, str], Awaitable[bytes]]
 
-__all__ = ["REPLAYED", "drop_of_team", "drop_of_token", "machine_of", "once", "read", "sweeping"]
+__all__ = [
+    "REPLAYED",
+    "drop_of_team",
+    "drop_of_token",
+    "machine_of",
+    "once",
+    "read",
+    "sweep",
+    "sweeping",
+]
 
 log = get_logger()
 
@@ -53,6 +63,31 @@ def machine_of(call: Call[Any, Any]) -> str:
         raise Unauthenticated
     call.resource(Sightings).note(call.principal.subject)
     return call.principal.subject
+
+
+def changing(method: str) -> Callable[[SignedEndpoint], Endpoint]:
+    """Make an endpoint of a function that gets the signed request beside the call.
+
+    A request that is refused has used its signature, too: it opens no other route.
+
+    Args:
+        method: of the operation, whose row is ``raw``; upper case.
+    """
+
+    def make(endpoint: SignedEndpoint) -> Endpoint:
+        async def signed_endpoint(call: Call[Any, Any]) -> Reply:
+            signed = await read(call, method)
+            try:
+                return await endpoint(call, signed)
+            except ServiceError as refused:
+                if refused.status < Internal.status:
+                    async with call.database.statement() as connection:
+                        await store.note(connection, signed)
+                raise
+
+        return signed_endpoint
+
+    return make
 
 
 async def read(call: Call[Any, Any], method: str) -> Signed:
@@ -118,30 +153,32 @@ async def once(
         Unauthenticated: the signature was used for another request.
         ServiceError: what ``work`` raises.
     """
-    try:
-        async with database.transaction() as connection:
-            use = await store.claim(connection, signed)
-            if use.request != signed.request:
-                raise Unauthenticated(USED)
-            if use.status is not None:
-                body = use.body
-                if not body and again is not None and use.team_id is not None:
-                    body = await again(connection, use.team_id)
-                return Reply(body, use.status, REPLAYED)
-            done = await work(connection)
-            await store.keep(connection, signed, done)
-    except ServiceError as refused:
-        if refused.status < 500:
-            async with database.statement() as connection:
-                await store.note(connection, signed)
-        raise
+    async with database.transaction() as connection:
+        use = await store.claim(connection, signed)
+        if use.request != signed.request:
+            raise Unauthenticated(USED)
+        if use.status is not None:
+            body = use.body
+            if not body and again is not None and use.team_id is not None:
+                body = await again(connection, use.team_id)
+            return Reply(body, use.status, REPLAYED)
+        done = await work(connection)
+        await store.keep(connection, signed, done)
     return Reply(done.body, done.status)
+
+
+async def sweep(database: Database) -> None:
+    """Drop signatures that no request can carry any more."""
+    dropped = SWEPT
+    while dropped == SWEPT:
+        async with database.transaction() as connection:
+            dropped = await store.delete_old(connection, KEPT, SWEPT)
 
 
 @asynccontextmanager
 async def sweeping(database: Database) -> AsyncIterator[None]:
     """Drop old signatures every half minute, until the context is left."""
-    task = asyncio.create_task(_sweep(database), name="replay sweep")
+    task = asyncio.create_task(_keep_sweeping(database), name="replay sweep")
     try:
         yield
     finally:
@@ -149,14 +186,11 @@ async def sweeping(database: Database) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _sweep(database: Database) -> None:
+async def _keep_sweeping(database: Database) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY)
         try:
-            dropped = SWEPT
-            while dropped == SWEPT:
-                async with database.transaction() as connection:
-                    dropped = await store.delete_old(connection, KEPT, SWEPT)
+            await sweep(database)
         except Unavailable:
             log.info("sweep postponed", reason="database unavailable")
         except Exception:

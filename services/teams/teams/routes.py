@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from services.teams.replays import operations as replays
+from services.teams.replays.models import Signed
 from services.teams.teams import operations
 from services.teams.teams.models import Hashes
 from shared.api import Answer, Call, Empty, Operation, Query, Reply
@@ -48,9 +49,9 @@ class HashesAnswer(Answer):
         )
 
 
-async def save(call: Call[Empty, Empty]) -> Reply:
+@replays.changing("POST")
+async def save(call: Call[Empty, Empty], signed: Signed) -> Reply:
     """``POST /api/teams``."""
-    signed = await replays.read(call, "POST")
     return await operations.save(call.database, call.resource(Siblings), signed)
 
 

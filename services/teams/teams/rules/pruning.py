@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from services.teams.teams.rules.merging import merge
@@ -10,7 +9,7 @@ from services.teams.teams.rules.merging import merge
 CAP: Final = 100_000
 PREAMBLE_CAP: Final = 10_240
 
-_SECTION: Final = re.compile(rb"^## ", re.MULTILINE)
+_NEXT_SECTION: Final = b"\n## "
 
 
 def knowledge_after(existing: str | None, incoming: str | None) -> str:
@@ -32,19 +31,28 @@ def prune(text: str | None, cap: int = CAP) -> str:
     if len(data) <= cap:
         return text
     room = cap * 4 // 5
-    starts = [match.start() for match in _SECTION.finditer(data)]
-    preamble = _cut(data[: starts[0]] if starts else data, min(PREAMBLE_CAP, room))
-    # The line end between two sections belongs to neither: it is what joins them.
-    ends = [*(start - 1 for start in starts[1:]), len(data)]
+    first = _first_section(data)
+    preamble = _cut(data[:first], min(PREAMBLE_CAP, room))
     size = len(preamble)
     kept: list[bytes] = []
-    for start, end in zip(reversed(starts), reversed(ends), strict=False):
+    end = len(data)
+    while end > first:
+        start = data.rfind(_NEXT_SECTION, first, end) + 1 or first
         size += end - start + (1 if kept or preamble else 0)
         if size > room:
             break
         kept.append(data[start:end])
+        # The line end between two sections belongs to neither: it is what joins them.
+        end = start - 1
     head = [preamble] if preamble else []
     return b"\n".join(head + kept[::-1]).decode()
+
+
+def _first_section(data: bytes) -> int:
+    """Find where the first section begins; the end of the text where there is none."""
+    if data.startswith(_NEXT_SECTION[1:]):
+        return 0
+    return data.find(_NEXT_SECTION) + 1 or len(data)
 
 
 def _cut(data: bytes, limit: int) -> bytes:

@@ -86,7 +86,14 @@ def read_base_hash(value: object) -> str | None:
 
 def is_storable(text: str) -> bool:
     """Tell whether the database can hold a text: it has neither NUL nor half a surrogate pair."""
-    return _UNSTORABLE.search(text) is None
+    if "\0" in text:
+        return False
+    try:
+        # Many times faster than a pattern.
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def size_of(text: str) -> int:
