@@ -39,6 +39,11 @@ class Marks:
         self._labels[mark] = label
         return mark
 
+    def watch(self, label: str, secret: str) -> str:
+        """Search for a secret that has no mark."""
+        self._labels[secret] = label
+        return secret
+
     def basic(self, label: str) -> str:
         """Give credentials for the scheme Basic."""
         blob = b64encode(f"ada:{self.new(label)}".encode()).decode()

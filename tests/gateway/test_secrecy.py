@@ -20,6 +20,7 @@ import pytest
 from gateway.route_table import TABLE
 from tests.gateway.fake_service import Asked, answering, plain
 from tests.gateway.machines import Machine
+from tests.gateway.socket_bytes import frame, handshake
 from tests.gateway.talkative import REAL, Loud, talkative
 from tests.support.postgres import DatabaseUrls
 
@@ -32,6 +33,9 @@ async def well_formed(system: Loud) -> None:
     for target in (
         f"/t/{new('clone token')}",
         f"/invite/{new('invitation')}",
+        f"/teams/5e3a?view={new('view token')}",
+        f"/teams/5e3a/members/{new('path of a page')}",
+        f"/new?from={new('query of a page')}",
         f"/users/reset-password/{new('reset token')}",
         f"/users/log-in/{new('sign-in link')}",
         f"/accept-invite?token={new('invitation in a query')}",
@@ -55,6 +59,51 @@ async def well_formed(system: Loud) -> None:
     upgrade = ("upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: eA==")
     ticket = new("ticket of an upgrade")
     await system.ask("GET", f"/socket/websocket?ticket={ticket}", "connection: upgrade", *upgrade)
+
+
+async def machines(system: Loud) -> None:
+    """Send what a machine has signed to every route of its own, as its client does."""
+    new, machine = system.marks.new, Machine()
+    # The first twelve characters may be told (teams contract, section 13).
+    system.marks.watch("token of a machine", machine.token[12:])
+    ticket = machine.ticket()
+    system.marks.watch("signature of a ticket", ticket.rpartition(".")[2])
+    bodies: dict[str, dict[str, object]] = {
+        "/api/teams": {"team": {"name": "a", "members": []}},
+        "/api/join": {"invite_code": new("invitation of a machine")},
+        "/api/teams/preview": {"invite_code": new("invitation of a preview")},
+        "/api/teams/claim": {"claim_secret": new("claim secret")},
+        "/api/teams/invite": {},
+        "/api/teams/view-token": {},
+        "/api/teams/knowledge": {"content": new("knowledge")},
+        "/api/teams/visibility": {"visibility": new("bad visibility")},
+        "/api/teams/tasks": {"description": new("task"), "assignee": "a"},
+        "/api/teams/rollback": {"version": new("bad version")},
+        "/api/account/reassociate": {"new_token": new("new token")},
+    }
+    for path, fields in bodies.items():
+        for body in (machine.body(**fields), machine.body(**fields).replace(b'"', b"", 1)):
+            lines = [
+                f"{name}: {value}" for name, value in machine.headers("POST", path, body).items()
+            ]
+            lines.append(f"authorization: Bearer {new(f'person beside a machine at {path}')}")
+            lines.append(f"cookie: guildhall_session={new(f'session beside a machine at {path}')}")
+            await system.ask("POST", path, *lines, body=body)
+    mine = f"/api/teams/{machine.token}"
+    for method, path in (
+        ("GET", mine),
+        ("GET", f"{mine}/head?team_id={new('team')}"),
+        ("GET", f"{mine}/export?platform={new('bad platform')}"),
+        ("GET", f"{mine}/versions/{new('bad number')}"),
+        ("GET", f"/api/teams/all/{machine.token}"),
+        ("GET", f"/api/teams/tasks/{machine.token}"),
+        ("GET", f"/api/auth/device/{new('device code')}"),
+        ("DELETE", f"/api/token/{machine.token}/erase"),
+    ):
+        lines = [f"{name}: {value}" for name, value in machine.headers(method, path).items()]
+        await system.ask(method, path, *lines)
+    for query in (f"ticket={ticket}&vsn=2.0.0&x={new('query of a socket')}", f"ticket={ticket}x"):
+        await system.send(handshake(f"/socket/websocket?{query}"), frame(1, b"[1,2"))
 
 
 async def headers(system: Loud) -> None:
@@ -295,7 +344,7 @@ async def others(system: Loud) -> str:
 @pytest.mark.slow
 async def test_nobody_repeats_a_secret(database_urls: DatabaseUrls, tmp_path: Path) -> None:
     async with talkative(database_urls, tmp_path) as system:
-        for kind in (well_formed, headers, bodies, malformed, broken_services):
+        for kind in (well_formed, machines, headers, bodies, malformed, broken_services):
             await kind(system)
         await broken_database(system, database_urls)
         told = await others(system)
