@@ -21,7 +21,7 @@ from services.teams.teams.rules import (
 )
 from services.teams.teams.rules.canonical import WHITESPACE, by_code_unit
 from tests.services.teams import rules_support
-from tests.services.teams.rules_support import ask_client, needs_node
+from tests.services.teams.rules_support import ask_client, needs_node, property_test
 
 EMPTY_LIST = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 
@@ -130,6 +130,7 @@ def test_team_hash_as_the_contract_says() -> None:
     assert team_hash("aaa", "bbb", "ccc") == expected
 
 
+@property_test
 @given(rules_support.contents, st.randoms(use_true_random=False))
 def test_the_order_of_parts_does_not_matter(content: Content, chance: random.Random) -> None:
     def shuffled(values: Any) -> Any:
@@ -147,6 +148,7 @@ def test_the_order_of_parts_does_not_matter(content: Content, chance: random.Ran
     assert hashes_of(other) == hashes_of(content)
 
 
+@property_test
 @given(rules_support.contents, rules_support.contents)
 def test_hashes_differ_where_what_they_cover_differs(one: Content, other: Content) -> None:
     def as_set(values: tuple[Member, ...]) -> set[Member]:
@@ -195,11 +197,11 @@ def test_the_client_trims_what_we_trim() -> None:
 _NOT_HASHED = ("disableModelInvocation", "argumentHint")
 
 
-def examples(strategy: st.SearchStrategy[Any], count: int = 300) -> list[Any]:
+def examples(strategy: st.SearchStrategy[Any], count: int = 150) -> list[Any]:
     """Draw a list of values once, because a process per value would take minutes."""
     found: list[Any] = []
 
-    @settings(max_examples=count, database=None)
+    @settings(property_test, max_examples=count, database=None)
     @given(strategy)
     def draw(value: Any) -> None:
         found.append(value)

@@ -15,7 +15,7 @@ from services.teams.teams.rules import (
     settle,
     summary_of,
 )
-from tests.services.teams.rules_support import changes, contents
+from tests.services.teams.rules_support import changes, contents, property_test
 
 STALE = "0" * 64
 ALICE, BOB, CARL = (
@@ -90,6 +90,7 @@ def test_a_stale_writer_may_add_knowledge() -> None:
     assert after == replace(TEAM, knowledge="a line\nb\n")
 
 
+@property_test
 @given(contents, changes)
 def test_without_a_base_or_with_the_right_one_the_last_writer_wins(
     content: Content, change: Change
@@ -106,6 +107,7 @@ def test_without_a_base_or_with_the_right_one_the_last_writer_wins(
     assert is_same(settle(after, hashes_of(after), change, None), after)
 
 
+@property_test
 @given(contents, contents)
 def test_writing_all_leaves_just_that_apart_from_knowledge(one: Content, other: Content) -> None:
     after = settle(one, hashes_of(one), same_again(other), None)
@@ -114,6 +116,7 @@ def test_writing_all_leaves_just_that_apart_from_knowledge(one: Content, other: 
     assert set(after.platforms) == set(other.platforms)
 
 
+@property_test
 @given(contents, changes)
 def test_a_stale_base_lets_nothing_but_knowledge_through(content: Content, change: Change) -> None:
     hashes = hashes_of(content)
@@ -127,6 +130,7 @@ def test_a_stale_base_lets_nothing_but_knowledge_through(content: Content, chang
     assert after.knowledge == knowledge_after(content.knowledge, change.knowledge)
 
 
+@property_test
 @given(contents, contents)
 def test_of_two_writers_from_one_base_the_second_clashes(content: Content, other: Content) -> None:
     base = hashes_of(content)
@@ -140,6 +144,7 @@ def test_of_two_writers_from_one_base_the_second_clashes(content: Content, other
         settle(first, now, change, base.hash)
 
 
+@property_test
 @given(contents)
 def test_sending_back_what_stands_changes_nothing(content: Content) -> None:
     assert settle(content, hashes_of(content), same_again(content), None) == content
@@ -174,6 +179,7 @@ def test_a_summary_of_the_first_version() -> None:
     assert summary_of(None, TEAM) == "created: members 2, skills 2"
 
 
+@property_test
 @given(contents, contents)
 def test_a_summary_names_no_change_only_where_there_is_none(one: Content, other: Content) -> None:
     assert (summary_of(one, other) == "no change") == is_same(one, other)

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from services.teams.teams.rules import merge
 from services.teams.teams.rules.canonical import WHITESPACE
-from tests.services.teams.rules_support import ask_client, knowledge, needs_node
+from tests.services.teams.rules_support import ask_client, knowledge, needs_node, property_test
 from tests.services.teams.test_rules_canonical import examples
 
 
@@ -35,6 +35,7 @@ def test_new_lines_are_appended(existing: str | None, incoming: str | None, merg
     assert merge(existing, incoming) == merged
 
 
+@property_test
 @given(knowledge, knowledge)
 def test_merging_twice_changes_nothing(existing: str, incoming: str) -> None:
     once = merge(existing, incoming)
@@ -43,6 +44,7 @@ def test_merging_twice_changes_nothing(existing: str, incoming: str) -> None:
     assert merge(once, once) == once
 
 
+@property_test
 @given(knowledge, knowledge)
 def test_what_stands_comes_first_and_stays(existing: str, incoming: str) -> None:
     merged = merge(existing, incoming)
@@ -50,6 +52,7 @@ def test_what_stands_comes_first_and_stays(existing: str, incoming: str) -> None
     assert lines_of(merged) == lines_of(existing) | lines_of(incoming)
 
 
+@property_test
 @given(knowledge, knowledge, knowledge)
 def test_two_writers_in_any_order_end_with_the_same_lines(
     existing: str, one: str, other: str

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.teams.teams.rules import ordering
 from services.teams.teams.rules.ordering import ordered, sort_key, unicode_key
-from tests.services.teams.rules_support import ask_client, needs_node
+from tests.services.teams.rules_support import ask_client, needs_node, property_test
 
 ASCII = [chr(code) for code in range(1, 128)]
 SEED = 20
@@ -77,6 +77,7 @@ def test_the_contracts_example_is_in_order() -> None:
     assert ordered(names, same) == ["amy", "Ämy", "Bob", "bob_2", "bob-1", "Zed"]
 
 
+@property_test
 @given(st.lists(st.text(st.characters(max_codepoint=127), max_size=6)))
 def test_the_table_and_icu_agree(names: list[str]) -> None:
     assert sorted(names, key=sort_key) == sorted(names, key=unicode_key)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from services.teams.teams.rules import CAP, knowledge_after, prune
 from services.teams.teams.rules.pruning import PREAMBLE_CAP
+from tests.services.teams.rules_support import property_test
 
 ROOM = 80_000
 
@@ -79,6 +80,7 @@ pieces = st.lists(
 ).map("".join)
 
 
+@property_test
 @given(pieces, st.integers(100, 1_000))
 def test_whole_newest_sections_are_kept(text: str, cap: int) -> None:
     pruned = prune(text, cap)

@@ -19,7 +19,7 @@ from services.teams.teams.rules import (
     team_data,
 )
 from services.teams.teams.rules.changing import create
-from tests.services.teams.rules_support import contents
+from tests.services.teams.rules_support import contents, property_test
 
 TEAM = Content(
     "One",
@@ -92,12 +92,14 @@ def test_a_clone_has_neither_knowledge_nor_bodies() -> None:
     assert json.loads(clone_data(EMPTY))["skills"] == []
 
 
+@property_test
 @given(contents)
 def test_what_is_written_is_read_back(content: Content) -> None:
     parts = parts_of("t", content, hashes_of(content))
     assert content_of(parts) == content
 
 
+@property_test
 @given(contents)
 def test_what_is_sent_may_be_sent_back(content: Content) -> None:
     told: dict[str, Any] = json.loads(team_data(parts_of("t", content, hashes_of(content))))
