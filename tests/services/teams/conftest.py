@@ -156,7 +156,7 @@ class Machine:
         return await self.send(
             "POST",
             path,
-            content=json.dumps(body).encode(),
+            content=json.dumps(body, ensure_ascii=False).encode(),
             **options,
         )
 
