@@ -21,6 +21,8 @@ from services.teams.people import routes as people
 from services.teams.replays import operations as replays
 from services.teams.settings import TeamsSettings
 from services.teams.sharing import routes as sharing
+from services.teams.socket.protocol import SocketProtocol
+from services.teams.socket.sockets import SocketLimits, Sockets
 from services.teams.tasks import routes as tasks
 from services.teams.teams import routes as teams
 from services.teams.versions import routes as versions
@@ -39,11 +41,19 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         siblings = await stack.enter_async_context(Siblings.opened("teams", settings.siblings()))
         sightings = await stack.enter_async_context(Sightings.opened(database))
+        sockets = Sockets.opened(
+            database,
+            transport,
+            key=settings.key_for_assertions(),
+            sightings=sightings,
+            limits=SocketLimits(total=settings.sockets, each=settings.sockets_per_machine),
+        )
         yield {
             TeamsSettings: settings,
             Database: database,
             Siblings: siblings,
             Sightings: sightings,
+            Sockets: await stack.enter_async_context(sockets),
         }
 
 
@@ -79,6 +89,7 @@ SERVICE: Final = Service(
     open_resources=open_resources,
     background=background,
     sweeps=sweeps,
+    websocket=SocketProtocol,
 )
 
 

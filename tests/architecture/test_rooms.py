@@ -11,6 +11,8 @@ from tests.architecture.tree import ROOT, imports, python_files
 
 SERVICE_ROOMS = {"__init__.py", "__main__.py", "app.py", "settings.py", "consumers.py"}
 RESOURCE_ROOMS = {"__init__.py", "routes.py", "operations.py", "store.py", "models.py", "rules.py"}
+# Doors that are no resource: they serve callers of a whole service, and stand over its operations.
+DOORS = {"teams": {"socket"}}
 # The gateway is one process with a room per rule; a new one needs a decision record.
 GATEWAY_ROOMS = {
     "__init__.py",
@@ -34,7 +36,8 @@ def resources() -> list[Path]:
         folder
         for service in SERVICES
         for folder in (ROOT / "services" / service).iterdir()
-        if folder.is_dir() and folder.name not in ("migrations", "__pycache__")
+        if folder.is_dir()
+        and folder.name not in {"migrations", "__pycache__", *DOORS.get(service, ())}
     )
 
 
@@ -82,6 +85,20 @@ def test_a_resource_reaches_a_sibling_only_through_operations_and_models() -> No
         for name in imports(path):
             match = pattern.match(name)
             if match and match[1] != resource and match[1] in {f.name for f in resources()}:
+                assert match[2] in ("operations", "models"), f"{path} imports {name}"
+
+
+def test_a_door_calls_operations_and_nobody_but_the_app_knows_it() -> None:
+    for path in python_files("services"):
+        service, *rooms = path.relative_to(ROOT / "services").parts
+        doors = DOORS.get(service, set())
+        for name in imports(path):
+            match = re.match(rf"services\.{service}\.(\w+)(?:\.(\w+))?", name)
+            if match is None:
+                continue
+            if match[1] in doors:
+                assert rooms[0] in {*doors, "app.py"}, f"{path} imports {name}"
+            elif rooms[0] in doors and match[2]:
                 assert match[2] in ("operations", "models"), f"{path} imports {name}"
 
 

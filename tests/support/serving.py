@@ -21,14 +21,18 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve an app, its lifespan entered; give its address."""
+async def serving(
+    app: ASGIApp, websocket: type[asyncio.Protocol] | None = None
+) -> AsyncIterator[str]:
+    """Serve an app, its lifespan entered, and sockets if there is a class for them; give its
+    address.
+    """
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
         port=0,
         http="httptools",
-        ws="none",
+        ws=websocket or "none",
         lifespan="on",
         log_config=None,
         access_log=False,
