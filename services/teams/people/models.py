@@ -21,3 +21,9 @@ class MachineOwner(Answer):
     account_id: str = ""
     machine_name: str = ""
     email_digest: str = ""
+
+
+class RevokedMachine(Answer):
+    """What auth answers when a machine is to be let go of: whether there was a link."""
+
+    revoked: bool

@@ -21,7 +21,13 @@ from services.teams.teams.operations.reading import (
     read_one,
     team_bytes,
 )
-from services.teams.teams.operations.resolving import MANY, find, lock, read_team_id
+from services.teams.teams.operations.resolving import (
+    MANY,
+    find,
+    lock,
+    read_team_id,
+    require_member,
+)
 from services.teams.teams.operations.saving import OWNER_ONLY, save
 from services.teams.teams.rules import (
     clone_data,
@@ -57,6 +63,7 @@ __all__ = [
     "read_content",
     "read_one",
     "read_team_id",
+    "require_member",
     "save",
     "skills_from",
     "team_bytes",

@@ -8,9 +8,10 @@ from uuid import UUID
 from services.teams.teams import store
 from services.teams.teams.models import Team
 from shared.db import Connection
-from shared.errors import Conflict
+from shared.errors import Conflict, Forbidden, NotFound
 
 MANY: Final = "team_id required: token belongs to multiple teams"
+NO_MEMBER: Final = "not a team member"
 NOBODYS: Final = "00000000-0000-0000-0000-000000000000"
 """No team's id: what a ``team_id`` that is none is read as, so that it is found nowhere."""
 
@@ -47,6 +48,24 @@ async def lock(connection: Connection, token: str, team_id: str | None) -> Team 
     """
     team, found = await store.lock(connection, token, team_id)
     return _only(team, found)
+
+
+def require_member(team: Team | None, team_id: str | None) -> Team:
+    """Give the team that was found for a machine which may act only as its member.
+
+    Args:
+        team: from ``find`` or ``lock``.
+        team_id: the one it named, as it was read.
+
+    Raises:
+        NotFound: what it named is no team's id.
+        Forbidden: it is a member of none, or not of that one.
+    """
+    if team is None and team_id == NOBODYS:
+        raise NotFound
+    if team is None:
+        raise Forbidden(NO_MEMBER)
+    return team
 
 
 def _only(team: Team | None, found: int) -> Team | None:
