@@ -1,0 +1,3 @@
+"""What a bundle holds and what is suspicious in a team: pure functions."""
+
+from __future__ import annotations

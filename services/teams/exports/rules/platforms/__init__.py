@@ -1,0 +1,3 @@
+"""How each platform wants its files."""
+
+from __future__ import annotations
