@@ -17,6 +17,7 @@ Operations raise these; the renderers of ``shared.surfaces`` turn them into what
     ├── UnsupportedMediaType .. 415  the body is not of a type the operation reads
     ├── RangeNotSatisfiable ... 416  the range asked for begins behind the end
     ├── Invalid ............... 422  understood, but one or more fields are wrong
+    ├── LimitExceeded ......... 422  understood, but it would be one more than may be
     ├── UpgradeRequired ....... 426  the client is too old
     ├── RateLimited ........... 429  too many requests
     ├── Internal .............. 500  our fault; the cause goes to the log only
@@ -199,6 +200,14 @@ class Invalid(ServiceError):
     def field(cls, *loc: str | int, msg: str, type: str = "value_error") -> Invalid:
         """Make an error about a single field, ``Invalid.field("body", "email", msg=…)``."""
         return cls([Fault(loc, msg, type)])
+
+
+class LimitExceeded(ServiceError):
+    """Understood, and no field is wrong, but it would be one more than may be."""
+
+    status = 422
+    code = "limit_exceeded"
+    message = "Limit exceeded"
 
 
 class UpgradeRequired(ServiceError):

@@ -122,7 +122,7 @@ def _teams(error: ServiceError, request_id: str) -> tuple[int, dict[str, Any]]:
     if isinstance(error, UnknownPath):
         return error.status, {"errors": {"detail": "Not Found"}, "error": error.code}
     if isinstance(error, Invalid):
-        # The surface has no 422: a wrong field is a 400 whose sentence names it.
+        # A wrong field is a 400 whose sentence names it: 422 is for what is one too many.
         sentence = "; ".join(_sentence(fault) for fault in error.faults) or error.message
         return BadRequest.status, {"error": sentence}
     word = _TEAMS_WORDS.get(type(error), error.code)
