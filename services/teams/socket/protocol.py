@@ -199,7 +199,7 @@ class SocketProtocol(asyncio.Protocol):
             except ServiceError as error:
                 response = handshake.refusal(error)
         # What serves it says nothing else of itself either.
-        del response.headers["Date"]
+        response.headers.pop("Date", None)
         return response
 
     # Frames.

@@ -87,7 +87,12 @@ class Phoenix:
 
     async def say(self, *parts: Any) -> None:
         """Send a message and expect nothing."""
-        await self.connection.send(json.dumps(parts))
+        text = json.dumps(parts, ensure_ascii=False)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = json.dumps(parts)
+        await self.connection.send(text)
 
     async def join(self, topic: str, join_ref: str | None = "1") -> dict[str, Any]:
         """Join a topic; give the response."""
