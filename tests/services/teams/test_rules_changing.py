@@ -73,12 +73,21 @@ def test_a_description_that_is_left_out_stays_and_a_soul_goes() -> None:
     assert after.members == (replace(CARL, description=""),)
 
 
-def test_a_stale_writer_is_refused() -> None:
-    for change in (Change(), Change("Two"), Change(members=()), Change(skills=())):
-        with pytest.raises(Clash):
-            settle(TEAM, HASHES, change, STALE)
-        with pytest.raises(Clash):
-            settle(TEAM, HASHES, replace(change, members=(), knowledge="b"), STALE)
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change(),
+        Change("Two"),
+        Change(members=()),
+        Change(members=(), knowledge="b"),
+        Change(skills=(), knowledge="b"),
+        Change(skills=(Skill("lint", "T"), Skill("test")), knowledge="b"),
+        Change(platforms=()),
+    ],
+)
+def test_a_stale_writer_is_refused(change: Change) -> None:
+    with pytest.raises(Clash):
+        settle(TEAM, HASHES, change, STALE)
 
 
 def test_a_stale_writer_may_add_knowledge() -> None:
