@@ -34,21 +34,22 @@ def document(head: Mapping[str, Value], body: str) -> bytes:
     """Make a Markdown file with a head between two lines of three dashes.
 
     Args:
-        head: in the order to be written; each value stays on one line or in a block list.
+        head: in the order to be written.
         body: Markdown; it may hold anything, also lines of three dashes.
     """
-    values = {
-        key: list(value) if isinstance(value, tuple) else value for key, value in head.items()
-    }
-    written = yaml.dump(
-        values,
+    return framed(head_of(head), body)
+
+
+def head_of(head: Mapping[str, Value]) -> str:
+    """Write keys and values as YAML, each text on one line and each list as a block."""
+    return yaml.dump(
+        dict(head),
         Dumper=_Dumper,
         allow_unicode=True,
         default_flow_style=False,
         sort_keys=False,
         width=_WIDE,
     )
-    return framed(written, body)
 
 
 def framed(head: str, body: str) -> bytes:
