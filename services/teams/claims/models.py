@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from shared.api import Answer
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -18,3 +21,17 @@ class NewSecret:
     text: str
     lookup: bytes
     hash: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Candidate:
+    """A team that nobody owns, found by the beginning of a secret, and the hash to prove it by."""
+
+    team_id: str
+    hash: str
+
+
+class Claimed(Answer):
+    """``POST /api/teams/claim``."""
+
+    status: Literal["claimed"] = "claimed"

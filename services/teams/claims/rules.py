@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from services.teams.claims.models import NewSecret
+from shared.errors import BadRequest
 from shared.secret import encode_base64url
 
 PREFIX: Final = "trc_ocs_"
@@ -33,6 +35,18 @@ def mint() -> NewSecret:
     """Make a secret. Blocks for milliseconds: call it in a thread."""
     text = PREFIX + encode_base64url(secrets.token_bytes(RANDOM_BYTES))
     return NewSecret(text, lookup(text), _HASHER.hash(text))
+
+
+def read_secret(body: Mapping[str, Any]) -> str:
+    """Read ``claim_secret``; what is no text is no team's secret.
+
+    Raises:
+        BadRequest: there is none.
+    """
+    if "claim_secret" not in body:
+        raise BadRequest("claim_secret is required")
+    secret = body["claim_secret"]
+    return secret if isinstance(secret, str) else ""
 
 
 def lookup(text: str) -> bytes:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from services.teams.machines import operations as machines
 from services.teams.memberships import store
+from services.teams.memberships.models import Disconnected
+from services.teams.people import operations as people
 from services.teams.replays import operations as replays
+from services.teams.replays.models import Done, Signed
+from shared.api import Reply
 from shared.bus import outbox
 from shared.contracts.teams import TeamLeft
 from shared.db import Connection, Database
+from shared.siblings import Siblings
 
 
 async def still(database: Database, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -26,6 +32,39 @@ async def leave(connection: Connection, token: str, team_id: str | None) -> int:
     """
     await machines.lock(connection, token)
     left = await store.delete(connection, token, team_id)
+    if not left:
+        return 0
     await replays.drop_of_token(connection, token)
     await outbox.add_all(connection, [TeamLeft(team_id=one, token=token) for one in left])
     return len(left)
+
+
+async def erase(
+    database: Database, siblings: Siblings, signed: Signed, team_id: str | None
+) -> Reply:
+    """Disconnect a machine from one team, or from all (``DELETE /api/token/{token}/erase``).
+
+    With all of them its link to an account ends, which auth does first: should this process stop
+    between the two, auth's event ends the memberships, and a repeat finds nothing to undo.
+
+    Args:
+        database: of teams.
+        siblings: to ask auth.
+        signed: the request.
+        team_id: one team, which need not be the machine's; None for all.
+
+    Raises:
+        Unavailable: auth did not end the link; then nothing has changed.
+    """
+    before = 0
+    if team_id is None:
+        async with database.connection() as connection:
+            before = await store.count(connection, signed.token)
+        await people.revoke(siblings, signed.token)
+    return await replays.once(database, signed, partial(_erase, signed.token, team_id, before))
+
+
+async def _erase(token: str, team_id: str | None, before: int, connection: Connection) -> Done:
+    left = await leave(connection, token, team_id)
+    # What auth's event has ended in the meantime was ended by this request, too.
+    return Done(Disconnected(teams_removed=max(before, left)).model_dump_json().encode())

@@ -36,3 +36,11 @@ async def delete(connection: Connection, token: str, team_id: str | None) -> lis
         team_id,
     )
     return [str(row["team_id"]) for row in rows]
+
+
+async def count(connection: Connection, token: str) -> int:
+    """Count the teams of a machine."""
+    counted: int = await connection.fetchval(
+        "SELECT count(*) FROM teams.membership WHERE token = $1", token
+    )
+    return counted
