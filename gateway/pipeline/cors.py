@@ -80,7 +80,7 @@ _ALSO_READABLE: Final = {
         b", accept-ranges, content-disposition, content-range, etag, idempotent-replay, link, "
         b"location, x-total-count"
     ),
-    Surface.TEAMS: b", content-disposition, etag, idempotent-replay, x-pii-access",
+    Surface.TEAMS: b", content-disposition, etag, idempotent-replay, x-next-after, x-pii-access",
     Surface.AGENTS: b", deprecation, etag, link, location, sunset, x-total-count",
 }
 

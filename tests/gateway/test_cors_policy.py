@@ -222,6 +222,10 @@ def test_preflights_say_what_the_contracts_say() -> None:
     methods, headers = _sets(teams)
     assert methods == {"GET", "POST", "PATCH", "DELETE", "OPTIONS"}
     assert {"content-type", "x-trc-signature", "x-trc-timestamp", "x-trc-token"} <= headers
+    assert "if-none-match" in headers
+    exposed = lines(cors, PATHS[Surface.TEAMS], HOME).decode()
+    for name in ("etag", "idempotent-replay", "x-next-after", "x-pii-access"):
+        assert name in exposed
     agents = preflight(cors, PATHS[Surface.AGENTS], HOME)
     methods, headers = _sets(agents)
     assert methods == {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
