@@ -1,6 +1,6 @@
 # Everything a person or a machine runs here is a target of this file.
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-telemetry bench-bus clean
+.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-telemetry bench-teams bench-bus clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -77,6 +77,9 @@ bench-learnings: $(VENV)/.dev ## Measure recording and listing learnings, at 1,0
 
 bench-telemetry: $(VENV)/.dev ## Measure taking telemetry in, directly and through the gateway
 	@$(PYTHON) -m bench.telemetry
+
+bench-teams: $(VENV)/.dev ## Measure head polls, pushes, telling 1,000 sockets, and what an idle socket takes
+	@$(PYTHON) -m bench.teams
 
 bench-bus: $(VENV)/.dev ## Measure outbox, relay and consumers on both transports
 	@$(PYTHON) -m bench.bus

@@ -67,7 +67,7 @@ async def insert(
 
 
 async def delete_old(connection: Connection, hours: int, most: int) -> int:
-    """Drop news older than some hours, so many at a time. All tenants: age is what counts."""
+    """Drop news older than some hours, so many at a time; all tenants: age is what counts."""
     dropped = await connection.execute(
         """
         DELETE FROM teams.news WHERE ctid IN (

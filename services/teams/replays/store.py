@@ -77,7 +77,7 @@ async def drop_of_token(connection: Connection, token: str) -> None:
 
 
 async def delete_old(connection: Connection, seconds: int, most: int) -> int:
-    """Drop signatures used so long ago, so many at a time. All tenants: age is what counts."""
+    """Drop signatures used so long ago, so many at a time; all tenants: age is what counts."""
     dropped = await connection.execute(
         """
         DELETE FROM teams.replay WHERE ctid IN (

@@ -1,0 +1,377 @@
+"""What teams cost: ``make bench-teams``.
+
+Starts PostgreSQL and the teams service as a process, with its relay, and asks it directly with the
+gateway's assertion. Measures head polls and pushes (CPU of the service and of PostgreSQL, and how
+many a second, with 16 under way) among 1,000 and among many teams, how long until 1,000 sockets of
+one team have been told of a push, and what an idle socket takes of memory. Measures, judges
+nothing: machines differ, ratios hold. Writes docs/benchmarks/teams.md with ``--page``.
+
+    python -m bench.teams [--teams 1000000] [--requests 4000] [--sockets 10000] [--page]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import random
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import psutil
+import uvloop
+
+from bench.machine import describe
+from bench.process import resident
+from bench.service import (
+    Clock,
+    ask,
+    database_server,
+    head,
+    loop_ns,
+    make_database,
+    running,
+    say,
+    with_body,
+)
+from bench.table import Table, number
+from guildhall.embedded.server import EmbeddedPostgres
+from services.teams.teams.models import Content, Member
+from services.teams.teams.rules import hashes_of, members_json
+from shared.principal import Kind, Principal
+from shared.secret import encode_base64url
+
+CONNECTIONS: Final = 16
+ROUNDS: Final = 5
+FEW: Final = 1_000
+LISTENERS: Final = 1_000
+FAN_OUTS: Final = 20
+JOINED: Final = 2_000
+SETTLING: Final = 1.5
+PAGE: Final = Path(__file__).parent.parent / "docs/benchmarks/teams.md"
+
+MEMBERS: Final = tuple(
+    Member(f"member-{n}", "Keeps one part of the system", soul="You look after a part. " * 40)
+    for n in range(4)
+)
+
+
+def token_of(index: int) -> str:
+    """Name the machine of a team; no such key exists, the gateway would have checked it."""
+    return "trc_ak_" + encode_base64url(index.to_bytes(32))
+
+
+def team_of(index: int) -> str:
+    """Give the id of a team."""
+    return f"{index:08x}-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU per request in microseconds, and requests a second."""
+
+    service: float
+    database: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """Milliseconds from a push to the first and the last of the sockets that were told."""
+
+    first: float
+    last: float
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.teams")
+    parser.add_argument("--teams", type=int, default=1_000_000, help="in the large database")
+    parser.add_argument("--requests", type=int, default=4_000, help="per measurement")
+    parser.add_argument("--sockets", type=int, default=10_000, help="that are idle at once")
+    parser.add_argument("--page", action="store_true", help="write docs/benchmarks/teams.md")
+    arguments = parser.parse_args()
+    with database_server() as server:
+        uvloop.run(_measure(server, arguments))
+
+
+async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> None:
+    costs: dict[tuple[str, int], Cost] = {}
+    for teams in (FEW, arguments.teams):
+        urls = await make_database(server, f"bench{teams}", "teams")
+        await _fill(urls["teams"], teams)
+        pool = {"GUILDHALL_DATABASE_POOL_SIZE": str(CONNECTIONS)}
+        async with running("teams", urls, next(_heads(1)), **pool) as (port, process):
+            for what, requests in _requests(teams):
+                await _drive(port, requests, arguments.requests // 4)
+                costs[what, teams] = await _cost(
+                    port, requests, arguments.requests, process, server
+                )
+            if teams == FEW:
+                told = await _fan_outs(port)
+                idle = await _memory(port, process, arguments.sockets)
+    _report(costs, told, idle, arguments)
+
+
+# Filling.
+
+
+async def _fill(url: str, teams: int) -> None:
+    started = time.monotonic()
+    hashes = hashes_of(Content("Bench", MEMBERS, knowledge=""))
+    connection = await asyncpg.connect(url)
+    digests = (b"m" * 32, b"s" * 32, b"k" * 32)
+    try:
+        for first in range(1, teams + 1, 10_000):
+            indexes = range(first, min(first + 10_000, teams + 1))
+            await connection.execute(
+                """
+                INSERT INTO teams.team (id, name, members, knowledge, hash, members_hash,
+                    skills_hash, knowledge_hash, members_part, skills_part, knowledge_part, version)
+                SELECT id, 'Bench', $2, '', $3, $4, $5, $6, $7, $8, $9, 1
+                  FROM unnest($1::uuid[]) AS id
+                """,
+                [team_of(index) for index in indexes],
+                members_json(MEMBERS),
+                hashes.hash,
+                hashes.members_hash,
+                hashes.skills_hash,
+                hashes.knowledge_hash,
+                *digests,
+                timeout=600,
+            )
+            await connection.executemany(
+                "INSERT INTO teams.membership (token, team_id) VALUES ($1, $2)",
+                [(token_of(index), team_of(index)) for index in indexes],
+            )
+        # Team 1 has as many members as it takes for all who listen: ten sockets each.
+        await connection.executemany(
+            "INSERT INTO teams.membership (token, team_id) VALUES ($1, $2)",
+            [
+                (token_of(teams + listener), team_of(1))
+                for listener in range(1, LISTENERS // 10 + 1)
+            ],
+        )
+        await connection.execute("VACUUM ANALYZE", timeout=600)
+    finally:
+        await connection.close()
+    say(f"filled {teams:,} teams in {time.monotonic() - started:.0f} s")
+
+
+# Requests.
+
+
+def _machine(index: int) -> Principal:
+    return Principal(Kind.MACHINE, token_of(index))
+
+
+def _heads(teams: int) -> Iterator[bytes]:
+    chance = random.Random(1)  # noqa: S311 - not a secret
+    while True:
+        index = chance.randint(1, min(teams, 50_000))
+        path = f"/api/teams/{token_of(index)}/head"
+        request = head("teams", _machine(index), "GET", path) + b"\r\n"
+        for _ in range(20):  # one assertion serves many requests, as one of the gateway does
+            yield request
+
+
+def _signed(index: int, path: str, body: dict[str, object]) -> bytes:
+    start = head("teams", _machine(index), "POST", path)
+    start += b"x-trc-signature: %b\r\n" % encode_base64url(os.urandom(64)).encode()
+    return with_body(start, json.dumps(body).encode())
+
+
+def _pushes(teams: int) -> Iterator[bytes]:
+    chance = random.Random(2)  # noqa: S311 - not a secret
+    while True:
+        index = chance.randint(1, teams)
+        content = f"- {secrets.token_hex(24)}: what one of us has learned today"
+        yield _signed(index, "/api/teams/knowledge", {"content": content})
+
+
+def _pushes_of_one(teams: int) -> Iterator[bytes]:
+    while True:
+        content = f"- {secrets.token_hex(24)}: what one of us has learned today"
+        yield _signed(1, "/api/teams/knowledge", {"content": content})
+
+
+def _requests(teams: int) -> Sequence[tuple[str, Iterator[bytes]]]:
+    found = [("head", _heads(teams)), ("push, many teams", _pushes(teams))]
+    return found if teams > FEW else [*found, ("push, one team", _pushes_of_one(teams))]
+
+
+async def _drive(port: int, requests: Iterator[bytes], count: int) -> None:
+    left = count
+
+    async def lane() -> None:
+        nonlocal left
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+        while left > 0:
+            left -= 1
+            await ask(reader, writer, next(requests))
+        writer.close()
+
+    async with asyncio.timeout(600), asyncio.TaskGroup() as lanes:
+        for _ in range(CONNECTIONS):
+            lanes.create_task(lane())
+
+
+async def _cost(
+    port: int,
+    requests: Iterator[bytes],
+    count: int,
+    process: psutil.Process,
+    server: EmbeddedPostgres,
+) -> Cost:
+    """The cheapest of the rounds, which neighbours disturbed least.
+
+    What the relay still does after the last answer is waited for and counted.
+    """
+    rounds = []
+    each = count // ROUNDS
+    for _ in range(ROUNDS):
+        with Clock(process, server) as clock:
+            await _drive(port, requests, each)
+            wall = clock.wall()
+            await asyncio.sleep(0.5)
+        service, database = clock.taken
+        rounds.append((service / each * 1e6, database / each * 1e6, wall))
+    service_us, database_us, wall = (min(column) for column in zip(*rounds, strict=True))
+    return Cost(service_us, database_us, each / wall)
+
+
+# Sockets.
+
+
+class _Listeners:
+    """``bench.load_sockets`` as a process."""
+
+    def __init__(self, port: int, indexes: Sequence[int], topic: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="guildhall-bench-")
+        file = Path(self._folder.name) / "heads"
+        file.write_text("\n".join(_handshake(index) for index in indexes) + "\n")
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "bench.load_sockets", str(port), str(file), topic],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.standing = int(self._line()[1])
+
+    def __enter__(self) -> _Listeners:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
+    def told(self) -> list[str]:
+        """Wait until all have been told; give how many, when, and how many hashes."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._line()
+
+    def _line(self) -> list[str]:
+        assert self._process.stdout is not None
+        words = self._process.stdout.readline().split()
+        if not words:
+            raise SystemExit("the sockets have gone")
+        return words
+
+
+def _handshake(index: int) -> str:
+    lines = (
+        head("teams", _machine(index), "GET", "/socket/websocket?vsn=2.0.0")
+        .decode()
+        .replace("\r\n", r"\r\n")
+    )
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    more = "".join(line + r"\r\n" for line in (*upgrade, f"Sec-WebSocket-Key: {key}", ""))
+    return lines + more
+
+
+async def _fan_outs(port: int) -> list[FanOut]:
+    """Push by HTTP and see when 1,000 sockets of other machines of the team have been told."""
+    found = []
+    indexes = [FEW + 1 + listener // 10 for listener in range(LISTENERS)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with _Listeners(port, indexes, f"knowledge:{team_of(1)}") as listeners:
+        for _ in range(FAN_OUTS):
+            request = next(_pushes_of_one(1))
+            started = time.monotonic() * 1e3
+            await ask(reader, writer, request)
+            count, first, last, hashes = (await asyncio.to_thread(listeners.told))[1:]
+            if (int(count), int(hashes)) != (LISTENERS, 1):
+                raise SystemExit(f"{count} sockets were told, {hashes} hashes")
+            found.append(FanOut(float(first) - started, float(last) - started))
+    writer.close()
+    return found
+
+
+async def _memory(port: int, process: psutil.Process, sockets: int) -> tuple[int, float, float]:
+    """Give how many sockets stood, and KiB of the service for each: joined, and not."""
+    grown = []
+    standing = 0
+    for topic in ("-", f"knowledge:{team_of(1)}"):
+        indexes = [1 + number // 20 for number in range(sockets)]
+        if topic != "-":
+            indexes = [FEW + 1 + number // 20 for number in range(JOINED)]
+        await asyncio.sleep(SETTLING)
+        before = resident(process.pid)
+        with await asyncio.to_thread(_Listeners, port, indexes, topic) as listeners:
+            await asyncio.sleep(SETTLING)
+            standing = max(standing, listeners.standing)
+            grown.append((resident(process.pid) - before) / listeners.standing / 1024)
+    return standing, grown[1], grown[0]
+
+
+# Telling.
+
+
+def _report(
+    costs: dict[tuple[str, int], Cost],
+    told: list[FanOut],
+    idle: tuple[int, float, float],
+    arguments: argparse.Namespace,
+) -> None:
+    table = Table(("request", "teams", "service us", "PostgreSQL us", "a second"))
+    for (what, teams), cost in costs.items():
+        figures = (number(teams), number(cost.service), number(cost.database), number(cost.rate))
+        table.rows.append((what, *figures))
+    last, first = sorted(one.last for one in told), [one.first for one in told]
+    standing, joined, bare = idle
+    lines = (
+        f"told {LISTENERS:,} sockets of one team of a push, {FAN_OUTS} times: the first after "
+        f"{statistics.median(first):.0f} ms, the last after {statistics.median(last):.0f} ms "
+        f"(medians; the slowest {last[-1]:.0f} ms; target 1,000)",
+        f"an idle socket takes {bare:.1f} KiB of the service ({standing:,} open); one that has "
+        f"joined {joined:.1f} KiB ({JOINED:,} open; target 25)",
+        f"a turn of an empty loop: {loop_ns():.0f} ns (30 to 40 on an idle machine of today)",
+    )
+    say("\n" + table.text() + "\n")
+    for line in lines:
+        say(line)
+    if arguments.page:
+        bullets = "\n".join(f"- {line}" for line in lines)
+        PAGE.write_text(
+            f"# What teams cost\n\n`make bench-teams` on {describe()}.\n\n{table.markdown()}\n\n"
+            f"{bullets}\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
