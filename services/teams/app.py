@@ -11,6 +11,8 @@ from starlette.types import ASGIApp
 
 from services.teams import consumers
 from services.teams.claims import routes as claims
+from services.teams.exports import routes as exports
+from services.teams.exports.operations import Exports
 from services.teams.invites import routes as invites
 from services.teams.knowledge import routes as knowledge
 from services.teams.machines.operations import Sightings
@@ -53,6 +55,7 @@ async def open_resources(
             Database: database,
             Siblings: siblings,
             Sightings: sightings,
+            Exports: stack.enter_context(Exports.opened()),
             Sockets: await stack.enter_async_context(sockets),
         }
 
@@ -83,6 +86,7 @@ SERVICE: Final = Service(
         *claims.OPERATIONS,
         *sharing.OPERATIONS,
         *people.OPERATIONS,
+        *exports.OPERATIONS,
         *pages.OPERATIONS,
     ),
     subscriptions=consumers.subscriptions,

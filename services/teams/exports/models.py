@@ -77,7 +77,7 @@ class ExportQuery(Query):
     """Which bundle, of which team."""
 
     format: str = Field("", description="One of the formats; an unknown one is refused by name.")
-    team_id: str = Field("", description="Needed by a token of several teams.")
+    team_id: str | None = Field(None, description="Needed by a token of several teams.")
     report: bool = Field(
         False, description="Only tell what is suspicious and which files there would be."
     )
