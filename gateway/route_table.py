@@ -59,6 +59,8 @@ class Row:
         passes_authorization: whether the service gets ``Authorization`` as it was sent, because it
             asks for a person beside the machine that signed.
         is_socket: whether WebSockets are bridged there.
+        marks_personal: whether the gateway's errors are marked as the service marks its answers,
+            which hold personal data (teams contract, section 8).
         names_errors: whether the gateway's errors have their machine word as top-level ``error``
             beside the message (learnings contract, section 2.1).
     """
@@ -77,6 +79,7 @@ class Row:
     takes_query_token: bool = False
     passes_authorization: bool = False
     is_socket: bool = False
+    marks_personal: bool = False
     names_errors: bool = False
     template: bytes = field(init=False)
 
@@ -122,6 +125,7 @@ _ACCOUNT: Final[dict[str, object]] = {
     "body_limit": TEAMS_BODY_LIMIT,
     "is_public": True,
     "refuses_bad_bearer": True,
+    "marks_personal": True,
 }
 
 TABLE: Final[tuple[Row, ...]] = (
@@ -211,7 +215,13 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     _row("/api/account", "auth", "account", **_ACCOUNT),
     _row("/api/account/teams", "teams", "account", **_ACCOUNT),
-    *_signed_rows("teams", "account", "/api/account/reassociate", passes_authorization=True),
+    *_signed_rows(
+        "teams",
+        "account",
+        "/api/account/reassociate",
+        passes_authorization=True,
+        marks_personal=True,
+    ),
     _row(
         "/socket",
         "teams",

@@ -180,8 +180,11 @@ class Pipeline:
         """Refuse a request that is already counted, such as one whose upstream is away."""
         destination = request.destination
         self._denials.note(error, reason, destination.label)
-        if destination.row is not None and destination.row.names_errors:
+        row = destination.row
+        if row is not None and row.names_errors:
             error.extra.setdefault("error", error.code)
+        if row is not None and row.marks_personal:
+            error.headers["x-pii-access"] = "true"
         spoken = render(destination.surface, error, request.request_id.decode("ascii"))
         headers = [(name.encode(), value.encode()) for name, value in spoken.headers.items()]
         lines = self._security.around(headers)

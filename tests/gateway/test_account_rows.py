@@ -49,6 +49,7 @@ async def test_bad_bearer_is_refused(home: House, path: str, bearer: str) -> Non
     answer = await home.client.get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.json() == REFUSED
+    assert answer.headers["x-pii-access"] == "true"
     assert not any(service.asked for service in home.services.values() if service != home.auth)
 
 
@@ -68,7 +69,7 @@ async def test_auth_that_is_away_makes_nobody_anonymous() -> None:
         assert (await home.client.get("/api/account/teams")).status_code == 200
 
 
-async def test_what_only_the_service_says_passes(home: House) -> None:
+async def test_what_the_service_says_of_it_passes(home: House) -> None:
     said = plain(401, b"{}", "x-pii-access: true", "content-type: application/json")
     home.services["teams"].behave = answering(said)
     answer = await home.client.get("/api/account/teams", headers={"cookie": "session=x"})
@@ -136,3 +137,7 @@ async def test_reassociations_are_counted_by_machine_and_apart() -> None:
         assert found == [200, 200, 429, 200]
         bad = [(await home.client.post(REASSOCIATE, json={})).status_code for _ in range(2)]
         assert bad == [401, 429]
+        refused = await home.client.post(REASSOCIATE, json={})
+        assert refused.headers["x-pii-access"] == "true"
+        other = await home.client.post("/api/teams", json={})
+        assert "x-pii-access" not in other.headers
