@@ -2,6 +2,7 @@
 
 resolving   which team a request means
 changing    the one way in which a team's content changes
+deleting    its end
 saving      POST /api/teams
 reading     what a team is told as
 """
@@ -9,6 +10,7 @@ reading     what a team is told as
 from __future__ import annotations
 
 from services.teams.teams.operations.changing import between, change, create
+from services.teams.teams.operations.deleting import delete
 from services.teams.teams.operations.reading import (
     TeamContent,
     again,
@@ -31,9 +33,12 @@ from services.teams.teams.operations.resolving import (
 from services.teams.teams.operations.saving import OWNER_ONLY, save
 from services.teams.teams.rules import (
     clone_data,
+    hashes_of,
     knowledge_after,
     members_from,
+    platforms_from,
     preview_data,
+    read_base_hash,
     skills_from,
 )
 from services.teams.teams.store import add_member, find_by_id, lock_by_id
@@ -49,17 +54,21 @@ __all__ = [
     "clone_data",
     "content_of",
     "create",
+    "delete",
     "etag",
     "find",
     "find_by_id",
+    "hashes_of",
     "head",
     "knowledge_after",
     "lock",
     "lock_by_id",
     "members_from",
     "next_page",
+    "platforms_from",
     "preview_data",
     "read_all",
+    "read_base_hash",
     "read_content",
     "read_one",
     "read_team_id",

@@ -86,7 +86,7 @@ async def insert(
     summary: str,
 ) -> None:
     """Make a team with its first version."""
-    digests, bodies = _parts(written)
+    digests, bodies = parts_of(written)
     await connection.fetchval(
         _INSERT,
         team_id,
@@ -133,7 +133,7 @@ async def write(
         news: the payload for sockets; given if and only if knowledge changes.
         events: said with it.
     """
-    digests, bodies = _parts(written)
+    digests, bodies = parts_of(written)
     await connection.fetchval(
         _WRITE,
         team_id,
@@ -157,7 +157,8 @@ async def write(
     await outbox.add_all(connection, events)
 
 
-def _parts(written: Written) -> tuple[list[Any], list[Any]]:
+def parts_of(written: Written) -> tuple[list[Any], list[Any]]:
+    """Give the digests and the bodies of members, skills and knowledge; None for what stays."""
     bodies = [written.members, written.skills, written.knowledge]
     digests = [None if body is None else hashlib.sha256(body.encode()).digest() for body in bodies]
     return digests, bodies
