@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
 from shared import VERSION, idempotency, openapi
-from shared.api import Operation, authorize, decode, encode, routes
+from shared.api import PERSONAL, Operation, authorize, decode, encode, routes
 from shared.bus import Relay, Subscription, Transport, Worker, connect
 from shared.db import Database
 from shared.errors import Forbidden, ServiceError, Unavailable, UnknownPath
@@ -236,12 +236,12 @@ def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
         try:
             return await answer(operation, request)
         except Forbidden as error:
-            _name(operation, error)
+            _mark(operation, error)
             if service.on_refused is not None and not request.scope["principal"].is_anonymous:
                 await service.on_refused(runtime.database, operation, request)
             raise
         except ServiceError as error:
-            _name(operation, error)
+            _mark(operation, error)
             raise
 
     async def answer(operation: Operation, request: Request) -> Response:
@@ -255,9 +255,11 @@ def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
     return routes(service.operations, handle)
 
 
-def _name(operation: Operation, error: ServiceError) -> None:
+def _mark(operation: Operation, error: ServiceError) -> None:
     if operation.names_errors:
         error.extra.setdefault("error", error.code)
+    if operation.personal:
+        error.headers.update(PERSONAL)
 
 
 async def _once(

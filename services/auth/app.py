@@ -41,7 +41,6 @@ from services.auth.sessions import routes as sessions
 from services.auth.sessions.operations import Desk, SessionChecks, sweep
 from services.auth.settings import AuthSettings
 from services.auth.setup import routes as setup
-from shared.siblings import Siblings
 from services.auth.signing_keys import routes as signing_keys
 from services.auth.signing_keys.operations import KeyRing, open_key_ring
 from services.auth.stats import routes as stats
@@ -56,6 +55,7 @@ from shared.bus import Transport
 from shared.db import Database
 from shared.log import get_logger
 from shared.service import Resources, Service, Sweep
+from shared.siblings import Siblings
 from shared.vault import Vault
 
 log = get_logger()

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.auth.erasures import operations as erasures
+from services.auth.machines import operations as machines
 from services.auth.role_bindings import operations as role_bindings
 from shared.bus import Subscription
 from shared.contracts.auth import AccountVerified
 from shared.contracts.learnings import ErasureCompleted
+from shared.contracts.teams import MachineSeen
 from shared.db import Connection
 from shared.service import Resources
 
@@ -27,9 +29,15 @@ async def on_account_verified(connection: Connection, event: AccountVerified) ->
     await role_bindings.resolve_person(connection, event.account_id)
 
 
+async def on_machine_seen(connection: Connection, event: MachineSeen) -> None:
+    """Note when teams last heard of a machine."""
+    await machines.note_seen(connection, event.token, event.at)
+
+
 SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
     Subscription("close_erasure", ErasureCompleted, on_erasure_completed),
     Subscription("bind_verified_person", AccountVerified, on_account_verified),
+    Subscription("note_machine_seen", MachineSeen, on_machine_seen),
 )
 
 

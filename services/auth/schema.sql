@@ -236,7 +236,7 @@ CREATE TABLE auth.machine (
     last_seen_at timestamp with time zone,
     revoked_at timestamp with time zone,
     barred boolean DEFAULT false NOT NULL,
-    version bigint DEFAULT 1 NOT NULL,
+    version bigint DEFAULT nextval('auth.machine_version'::regclass) NOT NULL,
     CONSTRAINT machine_account_id_fkey FOREIGN KEY (account_id) REFERENCES auth.account(id) ON DELETE CASCADE,
     CONSTRAINT machine_id_key UNIQUE (id),
     CONSTRAINT machine_pkey PRIMARY KEY (token),

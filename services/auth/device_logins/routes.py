@@ -23,10 +23,10 @@ from services.auth.device_logins.models import (
 )
 from services.auth.machines.operations import shown_token
 from services.auth.settings import AuthSettings
-from shared.siblings import Siblings
 from shared.api import Call, Empty, Operation
 from shared.errors import Unauthenticated
 from shared.principal import Kind
+from shared.siblings import Siblings
 
 
 async def begin_for_key(call: Call[CodeRequest, Empty]) -> DeviceCode:

@@ -146,13 +146,18 @@ class TeamsMachine(Answer):
 
 
 class TeamsPart(Answer):
-    """What the teams service adds, as it says it (``POST /internal/accounts/export``)."""
+    """What the teams service adds, as it says it (``POST /internal/accounts/export``).
+
+    ``next_after`` says where its next page begins, and is None at the end.
+    """
 
     teams: list[dict[str, Any]]
+    next_after: str | None = None
 
 
-class TeamsExport(TeamsPart):
+class TeamsExport(Answer):
     """``GET /api/account/export`` (teams contract, section 8)."""
 
     account: TeamsAccount
     machines: list[TeamsMachine]
+    teams: list[dict[str, Any]]

@@ -17,18 +17,17 @@ from services.auth.erasures.models import (
 from services.auth.mail.operations import MailSender
 from services.auth.sessions.operations import Desk
 from services.auth.settings import AuthSettings
-from shared.siblings import Siblings
 from services.auth.web_sessions.operations import (
-    account_route,
     changer_of,
     clear_cookie,
     person_of,
 )
 from shared.api import Call, Empty, Operation, Reply
-from shared.errors import Internal, ServiceError
+from shared.errors import Internal, ServiceError, Unavailable
 from shared.log import get_logger
 from shared.pagination import Page, PageQuery
 from shared.principal import Principal
+from shared.siblings import Siblings
 
 EXPORT_NAME: Final = "guildhall-export.json"
 TEAMS_EXPORT_NAME: Final = "teamrc-export.json"
@@ -40,7 +39,8 @@ async def delete_me(call: Call[Goodbye, Empty]) -> Deleted:
     """``DELETE /v1/auth/me``."""
     origin = Origin.of(call)
     await operations.prove(call.resource(Desk), call.principal, call.body, origin)
-    await operations.erase(call.database, call.resource(MailSender), call.principal, origin)
+    mail, siblings = call.resource(MailSender), call.resource(Siblings)
+    await operations.erase(call.database, mail, siblings, call.principal, origin)
     return Deleted()
 
 
@@ -48,8 +48,13 @@ async def delete_account(call: Call[Empty, Empty]) -> Reply:
     """``DELETE /api/account``."""
     public_url = call.resource(AuthSettings).public_url
     person = await changer_of(call.database, call.principal, call.headers, public_url)
+    mail, siblings = call.resource(MailSender), call.resource(Siblings)
     try:
-        await operations.erase(call.database, call.resource(MailSender), person, Origin.of(call))
+        await operations.erase(
+            call.database, mail, siblings, person, Origin.of(call), only_with_teams=True
+        )
+    except Unavailable:
+        raise Internal("deletion_failed", code="deletion_failed") from None
     except ServiceError:
         raise
     except Exception:
@@ -128,7 +133,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         method="GET",
         path="/api/account",
-        endpoint=account_route(read_account),
+        endpoint=read_account,
+        personal=True,
         summary="One's account and its machines",
         answer=AccountPage,
         public=True,
@@ -139,7 +145,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         method="DELETE",
         path="/api/account",
-        endpoint=account_route(delete_account),
+        endpoint=delete_account,
+        personal=True,
         summary="Delete one's account",
         answer=Deleted,
         public=True,
@@ -149,7 +156,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         method="GET",
         path="/api/account/export",
-        endpoint=account_route(export_account),
+        endpoint=export_account,
+        personal=True,
         summary="One's account, machines and teams",
         answer=TeamsExport,
         public=True,

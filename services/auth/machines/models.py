@@ -29,6 +29,7 @@ class Machine:
         created_at: when it was first linked.
         last_seen_at: when the teams service last heard of it.
         revoked_at: when it was revoked, if it is.
+        version: rises with each change of the link.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Machine:
     created_at: datetime
     last_seen_at: datetime | None
     revoked_at: datetime | None
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Owner:
         machine_name: what it is called.
         linked: whether the link holds: not revoked, and the account may act.
         barred: whether its owner took it away, so that it may not come back by an invitation.
+        version: rises with each change of the link.
     """
 
     account_id: str
@@ -56,6 +59,7 @@ class Owner:
     machine_name: str
     linked: bool
     barred: bool
+    version: int
 
 
 class TokenQuestion(Body):
@@ -65,14 +69,17 @@ class TokenQuestion(Body):
 
 
 class MachineCheck(Answer):
-    """Whose machine it is; all but ``linked`` and ``barred`` is empty when nobody's.
+    """Whose machine it is; the account and what it tells is empty when nobody's.
 
+    ``version`` is that of the events about it, and 0 if it was never linked: whoever has heard this
+    answer has nothing to learn from events up to it.
     ``email_digest`` is the SHA-256 of the owner's address, trimmed and in lower case, in hex
     (teams contract, section 8).
     """
 
     linked: bool
     barred: bool = False
+    version: int = 0
     account_id: str = ""
     machine_name: str = ""
     email_digest: str = ""
@@ -110,12 +117,19 @@ class LinkedMachine(Answer):
     token: str
     machine_name: str
     last_seen_at: datetime | None
+    version: int
 
 
 class AccountMachines(Answer):
     """The unrevoked machines of an account, the newest first."""
 
     machines: list[LinkedMachine]
+
+
+class Dropped(Answer):
+    """What the teams service answers: how many memberships have ended."""
+
+    dropped: int
 
 
 class RevokedMachine(Answer):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
 from services.auth.machines import store
 from services.auth.machines.models import (
     AccountMachines,
+    Dropped,
     LinkedMachine,
     Machine,
     MachineCheck,
@@ -23,8 +25,12 @@ from shared.db import Connection, Database
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.principal import Principal
+from shared.siblings import Siblings
 
 __all__ = ["name_of", "shown_token"]
+
+BATCH: Final = 500
+"""Machines that teams is asked about at once."""
 
 LINKED_ELSEWHERE = "This machine is linked to another account"
 
@@ -53,28 +59,53 @@ async def list_for(connection: Connection, account_id: str) -> list[Machine]:
     return await store.list_of(connection, account_id)
 
 
-async def revoke(database: Database, token: str, principal: Principal, origin: Origin) -> None:
+async def revoke(
+    database: Database, siblings: Siblings, token: str, principal: Principal, origin: Origin
+) -> None:
     """Revoke a machine of the caller's; one that is revoked already stays so.
 
-    Says machine.revoked, from which teams drops its memberships and closes its sockets.
+    Teams ends its memberships before this is committed; machine.revoked, which is said with it,
+    ends what the machine joins between the two.
 
     Raises:
         NotFound: the caller has no such machine.
+        Unavailable: teams did not answer; nothing has changed.
     """
     async with database.transaction() as connection:
         version = await store.revoke(connection, token, principal.account, barred=True)
         if version is not None:
             await _say_revoked(connection, {token: version}, principal.account, principal, origin)
+            await end_memberships(siblings, [token])
         elif not await store.is_of(connection, token, principal.account):
             raise NotFound(code="token_not_found")
 
 
 async def revoke_all(
     connection: Connection, account_id: str, actor: Principal, origin: Origin
-) -> None:
-    """Revoke all machines of an account. Says machine.revoked for each."""
+) -> list[str]:
+    """Revoke all machines of an account; give their tokens. Says machine.revoked for each."""
     revoked = await store.revoke_all(connection, account_id)
     await _say_revoked(connection, revoked, account_id, actor, origin)
+    return list(revoked)
+
+
+async def end_memberships(
+    siblings: Siblings, tokens: Sequence[str], without_owner: str = ""
+) -> None:
+    """Have teams end all memberships of some machines now.
+
+    Args:
+        siblings: to ask.
+        tokens: the machines'.
+        without_owner: an account that is to own no team any more.
+
+    Raises:
+        Unavailable: teams did not answer; it may have ended some of them.
+    """
+    batches = [tokens[start : start + BATCH] for start in range(0, len(tokens), BATCH)]
+    for batch in batches or [[]]:
+        question = {"tokens": batch, "without_owner": without_owner}
+        await siblings.ask("teams", "/internal/machines/drop", question, Dropped)
 
 
 async def revoke_itself(database: Database, token: str, actor: Principal, origin: Origin) -> bool:
@@ -100,9 +131,10 @@ async def check(database: Database, token: str) -> MachineCheck:
     if owner is None:
         return MachineCheck(linked=False)
     if not owner.linked:
-        return MachineCheck(linked=False, barred=owner.barred)
+        return MachineCheck(linked=False, barred=owner.barred, version=owner.version)
     return MachineCheck(
         linked=True,
+        version=owner.version,
         account_id=owner.account_id,
         machine_name=owner.machine_name,
         email_digest=email_digest(owner.email),
@@ -137,6 +169,7 @@ async def machines_of(database: Database, account_id: str) -> AccountMachines:
                 token=machine.token,
                 machine_name=machine.machine_name,
                 last_seen_at=machine.last_seen_at,
+                version=machine.version,
             )
             for machine in linked
         ]

@@ -17,15 +17,18 @@ from services.auth.machines.models import (
     TokensQuestion,
 )
 from services.auth.settings import AuthSettings
-from services.auth.web_sessions.operations import account_route, changer_of
+from services.auth.web_sessions.operations import changer_of
 from shared.api import Call, Empty, Operation
+from shared.siblings import Siblings
 
 
 async def revoke(call: Call[Empty, Empty]) -> Revoked:
     """``DELETE /api/account/machines/{token}``."""
     public_url = call.resource(AuthSettings).public_url
     person = await changer_of(call.database, call.principal, call.headers, public_url)
-    await operations.revoke(call.database, call.path["token"], person, Origin.of(call))
+    await operations.revoke(
+        call.database, call.resource(Siblings), call.path["token"], person, Origin.of(call)
+    )
     return Revoked()
 
 
@@ -56,11 +59,12 @@ OPERATIONS: Final = (
     Operation(
         method="DELETE",
         path="/api/account/machines/{token}",
-        endpoint=account_route(revoke),
+        endpoint=revoke,
+        personal=True,
         summary="Revoke a machine of one's own",
         answer=Revoked,
         public=True,
-        errors=(401, 403, 404),
+        errors=(401, 403, 404, 503),
         tag="Account",
     ),
     Operation(

@@ -22,7 +22,7 @@ async def upsert(
         VALUES ($1, $2, $3, $4)
         ON CONFLICT (token) DO UPDATE
            SET machine_name = excluded.machine_name, revoked_at = NULL, barred = false,
-               version = m.version + 1
+               version = nextval('auth.machine_version')
          WHERE m.account_id = excluded.account_id
         RETURNING version
         """,
@@ -38,7 +38,7 @@ async def list_of(connection: Connection, account_id: str) -> list[Machine]:
     """Give an account's machines, revoked ones too, the newest first."""
     rows = await connection.fetch(
         """
-        SELECT id, token, machine_name, created_at, last_seen_at, revoked_at
+        SELECT id, token, machine_name, created_at, last_seen_at, revoked_at, version
           FROM auth.machine WHERE account_id = $1 ORDER BY created_at DESC, id DESC
         """,
         account_id,
@@ -50,7 +50,7 @@ async def find_owners(connection: Connection, tokens: Sequence[str]) -> dict[str
     """Find whose machines some tokens are, as far as they were ever linked."""
     rows = await connection.fetch(
         """
-        SELECT m.token, m.account_id, a.email, m.machine_name, m.barred,
+        SELECT m.token, m.account_id, a.email, m.machine_name, m.barred, m.version,
                m.revoked_at IS NULL AND a.disabled_at IS NULL AS linked
           FROM auth.machine m JOIN auth.account a ON a.id = m.account_id
          WHERE m.token = ANY($1::text[])
@@ -75,7 +75,8 @@ async def revoke(
     """Revoke an account's machine and give its version; None when there is no link to revoke."""
     version: int | None = await connection.fetchval(
         """
-        UPDATE auth.machine SET revoked_at = now(), barred = $3, version = version + 1
+        UPDATE auth.machine
+           SET revoked_at = now(), barred = $3, version = nextval('auth.machine_version')
          WHERE token = $1 AND account_id = $2 AND revoked_at IS NULL RETURNING version
         """,
         token,
@@ -89,7 +90,8 @@ async def revoke_all(connection: Connection, account_id: str) -> dict[str, int]:
     """Revoke all machines of an account; give the version of each, by token."""
     rows = await connection.fetch(
         """
-        UPDATE auth.machine SET revoked_at = now(), barred = true, version = version + 1
+        UPDATE auth.machine
+           SET revoked_at = now(), barred = true, version = nextval('auth.machine_version')
          WHERE account_id = $1 AND revoked_at IS NULL RETURNING token, version
         """,
         account_id,

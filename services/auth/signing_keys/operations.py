@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from services.auth.signing_keys import store
 from shared.db import Database
-from shared.tokens import SigningKey, jwks, sign
+from shared.tokens import SigningKey, VerifyKey, jwks, sign
 
 PUBLISHED_FIRST: Final = 30.0
 """Seconds for which a key is published before it signs."""
@@ -50,6 +50,10 @@ class KeyRing:
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Sign the claims of an access token with the current key."""
         return sign(claims, self.current())
+
+    def verify_keys(self) -> dict[str, VerifyKey]:
+        """Give the public keys by their name."""
+        return {key.kid: key.verify_key for key in self._keys}
 
     def published(self) -> dict[str, Any]:
         """Write the public keys as a JWK set (RFC 7517)."""

@@ -50,6 +50,13 @@ class CookieQuestion(Body):
     cookie: Annotated[str, Field(max_length=16_384, repr=False)]
 
 
+class PersonQuestion(Body):
+    """``POST /internal/people/check``: a request's ``Authorization`` and ``Cookie`` headers."""
+
+    authorization: Annotated[str, Field(max_length=16_384, repr=False)] = ""
+    cookie: Annotated[str, Field(max_length=16_384, repr=False)] = ""
+
+
 class CookieVerdict(Answer):
     """Who is signed in; all but ``active`` is empty when nobody is."""
 
@@ -60,3 +67,13 @@ class CookieVerdict(Answer):
     role: str = ""
     email: str = ""
     name: str = ""
+
+
+class PersonVerdict(CookieVerdict):
+    """Who sends a request; all but ``active`` is empty when nobody does.
+
+    ``by_cookie`` says that the browser's cookie told so, which it sends by itself: whoever changes
+    something then checks where the request comes from.
+    """
+
+    by_cookie: bool = False

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from services.auth.accounts import operations as accounts
 from services.auth.audit_events.models import Origin
-from services.auth.sessions.models import Lives
-from services.auth.sessions.operations import Desk, open_session
+from services.auth.sessions.models import Lives, SessionCheck
+from services.auth.sessions.operations import Desk, SessionChecks, open_session
+from services.auth.sessions.operations import check as check_session
 from services.auth.web_sessions import rules, store
-from services.auth.web_sessions.models import CookieVerdict, NewCookie, WebSession
+from services.auth.web_sessions.models import (
+    CookieVerdict,
+    NewCookie,
+    PersonQuestion,
+    PersonVerdict,
+    WebSession,
+)
 from services.auth.web_sessions.rules import (
     HOME,
     challenge_in,
-    check_origin,
     clear_cookie,
     local_path,
     set_challenge,
     set_cookie,
 )
-from shared.api import Call, Endpoint, Reply
 from shared.db import Connection, Database
-from shared.errors import ServiceError, Unauthenticated
+from shared.errors import Unauthenticated
+from shared.origins import check_origin
 from shared.principal import Kind, Principal, Role
 from shared.secret import encode_base64url
+from shared.tokens import InvalidToken, verify
 
 REMEMBERED: Final = timedelta(days=14)
 UNREMEMBERED: Final = timedelta(hours=24)
@@ -34,12 +42,10 @@ REISSUED_AFTER: Final = timedelta(days=7)
 """Teams contract, section 8."""
 
 LONGEST_SESSION: Final = timedelta(days=180)
-PERSONAL: Final = {"x-pii-access": "true"}
 
 __all__ = [
     "HOME",
     "challenge_in",
-    "check_origin",
     "clear_cookie",
     "local_path",
     "set_challenge",
@@ -162,16 +168,33 @@ async def check(database: Database, cookies: str, public_url: str) -> CookieVerd
     )
 
 
-def account_route(endpoint: Endpoint) -> Endpoint:
-    """Mark every answer of an account route, refusals too (teams contract, section 8)."""
+async def check_person(desk: Desk, others: SessionChecks, asked: PersonQuestion) -> PersonVerdict:
+    """Tell a sibling service which person sends a request that a machine has signed.
 
-    async def marked(call: Call[Any, Any]) -> Reply:
-        try:
-            result = await endpoint(call)
-        except ServiceError as error:
-            error.headers.update(PERSONAL)
-            raise
-        reply = result if isinstance(result, Reply) else Reply(result)
-        return replace(reply, headers={**PERSONAL, **reply.headers})
-
-    return marked
+    An access token that is shown must hold; the cookie is looked at where there is none.
+    """
+    if not asked.authorization:
+        found = await check(desk.database, asked.cookie, desk.issuer)
+        return PersonVerdict(**found.model_dump(), by_cookie=found.active)
+    scheme, _, token = asked.authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        return PersonVerdict(active=False)
+    try:
+        claims = verify(token.strip(), desk.keys.verify_keys(), desk.issuer, time.time())
+    except InvalidToken:
+        return PersonVerdict(active=False)
+    session = SessionCheck(session_id=claims.sid, account_id=claims.sub, org_id=claims.org)
+    verdict = await check_session(desk.database, others, session)
+    async with desk.database.connection() as connection:
+        account = await accounts.find(connection, claims.sub)
+    if not verdict.active or verdict.kind != Kind.USER or account is None:
+        return PersonVerdict(active=False)
+    return PersonVerdict(
+        active=True,
+        account_id=account.id,
+        session_id=claims.sid,
+        org_id=claims.org,
+        role=verdict.role,
+        email=account.email,
+        name=account.name,
+    )

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.auth.web_sessions.models import NewCookie
-from shared.errors import Forbidden
 
 NAME: Final = "guildhall_session"
 LONGEST: Final = 16_384
@@ -78,19 +77,6 @@ def challenge_in(headers: Mapping[str, str], public_url: str) -> str | None:
 def digest(value: str) -> bytes:
     """Give what is stored of a cookie: its SHA-256."""
     return hashlib.sha256(value.encode()).digest()
-
-
-def check_origin(headers: Mapping[str, str], public_url: str) -> None:
-    """Check that a change comes from our own pages (teams contract, section 8).
-
-    Raises:
-        Forbidden: the ``Origin`` header is absent or names another site.
-    """
-    origin = headers.get("origin")
-    if origin is None:
-        raise Forbidden("missing_origin", code="missing_origin")
-    if origin != public_url.rstrip("/"):
-        raise Forbidden("origin_mismatch", code="origin_mismatch")
 
 
 def _written(value: str, max_age: int | None, public_url: str, name: str = NAME) -> str:

@@ -44,7 +44,7 @@ class Tourist(Auth):
     """Sends every request in one's own way, and keeps what came back."""
 
     def __init__(self, auth: Auth, headers: dict[str, str] | None = None, base: str = "") -> None:
-        super().__init__(auth.client, auth.sql, auth._mail)
+        super().__init__(auth.client, auth.sql, auth._mail, auth.teams)
         self._headers = {CLIENT_HEADER: new_client()} | (headers or {})
         self._base = base
         self.answers: list[tuple[str, httpx.Response]] = []

@@ -26,6 +26,7 @@ from shared.principal import ANONYMOUS, Kind, Principal
 from shared.secret import encode_base64url
 from shared.settings import ServiceSettings
 from shared.tokens import Claims, read_jwks, verify
+from tests.services.auth.fake_teams import TEAMS_KEY, FakeTeams, fake_teams
 from tests.support.postgres import DatabaseServer, DatabaseUrls
 from tests.support.service import asserting, client_of, settings_for
 
@@ -59,9 +60,10 @@ class Person:
 class Auth:
     """Requests to the running service, and a look at what it did."""
 
-    def __init__(self, client: httpx.AsyncClient, sql: Sql, mail: Path) -> None:
+    def __init__(self, client: httpx.AsyncClient, sql: Sql, mail: Path, teams: FakeTeams) -> None:
         self.client = client
         self.sql = sql
+        self.teams = teams
         self._mail = mail
 
     async def send(
@@ -188,8 +190,11 @@ async def running(urls: DatabaseUrls, data_dir: Path, **values: Any) -> AsyncIte
     """Run the service with settings of a test's own."""
     sql = await asyncpg.connect(urls.url("auth"), timeout=10)
     try:
-        async with client_of(SERVICE, auth_settings(urls, data_dir, **values)) as client:
-            yield Auth(client, sql, data_dir / "mail")
+        async with fake_teams() as teams:
+            asked = {"GUILDHALL_TEAMS_URL": teams.url, "GUILDHALL_TEAMS_SIBLING_KEY": TEAMS_KEY}
+            settings = auth_settings(urls, data_dir, **(asked | values))
+            async with client_of(SERVICE, settings) as client:
+                yield Auth(client, sql, data_dir / "mail", teams)
     finally:
         await sql.close(timeout=5)
 

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
-import json
 import re
 import secrets
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
-from shared.principal import (
-    ANONYMOUS,
-    ASSERTION_HEADER,
-    CLIENT_HEADER,
-    Kind,
-    Principal,
-    verify_assertion,
-)
+from shared.principal import ANONYMOUS, CLIENT_HEADER, Kind, Principal
 from shared.secret import encode_base64url
-from tests.gateway.fake_service import Asked, FakeService, plain
 from tests.services.auth.conftest import PASSWORD, PUBLIC_URL, Auth, Person
 
 TEAMS = Principal(Kind.SERVICE, "teams")
-TEAMS_KEY = b"t" * 32
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 USER_CODE = re.compile(r"[ABCDEFGHJKLMNPQRSTUVWXYZ2-9]{4}-[ABCDEFGHJKLMNPQRSTUVWXYZ2-9]{4}")
 
@@ -121,40 +108,6 @@ async def linked_machine(auth: Auth, person: Person, user_agent: str = "") -> Pr
     answer = await approve(auth, person.principal, code["user_code"])
     assert answer.json() == {"approved": True}, answer.text
     return machine
-
-
-class FakeTeams(FakeService):
-    """The teams service as far as auth asks it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.team_count = 2
-        self.status = 200
-        self.tokens: list[list[str]] = []
-        self.behave = self._count
-
-    async def _count(
-        self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        assertion = asked.header(ASSERTION_HEADER)
-        caller = verify_assertion(TEAMS_KEY, "teams", assertion, time.time())
-        assert caller == Principal(Kind.SERVICE, "auth")
-        assert (asked.method, asked.target) == ("POST", "/internal/machines/team-count")
-        self.tokens.append(asked.json["tokens"])
-        body = json.dumps({"team_count": self.team_count}).encode()
-        writer.write(plain(self.status, body, "content-type: application/json"))
-        await writer.drain()
-
-
-@asynccontextmanager
-async def fake_teams() -> AsyncIterator[FakeTeams]:
-    """Run the teams service."""
-    teams = FakeTeams()
-    await teams.start()
-    try:
-        yield teams
-    finally:
-        await teams.stop()
 
 
 @dataclass

@@ -15,14 +15,12 @@ from tests.services.auth.attack_support import NEW, Tourist, cookie_of, tour
 from tests.services.auth.conftest import PASSWORD, Auth, Person, new_address, running
 from tests.services.auth.device_support import (
     GRANT,
-    TEAMS_KEY,
-    FakeTeams,
     approve,
     begin,
     begin_machine,
-    fake_teams,
     new_machine,
 )
+from tests.services.auth.fake_teams import TEAMS_KEY, FakeTeams, fake_teams
 from tests.services.auth.two_factor_support import Device, challenge, enrol
 from tests.support.postgres import DatabaseServer
 

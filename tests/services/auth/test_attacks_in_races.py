@@ -16,16 +16,14 @@ import pytest
 from tests.services.auth.attack_support import Tourist
 from tests.services.auth.conftest import PASSWORD, Auth, Person, new_address, running
 from tests.services.auth.device_support import (
-    TEAMS_KEY,
-    FakeTeams,
     approve,
     begin,
     begin_machine,
-    fake_teams,
     new_machine,
     poll,
     poll_machine,
 )
+from tests.services.auth.fake_teams import TEAMS_KEY, FakeTeams, fake_teams
 from tests.support.postgres import DatabaseServer
 
 MANY = 50

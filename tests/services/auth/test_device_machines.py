@@ -11,17 +11,15 @@ import pytest
 from shared.principal import Kind, Principal
 from tests.services.auth.conftest import PUBLIC_URL, Auth, Person, running
 from tests.services.auth.device_support import (
-    TEAMS_KEY,
     USER_CODE,
-    FakeTeams,
     approve,
     begin_machine,
     expire,
-    fake_teams,
     linked_machine,
     new_machine,
     poll_machine,
 )
+from tests.services.auth.fake_teams import TEAMS_KEY, FakeTeams, fake_teams
 from tests.support.postgres import DatabaseServer
 
 NOT_FOUND = {"error": "not_found"}
@@ -137,7 +135,7 @@ async def test_teams_that_is_not_there_at_all_keeps_the_request(
 ) -> None:
     folder = tmp_path_factory.mktemp("data")
     for settings in (
-        {},
+        {"GUILDHALL_TEAMS_URL": None},
         {"GUILDHALL_TEAMS_URL": "http://127.0.0.1:9", "GUILDHALL_TEAMS_SIBLING_KEY": TEAMS_KEY},
     ):
         async with database_server.clone() as urls, running(urls, folder, **settings) as auth:

@@ -11,7 +11,7 @@ import pytest
 from shared.principal import CLIENT_HEADER
 from tests.services.auth.conftest import PUBLIC_URL, Auth
 from tests.services.auth.device_support import Browser, browser_of, linked_machine
-from tests.services.auth.erasures_support import said
+from tests.services.auth.erasures_support import gone, said
 
 
 async def delete(browser: Browser, origin: str | None = PUBLIC_URL) -> httpx.Response:
@@ -111,6 +111,38 @@ async def test_what_fails_is_not_half_done_and_may_be_repeated(auth: Auth) -> No
     assert not await said(auth, "machine.revoked.v1", token=machine.subject)
     assert not await said(auth, "account.deleted.v1", account_id=ada.claims.sub)
     assert (await auth.send("DELETE", "/api/account", ada.principal)).status_code == 200
+
+
+async def test_teams_is_told_before_an_account_goes(auth: Auth) -> None:
+    ada = await auth.person()
+    machine = await linked_machine(auth, ada)
+    before = await left_of(auth, ada.claims.sub)
+    auth.teams.status = 503
+    try:
+        answer = await auth.send("DELETE", "/api/account", ada.principal)
+    finally:
+        auth.teams.status = 200
+    assert (answer.status_code, answer.json()) == (500, {"error": "deletion_failed"})
+    assert answer.headers["x-pii-access"] == "true"
+    assert await left_of(auth, ada.claims.sub) == before
+    assert not await said(auth, "account.deleted.v1", account_id=ada.claims.sub)
+    assert (await auth.send("DELETE", "/api/account", ada.principal)).status_code == 200
+    told = {"tokens": [machine.subject], "without_owner": ada.claims.sub}
+    assert [one for one in auth.teams.dropped if one == told] == [told, told]
+
+
+async def test_on_other_surfaces_teams_may_hear_of_it_later(auth: Auth) -> None:
+    ada, grace = await auth.person(), await auth.person()
+    machine = await linked_machine(auth, ada)
+    await gone(auth, ada)
+    told = {"tokens": [machine.subject], "without_owner": ada.claims.sub}
+    assert told in auth.teams.dropped
+    auth.teams.status = 503
+    try:
+        await gone(auth, grace)
+    finally:
+        auth.teams.status = 200
+    assert await said(auth, "account.deleted.v1", account_id=grace.claims.sub)
 
 
 async def left_of(auth: Auth, account_id: str) -> list[Any]:

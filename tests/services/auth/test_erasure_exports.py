@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import asyncio
-import json
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from shared.principal import ASSERTION_HEADER, Kind, Principal, verify_assertion
-from tests.gateway.fake_service import Asked, FakeService, plain
+from services.auth.erasures.operations import teams_export
+from shared.errors import Unavailable
+from shared.principal import Kind, Principal
 from tests.services.auth.conftest import PASSWORD, Auth, Person, running
-from tests.services.auth.device_support import TEAMS_KEY, browser_of, linked_machine
+from tests.services.auth.device_support import browser_of, linked_machine
+from tests.services.auth.fake_teams import TEAMS_KEY, fake_teams
 from tests.services.auth.two_factor_support import enrol
 from tests.support.postgres import DatabaseServer
 
@@ -37,54 +35,6 @@ TEAMS = [
         ],
     }
 ]
-
-
-class Teams(FakeService):
-    """The teams service as far as an export asks it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.status = 200
-        self.body: Any = {"teams": TEAMS}
-        self.questions: list[dict[str, Any]] = []
-        self.behave = self._answer
-
-    async def _answer(
-        self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        caller = verify_assertion(TEAMS_KEY, "teams", asked.header(ASSERTION_HEADER), time.time())
-        assert caller == Principal(Kind.SERVICE, "auth")
-        assert (asked.method, asked.target) == ("POST", "/internal/accounts/export")
-        self.questions.append(asked.json)
-        body = json.dumps(self.body).encode()
-        writer.write(plain(self.status, body, "content-type: application/json"))
-        await writer.drain()
-
-
-@asynccontextmanager
-async def running_teams() -> AsyncIterator[Teams]:
-    teams = Teams()
-    await teams.start()
-    try:
-        yield teams
-    finally:
-        await teams.stop()
-
-
-@pytest.fixture(scope="module")
-async def teams() -> AsyncIterator[Teams]:
-    async with running_teams() as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-async def auth(
-    database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory, teams: Teams
-) -> AsyncIterator[Auth]:
-    settings = {"GUILDHALL_TEAMS_URL": teams.url, "GUILDHALL_TEAMS_SIBLING_KEY": TEAMS_KEY}
-    folder = tmp_path_factory.mktemp("data")
-    async with database_server.clone() as urls, running(urls, folder, **settings) as service:
-        yield service
 
 
 async def test_a_person_takes_everything_along_but_no_secret(auth: Auth) -> None:
@@ -136,7 +86,8 @@ async def test_nobody_gets_the_export_of_another(auth: Auth, grace: Person) -> N
     assert (await auth.send("GET", "/v1/auth/me/export")).status_code == 401
 
 
-async def test_the_export_of_the_teams_surface(auth: Auth, teams: Teams) -> None:
+async def test_the_export_of_the_teams_surface(auth: Auth) -> None:
+    auth.teams.export = {"teams": TEAMS}
     ada = await auth.person()
     machine, revoked = await linked_machine(auth, ada), await linked_machine(auth, ada)
     await auth.send("DELETE", f"/api/account/machines/{revoked.subject}", ada.principal)
@@ -157,7 +108,7 @@ async def test_the_export_of_the_teams_surface(auth: Auth, teams: Teams) -> None
         revoked.subject[:12] + "...": True,
     }
     assert body["teams"] == TEAMS
-    asked = teams.questions[-1]
+    asked = auth.teams.exported[-1]
     assert asked["account_id"] == ada.claims.sub
     assert [one["token"] for one in asked["machines"]] == [machine.subject]
 
@@ -166,15 +117,13 @@ async def test_the_export_of_the_teams_surface(auth: Auth, teams: Teams) -> None
     ("status", "body"),
     [(503, {"error": "x"}), (500, {}), (200, {"teams": 7}), (200, []), (404, {})],
 )
-async def test_a_part_is_never_given_for_the_whole(
-    auth: Auth, teams: Teams, status: int, body: Any
-) -> None:
+async def test_a_part_is_never_given_for_the_whole(auth: Auth, status: int, body: Any) -> None:
     ada = await auth.person()
-    teams.status, teams.body = status, body
+    auth.teams.status, auth.teams.export = status, body
     try:
         answer = await auth.send("GET", "/api/account/export", ada.principal)
     finally:
-        teams.status, teams.body = 200, {"teams": TEAMS}
+        auth.teams.status, auth.teams.export = 200, {"teams": TEAMS}
     assert answer.status_code == 503
     assert answer.json() == {"error": "service temporarily unavailable"}
     assert int(answer.headers["retry-after"]) > 0
@@ -182,10 +131,41 @@ async def test_a_part_is_never_given_for_the_whole(
     assert "content-disposition" not in answer.headers
 
 
+async def test_pages_of_teams_become_one_file(auth: Auth) -> None:
+    ada, first, rest = await auth.person(), str(uuid4()), [{"id": "team_2"}, {"id": "team_3"}]
+    auth.teams.export = {"teams": TEAMS, "next_after": first}
+    auth.teams.exports[first] = {"teams": [], "next_after": "last"}
+    auth.teams.exports["last"] = {"teams": rest}
+    try:
+        answer = await auth.send("GET", "/api/account/export", ada.principal)
+    finally:
+        auth.teams.export, auth.teams.exports = {"teams": TEAMS}, {}
+    assert answer.json()["teams"] == [*TEAMS, *rest]
+    assert [asked.get("after") for asked in auth.teams.exported[-3:]] == [None, first, "last"]
+
+
+async def test_a_long_export_leaves_while_it_is_gathered(
+    auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teams_export, "AHEAD", 10)
+    ada = await auth.person()
+    auth.teams.export = {"teams": [], "next_after": "a"}
+    auth.teams.exports = {"a": {"teams": TEAMS, "next_after": "b"}, "b": {"teams": TEAMS}}
+    try:
+        answer = await auth.send("GET", "/api/account/export", ada.principal)
+        assert answer.json()["teams"] == [*TEAMS, *TEAMS]
+        auth.teams.exports["b"] = {"teams": 7}
+        # Half an answer is out by then: only a broken connection tells the client so.
+        with pytest.raises(Unavailable):
+            await auth.send("GET", "/api/account/export", ada.principal)
+    finally:
+        auth.teams.export, auth.teams.exports = {"teams": TEAMS}, {}
+
+
 async def test_without_a_teams_service_there_is_no_export(
     database_server: DatabaseServer, tmp_path: Path
 ) -> None:
-    async with running_teams() as teams:
+    async with fake_teams() as teams:
         url = teams.url
     settings = {"GUILDHALL_TEAMS_URL": url, "GUILDHALL_TEAMS_SIBLING_KEY": TEAMS_KEY}
     async with database_server.clone() as urls, running(urls, tmp_path, **settings) as auth:

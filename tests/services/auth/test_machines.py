@@ -45,20 +45,22 @@ async def events(auth: Auth, kind: str, machine: Principal) -> list[dict[str, An
 
 async def test_a_linked_machine_names_its_account(auth: Auth, ada: Person) -> None:
     machine = await linked_machine(auth, ada, "laptop/1")
+    (said,) = await events(auth, "machine.linked.v1", machine)
+    assert said["account_id"] == ada.claims.sub
     assert await check(auth, machine) == {
         "linked": True,
         "barred": False,
+        "version": said["version"],
         "account_id": ada.claims.sub,
         "machine_name": "laptop",
         "email_digest": hashlib.sha256(ada.email.lower().encode()).hexdigest(),
     }
-    said = await events(auth, "machine.linked.v1", machine)
-    assert [(one["account_id"], one["version"]) for one in said] == [(ada.claims.sub, 1)]
 
 
 async def test_a_stranger_is_nobodys(auth: Auth) -> None:
     nobody = {
-        "linked": False, "barred": False, "account_id": "", "machine_name": "", "email_digest": ""
+        "linked": False, "barred": False, "version": 0, "account_id": "", "machine_name": "",
+        "email_digest": "",
     }  # fmt: skip
     assert await check(auth, new_machine()) == nobody
 
@@ -73,18 +75,52 @@ async def test_a_revoked_machine_is_barred_until_it_is_linked_again(
         assert answer.headers["x-pii-access"] == "true"
     found = await check(auth, machine)
     assert (found["linked"], found["barred"], found["account_id"]) == (False, True, "")
-    said = await events(auth, "machine.revoked.v1", machine)
-    assert [(one["account_id"], one["version"]) for one in said] == [(ada.claims.sub, 2)]
+    (revoked,) = await events(auth, "machine.revoked.v1", machine)
+    assert (revoked["account_id"], revoked["version"]) == (ada.claims.sub, found["version"])
+    # Teams ended its memberships before anybody was told that it is revoked, and once.
+    wanted = {"tokens": [machine.subject], "without_owner": ""}
+    assert [one for one in auth.teams.dropped if one == wanted] == [wanted]
     code = await begin_machine(auth, machine)
     await approve(auth, ada.principal, code["user_code"], machine_name="again")
     found = await check(auth, machine)
     assert (found["linked"], found["barred"], found["machine_name"]) == (True, False, "again")
     said = await events(auth, "machine.linked.v1", machine)
-    assert [one["version"] for one in said] == [1, 3]
+    assert [one["version"] for one in said] == sorted(one["version"] for one in said)
+    assert said[0]["version"] < revoked["version"] < said[1]["version"] == found["version"]
     count = await auth.sql.fetchval(
         "SELECT count(*) FROM auth.machine WHERE token = $1", machine.subject
     )
     assert count == 1
+
+
+async def test_while_teams_is_away_no_machine_is_revoked(auth: Auth, ada: Person) -> None:
+    machine = await linked_machine(auth, ada)
+    before = await check(auth, machine)
+    auth.teams.status = 503
+    try:
+        answer = await revoke(auth, ada, machine)
+        page = await (await browser_of(auth, ada)).post(
+            "/users/settings/machines/revoke", token=machine.subject
+        )
+    finally:
+        auth.teams.status = 200
+    assert (answer.status_code, page.status_code) == (503, 503)
+    assert answer.json() == {"error": "service temporarily unavailable"}
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["x-pii-access"] == "true"
+    assert await check(auth, machine) == before
+    assert not await events(auth, "machine.revoked.v1", machine)
+    assert (await revoke(auth, ada, machine)).json() == {"status": "revoked"}
+
+
+async def test_a_machine_of_an_account_that_has_gone_goes_on_counting_versions(auth: Auth) -> None:
+    person, heir = await auth.person(), await auth.person()
+    machine = await linked_machine(auth, person)
+    assert (await auth.send("DELETE", "/api/account", person.principal)).status_code == 200
+    (gone,) = await events(auth, "machine.revoked.v1", machine)
+    code = await begin_machine(auth, machine)
+    await approve(auth, heir.principal, code["user_code"])
+    assert (await check(auth, machine))["version"] > gone["version"]
 
 
 async def test_anothers_revoked_machine_cannot_be_taken_over(
@@ -190,10 +226,13 @@ async def test_only_siblings_ask(auth: Auth, ada: Person) -> None:
         "/internal/machines/revoke",
         "/internal/accounts/machines",
         "/internal/web-sessions/check",
+        "/internal/people/check",
     ):
         assert (await auth.post(path, ada.principal)).status_code == 401
         assert (await auth.post(path)).status_code == 401
-        assert (await auth.post(path, TEAMS)).status_code == 422
+        assert (
+            await auth.post(path, TEAMS, token=7, tokens=7, account_id=7, cookie=7)
+        ).status_code == 422
 
 
 @asynccontextmanager

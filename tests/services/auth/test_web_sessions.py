@@ -61,6 +61,48 @@ async def test_a_cookie_tells_siblings_who_is_signed_in(auth: Auth, ada: Person)
     }
 
 
+async def check_person(auth: Auth, **headers: str) -> dict[str, Any]:
+    answer = await auth.post("/internal/people/check", TEAMS, **headers)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_siblings_are_told_whose_token_or_cookie_it_is(auth: Auth, ada: Person) -> None:
+    browser = await browser_of(auth, ada)
+    by_cookie = await check_person(auth, cookie=f"{NAME}={browser.cookies[NAME]}")
+    assert (by_cookie["active"], by_cookie["by_cookie"]) == (True, True)
+    found = await check_person(auth, authorization=f"bearer {ada.token}", cookie="x=y")
+    assert found == {
+        **by_cookie, "by_cookie": False, "session_id": ada.claims.sid
+    }  # fmt: skip
+    assert found["account_id"] == ada.claims.sub
+
+
+async def test_a_token_that_does_not_hold_is_not_made_good_by_a_cookie(auth: Auth) -> None:
+    person = await auth.person()
+    browser = await browser_of(auth, person)
+    cookie = f"{NAME}={browser.cookies[NAME]}"
+    path = f"/v1/admin/organizations/{person.claims.org}/api-keys"
+    key = (await auth.post(path, person.principal, name="k")).json()["key"]
+    bought = (await auth.post("/v1/auth/token", api_key=key)).json()["access_token"]
+    for text in (
+        f"Bearer {person.token[:-2]}AA",
+        f"Bearer {bought}",
+        f"Bearer {key}",
+        f"Basic {person.token}",
+        person.token,
+        "Bearer",
+        "Bearer x.y.z",
+    ):
+        found = await check_person(auth, authorization=text, cookie=cookie)
+        assert (found["active"], found["account_id"]) == (False, ""), text
+    await auth.send("POST", "/v1/auth/logout", person.principal)
+    assert not (await check_person(auth, authorization=f"Bearer {person.token}"))["active"]
+    assert (await check_person(auth, cookie=cookie))["active"]
+    assert not (await check_person(auth))["active"]
+
+
 @pytest.mark.parametrize("cookie", ["", "x", f"{NAME}=", f"{NAME}=nonsense", "guildhall_session=x"])
 async def test_a_cookie_that_is_none_tells_nothing(auth: Auth, cookie: str) -> None:
     found = await check(auth, cookie)

@@ -16,9 +16,9 @@ from services.auth.device_logins.models import (
     TokenRequest,
 )
 from services.auth.machines import operations as machines
-from shared.siblings import Siblings
 from shared.db import Database
 from shared.errors import BadRequest, NotFound, Unavailable
+from shared.siblings import Siblings
 
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 SLOWER_BY: Final = 5

@@ -6,9 +6,9 @@ from services.auth.erasures.operations.answers import list_erasures, note_answer
 from services.auth.erasures.operations.deletion import erase, prove
 from services.auth.erasures.operations.export import (
     export_all,
-    export_for_teams,
     read_account,
 )
+from services.auth.erasures.operations.teams_export import export_for_teams
 
 __all__ = [
     "erase",

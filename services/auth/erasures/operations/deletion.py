@@ -22,8 +22,12 @@ from services.auth.two_factor.operations import require_code
 from shared.bus import outbox
 from shared.contracts.auth import ApiKeyRevoked, OrganizationDeleted
 from shared.db import Connection, Database
-from shared.errors import NotFound, Unauthenticated
+from shared.errors import NotFound, Unauthenticated, Unavailable
+from shared.log import get_logger
 from shared.principal import Principal, Role
+from shared.siblings import Siblings
+
+log = get_logger()
 
 
 async def prove(desk: Desk, principal: Principal, goodbye: Goodbye, origin: Origin) -> None:
@@ -48,23 +52,34 @@ async def prove(desk: Desk, principal: Principal, goodbye: Goodbye, origin: Orig
     await require_code(desk.database, desk.vault, account.id, goodbye.code, origin)
 
 
-async def erase(database: Database, mail: MailSender, principal: Principal, origin: Origin) -> None:
+async def erase(
+    database: Database,
+    mail: MailSender,
+    siblings: Siblings,
+    principal: Principal,
+    origin: Origin,
+    *,
+    only_with_teams: bool = False,
+) -> None:
     """Delete the caller's account, and with it the organizations that nobody else belongs to.
 
     Organizations with others go on; one that would have no owner passes to its oldest admin, else
-    to its oldest member. Says account.deleted, organization.deleted, membership.changed,
+    to its oldest member. Teams ends the memberships of the account's machines and its ownership
+    before this is committed; where it is away, events tell it later, unless ``only_with_teams``.
+    Says account.deleted, organization.deleted, membership.changed,
     session.revoked, api_key.revoked, machine.revoked and role_binding.changed.
 
     Raises:
         Unauthenticated: the caller's session was ended, though the gateway may not know it yet.
         NotFound: the account has gone already.
         Conflict: nobody would administer the installation any more.
+        Unavailable: teams did not answer and was needed; nothing has changed.
     """
     async with database.transaction() as connection:
         account, estate = await _lock(connection, principal.account)
         await require_live(connection, principal)
         doomed = [share.org_id for share in estate if share.heir is None]
-        await _end_credentials(connection, account.id, doomed, principal, origin)
+        tokens = await _end_credentials(connection, account.id, doomed, principal, origin)
         for share in estate:
             await _part(connection, share, account.id, principal, origin)
         await accounts.delete(connection, account.id, doomed)
@@ -74,6 +89,12 @@ async def erase(database: Database, mail: MailSender, principal: Principal, orig
         event = AuditEvent("account.deleted", origin, principal, target=account.id, detail=detail)
         await record(connection, event)
         await write(connection, "account_deleted", account.email, name=account.name)
+        try:
+            await machines.end_memberships(siblings, tokens, account.id)
+        except Unavailable:
+            if only_with_teams:
+                raise
+            log.info("teams will hear of a deletion later", account_id=account.id)
     mail.ring()
 
 
@@ -90,13 +111,15 @@ async def _lock(connection: Connection, account_id: str) -> tuple[Account, list[
 
 async def _end_credentials(
     connection: Connection, account_id: str, doomed: list[str], actor: Principal, origin: Origin
-) -> None:
+) -> list[str]:
+    """End what an account acts by; give the tokens of its machines."""
     await end_all(connection, account_id, origin=origin, actor=actor, reason="account_deleted")
     keys = await store.find_live_keys(connection, account_id, doomed)
     revoked = [ApiKeyRevoked(key_id=key.id, org_id=key.org_id) for key in keys]
     await outbox.add_all(connection, revoked)
-    await machines.revoke_all(connection, account_id, actor, origin)
+    tokens = await machines.revoke_all(connection, account_id, actor, origin)
     await role_bindings.forget_person(connection, account_id)
+    return tokens
 
 
 async def _part(

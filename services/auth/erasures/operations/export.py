@@ -14,15 +14,10 @@ from services.auth.erasures.models import (
     Export,
     ExportedAccount,
     MachineView,
-    TeamsAccount,
-    TeamsExport,
-    TeamsMachine,
-    TeamsPart,
 )
 from services.auth.external_logins import operations as external_logins
 from services.auth.machines import operations as machines
 from services.auth.machines.models import Machine
-from shared.siblings import Siblings
 from shared.db import Connection, Database, Record
 from shared.errors import NotFound
 from shared.principal import Principal
@@ -47,7 +42,7 @@ async def export_all(database: Database, principal: Principal) -> Export:
             organizations=_plain(await store.list_organizations(connection, account_id)),
             sessions=_plain(await store.list_sessions(connection, account_id)),
             api_keys=_plain(await store.list_keys(connection, account_id)),
-            machines=[asdict(one) for one in await machines.list_for(connection, account_id)],
+            machines=[_machine(one) for one in await machines.list_for(connection, account_id)],
             external_identities=[
                 asdict(one) for one in await external_logins.list_for(connection, account_id)
             ],
@@ -81,47 +76,17 @@ async def read_account(database: Database, account_id: str) -> AccountPage:
     )
 
 
-async def export_for_teams(database: Database, siblings: Siblings, account_id: str) -> TeamsExport:
-    """Give an account, its machines, and what the teams service holds of them.
-
-    Raises:
-        NotFound: the account has gone.
-        Unavailable: the teams service did not answer; a part is never given for the whole.
-    """
-    async with database.connection() as connection:
-        account = await _account(connection, account_id)
-        found = await machines.list_for(connection, account_id)
-    question = {"account_id": account_id, "machines": _linked(found)}
-    part = await siblings.ask("teams", "/internal/accounts/export", question, TeamsPart)
-    return TeamsExport(
-        account=TeamsAccount(**account.model_dump(include=set(TeamsAccount.model_fields))),
-        machines=[
-            TeamsMachine(
-                token=machines.shown_token(machine.token),
-                machine_name=machine.machine_name,
-                last_seen_at=machine.last_seen_at,
-                revoked_at=machine.revoked_at,
-                created_at=machine.created_at,
-            )
-            for machine in found
-        ],
-        teams=part.teams,
-    )
-
-
-def _linked(found: list[Machine]) -> list[dict[str, str]]:
-    return [
-        {"token": machine.token, "machine_name": machine.machine_name}
-        for machine in found
-        if machine.revoked_at is None
-    ]
-
-
 async def _account(connection: Connection, account_id: str) -> ExportedAccount:
     account = await store.find_account(connection, account_id)
     if account is None:
         raise NotFound(code="account_not_found")
     return account
+
+
+def _machine(machine: Machine) -> dict[str, Any]:
+    shown = asdict(machine)
+    del shown["version"]
+    return shown
 
 
 def _plain(rows: list[Record]) -> list[dict[str, Any]]:

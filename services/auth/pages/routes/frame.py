@@ -15,13 +15,13 @@ from services.auth.pages.rules.words import sentence
 from services.auth.settings import AuthSettings
 from services.auth.web_sessions.models import NewCookie, WebSession
 from services.auth.web_sessions.operations import (
-    check_origin,
     find,
     renewed,
     set_cookie,
 )
 from shared.api import Call, Operation, Reply
 from shared.errors import ServiceError
+from shared.origins import check_origin
 
 AnyCall: TypeAlias = Call[Any, Any]
 Page: TypeAlias = Callable[[AnyCall], Awaitable[Reply]]

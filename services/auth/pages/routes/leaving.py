@@ -25,6 +25,7 @@ from services.auth.web_sessions.models import WebSession
 from services.auth.web_sessions.operations import clear_cookie
 from shared.api import Call, Empty, Operation, Reply
 from shared.errors import Conflict, RateLimited, ServiceError, Unauthenticated
+from shared.siblings import Siblings
 
 DELETE: Final = f"{PATH}/delete"
 
@@ -53,7 +54,8 @@ async def delete(call: Call[SecondFactor, Empty], session: WebSession) -> Reply:
     goodbye = Goodbye(password=form.password[:1024], code=form.totp[:40].strip() or None)
     try:
         await operations.prove(call.resource(Desk), person, goodbye, origin)
-        await operations.erase(call.database, call.resource(MailSender), person, origin)
+        mail, siblings = call.resource(MailSender), call.resource(Siblings)
+        await operations.erase(call.database, mail, siblings, person, origin)
     except (Unauthenticated, RateLimited, Conflict) as error:
         return await _delete_page(call, session, error)
     reply = message("Goodbye", _GONE)

@@ -41,6 +41,7 @@ from services.auth.web_sessions.models import WebSession
 from shared.api import Call, Empty, Operation, Reply
 from shared.errors import Invalid, ServiceError
 from shared.pagination import PageQuery
+from shared.siblings import Siblings
 
 PATH: Final = "/users/settings"
 MOST_SESSIONS: Final = 100
@@ -124,7 +125,13 @@ async def end_other_sessions(call: Call[Empty, Empty], session: WebSession) -> R
 
 async def revoke_machine(call: Call[MachineForm, Empty], session: WebSession) -> Reply:
     """``POST /users/settings/machines/revoke``."""
-    await machines.revoke(call.database, call.body.token, session.principal, Origin.of(call))
+    await machines.revoke(
+        call.database,
+        call.resource(Siblings),
+        call.body.token,
+        session.principal,
+        Origin.of(call),
+    )
     return _done("machine")
 
 
