@@ -13,6 +13,7 @@ from services.teams import consumers
 from services.teams.claims import routes as claims
 from services.teams.exports import routes as exports
 from services.teams.exports.operations import Exports
+from services.teams.invites import operations as invitations
 from services.teams.invites import routes as invites
 from services.teams.knowledge import routes as knowledge
 from services.teams.machines.operations import Sightings
@@ -27,6 +28,7 @@ from services.teams.socket.protocol import SocketProtocol
 from services.teams.socket.sockets import SocketLimits, Sockets
 from services.teams.tasks import routes as tasks
 from services.teams.teams import routes as teams
+from services.teams.versions import operations as history
 from services.teams.versions import routes as versions
 from shared import service
 from shared.bus import Transport
@@ -69,7 +71,7 @@ async def background(resources: Resources, database: Database) -> AsyncIterator[
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return (news.sweep,)
+    return (news.sweep, history.sweep_of(resources[TeamsSettings]), invitations.sweep)
 
 
 SERVICE: Final = Service(

@@ -230,4 +230,4 @@ CREATE INDEX team_org ON teams.team USING btree (org_id) WHERE (org_id IS NOT NU
 
 CREATE INDEX team_owner ON teams.team USING btree (owner) WHERE (owner IS NOT NULL);
 
-CREATE INDEX version_age ON teams.version USING btree (created_at);
+CREATE INDEX version_hundredth ON teams.version USING btree (team_id) WHERE ((number % 100) = 0);

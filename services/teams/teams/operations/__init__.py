@@ -9,7 +9,7 @@ reading     what a team is told as
 
 from __future__ import annotations
 
-from services.teams.teams.operations.changing import between, change, create
+from services.teams.teams.operations.changing import between, change, create, edit
 from services.teams.teams.operations.deleting import delete
 from services.teams.teams.operations.reading import (
     TeamContent,
@@ -39,8 +39,10 @@ from services.teams.teams.rules import (
     platforms_from,
     preview_data,
     read_base_hash,
+    read_change,
     skills_from,
 )
+from services.teams.teams.rules import create as content_from
 from services.teams.teams.store import add_member, find_by_id, lock_by_id
 
 __all__ = [
@@ -52,9 +54,11 @@ __all__ = [
     "between",
     "change",
     "clone_data",
+    "content_from",
     "content_of",
     "create",
     "delete",
+    "edit",
     "etag",
     "find",
     "find_by_id",
@@ -69,6 +73,7 @@ __all__ = [
     "preview_data",
     "read_all",
     "read_base_hash",
+    "read_change",
     "read_content",
     "read_one",
     "read_team_id",

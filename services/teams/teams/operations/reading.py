@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.teams.teams import rules, store
-from services.teams.teams.models import Content, Hashes, Head, Team
+from services.teams.teams.models import Content, Hashes, Head, Team, TeamParts
 from services.teams.teams.operations.resolving import MANY, find
 from shared.db import Connection, Database
 from shared.errors import Conflict, NotFound
@@ -40,7 +40,7 @@ class Page:
     next_after: str | None
 
 
-def team_bytes(team: Team, **more: bytes) -> bytes:
+def team_bytes(team: TeamParts, **more: bytes) -> bytes:
     """Give the JSON of an answer with a whole team in it, and further ready values."""
     rest = b"".join(b',"%b":%b' % (name.encode(), value) for name, value in more.items())
     return b'{"team":%b%b}' % (rules.team_data(team), rest)
