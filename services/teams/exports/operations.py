@@ -13,6 +13,7 @@ from typing import Final
 from services.teams.exports.models import (
     Bundle,
     File,
+    Finding,
     Report,
     ReportedFile,
     ReportedFinding,
@@ -98,6 +99,11 @@ class Exports:
                 return await asyncio.wrap_future(work)
         except TimeoutError:
             raise _too_many() from None
+
+
+def findings(content: Content) -> tuple[Finding, ...]:
+    """Give what is suspicious in a team; some tens of milliseconds for a large one."""
+    return findings_of(content)
 
 
 def _too_many() -> Unavailable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.teams.teams.models import Team
 from shared.api import Answer
 
 
@@ -48,10 +49,12 @@ class Invite:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What a code opens: an invitation and its team."""
+    """What a code opens: an invitation and its team, who made it and until when it holds."""
 
     invite_id: str
     team_id: str
+    made_by: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,18 @@ class Terms:
 
     hours: int
     max_uses: int | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Invited:
+    """What an invitation is shown as: its team, without souls and knowledge, and the rest.
+
+    Attributes:
+        team: the row; it is for whoever shows it to leave these out.
+        made_by: the first 12 characters of a token, or ``web``.
+        expires_at: until when it holds.
+    """
+
+    team: Team
+    made_by: str
+    expires_at: datetime

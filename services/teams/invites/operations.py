@@ -10,7 +10,7 @@ from uuid import uuid4
 from pydantic_core import to_json
 
 from services.teams.invites import rules, store
-from services.teams.invites.models import Invite, InviteAnswer, NewInvite, Terms
+from services.teams.invites.models import Invite, InviteAnswer, Invited, NewInvite, Terms
 from services.teams.invites.rules import read_max_uses, read_ttl_hours, shown
 from services.teams.invites.store import revoke
 from services.teams.machines import operations as machines
@@ -34,9 +34,9 @@ SWEPT: Final = 1_000
 
 __all__ = [
     "create",
-    "find_team",
     "join",
     "list_of",
+    "look",
     "mint",
     "preview",
     "read_max_uses",
@@ -106,12 +106,12 @@ async def preview(database: Database, token: str, body: Mapping[str, Any]) -> by
         BadRequest: there is no code.
         NotFound: it opens nothing (any more).
     """
-    team = await _behind(database, rules.read_code(body), token)
-    return b'{"team":%b}' % teams.preview_data(team)
+    invited = await _behind(database, rules.read_code(body), token)
+    return b'{"team":%b}' % teams.preview_data(invited.team)
 
 
-async def find_team(database: Database, code: str) -> Team:
-    """Give the team behind a code, to be shown without souls and knowledge.
+async def look(database: Database, code: str) -> Invited:
+    """Give what a code opens, for its page. It uses nothing up.
 
     Raises:
         NotFound: it opens nothing (any more).
@@ -119,15 +119,15 @@ async def find_team(database: Database, code: str) -> Team:
     return await _behind(database, rules.read_code({"invite_code": code}), "")
 
 
-async def _behind(database: Database, code: str | None, token: str) -> Team:
+async def _behind(database: Database, code: str | None, token: str) -> Invited:
     if code is None:
         raise NotFound(INVALID)
     async with database.connection() as connection:
         door = await store.find(connection, rules.digest(code), token)
         team = None if door is None else await teams.find_by_id(connection, door.team_id)
-    if team is None:
+    if door is None or team is None:
         raise NotFound(INVALID)
-    return team
+    return Invited(team, door.made_by, door.expires_at)
 
 
 async def join(database: Database, siblings: Siblings, signed: Signed) -> Reply:

@@ -45,7 +45,8 @@ async def find(connection: Connection, digest: bytes, token: str) -> Door | None
     """
     row = await connection.fetchrow(
         """
-        SELECT i.id, i.team_id FROM teams.invite i JOIN teams.team t ON t.id = i.team_id
+        SELECT i.id, i.team_id, i.made_by, i.expires_at
+          FROM teams.invite i JOIN teams.team t ON t.id = i.team_id
          WHERE i.digest = $1 AND i.revoked_at IS NULL AND i.expires_at > clock_timestamp()
            AND t.deleted_at IS NULL
            AND (i.max_uses IS NULL
@@ -61,7 +62,9 @@ async def find(connection: Connection, digest: bytes, token: str) -> Door | None
         digest,
         token,
     )
-    return None if row is None else Door(str(row["id"]), str(row["team_id"]))
+    if row is None:
+        return None
+    return Door(str(row["id"]), str(row["team_id"]), row["made_by"], row["expires_at"])
 
 
 async def note_use(connection: Connection, invite_id: str, token: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from shared.api import Answer
 
 
@@ -27,3 +29,27 @@ class RevokedMachine(Answer):
     """What auth answers when a machine is to be let go of: whether there was a link."""
 
     revoked: bool
+
+
+class Browser(Answer):
+    """Who is signed in by a browser's cookie; all but ``active`` is empty when nobody is."""
+
+    active: bool
+    account_id: str = ""
+    org_id: str = ""
+    email: str = ""
+    name: str = ""
+
+
+class PersonsMachine(Answer):
+    """A machine that is linked with an account."""
+
+    token: str
+    machine_name: str
+    last_seen_at: datetime | None = None
+
+
+class PersonsMachines(Answer):
+    """The machines that are linked with an account."""
+
+    machines: list[PersonsMachine]

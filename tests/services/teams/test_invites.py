@@ -316,7 +316,7 @@ async def test_pages_list_and_end_invitations(
     await join(Machine(machine.client), code)
     database = await Database.connect(urls.url("teams"), size=2)
     try:
-        assert (await operations.find_team(database, code)).id == made["id"]
+        assert (await operations.look(database, code)).team.id == made["id"]
         listed = await operations.list_of(database, made["id"])
         assert [each.hint for each in listed] == [second[:12], code[:12]]
         first = listed[-1]
@@ -330,12 +330,12 @@ async def test_pages_list_and_end_invitations(
         left = await operations.list_of(database, made["id"])
         assert [each.made_by for each in left] == ["web", machine.token[:12]]
         with pytest.raises(NotFound, match="invalid_invite"):
-            await operations.find_team(database, code)
+            await operations.look(database, code)
         assert (await join(stranger, code)).json() == NO_INVITE
         assert (await join(stranger, minted.code)).status_code == 200
         await delete_softly(sql, made["id"])
         with pytest.raises(NotFound, match="invalid_invite"):
-            await operations.find_team(database, minted.code)
+            await operations.look(database, minted.code)
     finally:
         await database.close()
 

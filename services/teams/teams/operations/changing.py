@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from services.teams.replays import operations as replays
 from services.teams.teams import rules, store
-from services.teams.teams.models import Actor, Content, Edit, Hashes, NewTeam, Team
+from services.teams.teams.models import Actor, Change, Content, Edit, Hashes, NewTeam, Team
 from services.teams.teams.store.writing import Written
 from shared.bus import Event, outbox
 from shared.contracts.teams import KnowledgeChanged, TeamChanged, TeamCreated, TeamJoined
@@ -95,6 +95,21 @@ async def change(
         revision=team.revision + 1,
         news_number=number,
     )
+
+
+async def edit(connection: Connection, team: Team, wanted: Change, actor: Actor) -> Team:
+    """Change what a writer wants of a team, who knows it as it stands.
+
+    Args:
+        connection: in a transaction that holds the team's row.
+        team: the row as it is.
+        wanted: what is left out stays; knowledge is merged.
+        actor: who does it.
+    """
+    before = rules.content_of(team)
+    after = rules.settle(before, team.hashes, wanted, None)
+    summary = rules.summary_of(before, after)
+    return await change(connection, team, between(before, after), actor, summary)
 
 
 def _written(edit: Edit) -> Written:
