@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -34,7 +36,7 @@ NOT_OBJECTS: Final = (
 )
 """Bodies that are no JSON objects which the database could hold."""
 
-ODD_VALUES: Final = (
+ODD_VALUES: Final[tuple[Any, ...]] = (
     None,
     True,
     7,
@@ -64,6 +66,14 @@ async def join(machine: Machine, code: str, **options: Any) -> httpx.Response:
     """Ask to join by a code."""
     body = {"invite_code": code, "token": machine.token}
     return await machine.post("/api/join", body, **options)
+
+
+async def settled(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Ask until there is an answer other than that some part is away for now, as clients do."""
+    async with asyncio.timeout(60):
+        while (answer := await ask()).status_code == 503:
+            pass
+    return answer
 
 
 async def member_of(owner: Machine, **fields: Any) -> Machine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from tests.services.teams.sharing_support import (
     Sql,
     invited,
     join,
+    settled,
     twin_of,
 )
 from tests.support.postgres import DatabaseUrls
@@ -44,7 +46,7 @@ async def test_of_fifty_machines_as_many_come_in_as_may(
     made = await machine.make()
     code = await invited(machine, max_uses=uses)
     crowd = [Machine(client) for _ in range(25) for client in (machine.client, replica)]
-    answers = await asyncio.gather(*(join(each, code) for each in crowd))
+    answers = await asyncio.gather(*(settled(partial(join, each, code)) for each in crowd))
     assert sum(answer.status_code == 200 for answer in answers) == uses
     refused = [answer for answer in answers if answer.status_code != 200]
     assert all((each.status_code, each.json()) == (404, NO_INVITE) for each in refused)
@@ -65,7 +67,9 @@ async def test_one_machine_at_once_is_one_use(
     made = await machine.make()
     code = await invited(machine, max_uses=1)
     twin = twin_of(stranger, replica)
-    answers = await asyncio.gather(*(join(each, code) for each in (stranger, twin) * 10))
+    answers = await asyncio.gather(
+        *(settled(partial(join, each, code)) for each in (stranger, twin) * 10)
+    )
     assert {answer.status_code for answer in answers} == {200}
     assert await members(sql, made["id"]) == 2
 
