@@ -15,7 +15,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
@@ -43,9 +43,9 @@ class Listener(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the socket."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._head)
+        # No isinstance: uvloop's are none of asyncio's own.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self._head)
 
     def data_received(self, data: bytes) -> None:
         """Read the answer, then frames."""

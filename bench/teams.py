@@ -57,7 +57,9 @@ ROUNDS: Final = 5
 FEW: Final = 1_000
 LISTENERS: Final = 1_000
 FAN_OUTS: Final = 20
-JOINED: Final = 2_000
+EACH: Final = 20
+"""Sockets of one machine: the most that it may have."""
+
 SETTLING: Final = 1.5
 PAGE: Final = Path(__file__).parent.parent / "docs/benchmarks/teams.md"
 
@@ -110,7 +112,7 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
     costs: dict[tuple[str, int], Cost] = {}
     for teams in (FEW, arguments.teams):
         urls = await make_database(server, f"bench{teams}", "teams")
-        await _fill(urls["teams"], teams)
+        await _fill(urls["teams"], teams, max(LISTENERS, arguments.sockets) // EACH + 1)
         pool = {"GUILDHALL_DATABASE_POOL_SIZE": str(CONNECTIONS)}
         async with running("teams", urls, next(_heads(1)), **pool) as (port, process):
             for what, requests in _requests(teams):
@@ -120,14 +122,19 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
                 )
             if teams == FEW:
                 told = await _fan_outs(port)
-                idle = await _memory(port, process, arguments.sockets)
+        if teams == FEW:
+            # Each in a process of its own: what an earlier one gave back would be used again.
+            idle = [
+                await _memory(urls, topic, arguments.sockets)
+                for topic in ("-", f"knowledge:{team_of(1)}")
+            ]
     _report(costs, told, idle, arguments)
 
 
 # Filling.
 
 
-async def _fill(url: str, teams: int) -> None:
+async def _fill(url: str, teams: int, members: int) -> None:
     started = time.monotonic()
     hashes = hashes_of(Content("Bench", MEMBERS, knowledge=""))
     connection = await asyncpg.connect(url)
@@ -155,7 +162,7 @@ async def _fill(url: str, teams: int) -> None:
                 "INSERT INTO teams.membership (token, team_id) VALUES ($1, $2)",
                 [(token_of(index), team_of(index)) for index in indexes],
             )
-        # Team 1 has as many members as it takes for all who listen: ten sockets each.
+        # Team 1 has as many members as it takes for all who listen or are idle.
         await connection.executemany(
             "INSERT INTO teams.membership (token, team_id) VALUES ($1, $2)",
             [
@@ -307,7 +314,7 @@ def _handshake(index: int) -> str:
 async def _fan_outs(port: int) -> list[FanOut]:
     """Push by HTTP and see when 1,000 sockets of other machines of the team have been told."""
     found = []
-    indexes = [FEW + 1 + listener // 10 for listener in range(LISTENERS)]
+    indexes = [FEW + 1 + listener // EACH for listener in range(LISTENERS)]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     with _Listeners(port, indexes, f"knowledge:{team_of(1)}") as listeners:
         for _ in range(FAN_OUTS):
@@ -322,21 +329,17 @@ async def _fan_outs(port: int) -> list[FanOut]:
     return found
 
 
-async def _memory(port: int, process: psutil.Process, sockets: int) -> tuple[int, float, float]:
-    """Give how many sockets stood, and KiB of the service for each: joined, and not."""
-    grown = []
-    standing = 0
-    for topic in ("-", f"knowledge:{team_of(1)}"):
-        indexes = [1 + number // 20 for number in range(sockets)]
-        if topic != "-":
-            indexes = [FEW + 1 + number // 20 for number in range(JOINED)]
-        await asyncio.sleep(SETTLING)
+async def _memory(urls: dict[str, str], topic: str, sockets: int) -> tuple[int, float]:
+    """Give how many idle sockets stood, and KiB of the service for each."""
+    indexes = [FEW + 1 + number // EACH for number in range(sockets)]
+    async with running("teams", urls, next(_heads(1))) as (port, process):
+        with await asyncio.to_thread(_Listeners, port, indexes[:50], topic):
+            await asyncio.sleep(SETTLING)
         before = resident(process.pid)
         with await asyncio.to_thread(_Listeners, port, indexes, topic) as listeners:
             await asyncio.sleep(SETTLING)
-            standing = max(standing, listeners.standing)
-            grown.append((resident(process.pid) - before) / listeners.standing / 1024)
-    return standing, grown[1], grown[0]
+            grown = resident(process.pid) - before
+            return listeners.standing, grown / listeners.standing / 1024
 
 
 # Telling.
@@ -345,7 +348,7 @@ async def _memory(port: int, process: psutil.Process, sockets: int) -> tuple[int
 def _report(
     costs: dict[tuple[str, int], Cost],
     told: list[FanOut],
-    idle: tuple[int, float, float],
+    idle: list[tuple[int, float]],
     arguments: argparse.Namespace,
 ) -> None:
     table = Table(("request", "teams", "service us", "PostgreSQL us", "a second"))
@@ -353,13 +356,13 @@ def _report(
         figures = (number(teams), number(cost.service), number(cost.database), number(cost.rate))
         table.rows.append((what, *figures))
     last, first = sorted(one.last for one in told), [one.first for one in told]
-    standing, joined, bare = idle
+    (standing, bare), (joined_standing, joined) = idle
     lines = (
         f"told {LISTENERS:,} sockets of one team of a push, {FAN_OUTS} times: the first after "
         f"{statistics.median(first):.0f} ms, the last after {statistics.median(last):.0f} ms "
         f"(medians; the slowest {last[-1]:.0f} ms; target 1,000)",
         f"an idle socket takes {bare:.1f} KiB of the service ({standing:,} open); one that has "
-        f"joined {joined:.1f} KiB ({JOINED:,} open; target 25)",
+        f"joined {joined:.1f} KiB ({joined_standing:,} open; target 25)",
         f"a turn of an empty loop: {loop_ns():.0f} ns (30 to 40 on an idle machine of today)",
     )
     say("\n" + table.text() + "\n")
