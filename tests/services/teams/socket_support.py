@@ -65,6 +65,8 @@ class Phoenix:
                 else:
                     self.told.put_nowait(message)
         self.code = self.connection.close_code
+        for reply in self._replies.values():
+            reply.set_exception(ConnectionResetError("the socket ended before it answered"))
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,20 +124,18 @@ class Phoenix:
 
 
 @dataclass
-class Served:
-    """A service of the test's own.
+class Place:
+    """Where a service listens.
 
     Attributes:
         url: its address.
         client: speaks HTTP to it.
         urls: its database.
-        sockets: those it has.
     """
 
     url: str
     client: httpx.AsyncClient
     urls: DatabaseUrls
-    sockets: Sockets
 
     def machine(self) -> Machine:
         """Give a machine that nobody has seen."""
@@ -194,6 +194,13 @@ class Served:
         )
 
 
+@dataclass
+class Served(Place):
+    """A service inside the test's own process; ``sockets`` are those it has."""
+
+    sockets: Sockets
+
+
 @asynccontextmanager
 async def served(
     urls: DatabaseUrls, auth_url: str, limits: SocketLimits | None = None, **values: Any
@@ -228,7 +235,7 @@ async def served(
 
 
 async def raw_socket(
-    service: Served, machine: Machine
+    service: Place, machine: Machine
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Open a socket without a library, which would answer for us and keep to the rules."""
     host, port = service.url.removeprefix("http://").split(":")
@@ -246,6 +253,16 @@ async def raw_socket(
     answer = await reader.readuntil(b"\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 101")
     return reader, writer
+
+
+async def read_message(reader: asyncio.StreamReader) -> list[Any]:
+    """Read one message of a service from a socket without a library."""
+    async with asyncio.timeout(LIMIT):
+        _, length = await reader.readexactly(2)
+        if length > 125:
+            length = int.from_bytes(await reader.readexactly(2 if length == 126 else 8), "big")
+        message: list[Any] = json.loads(await reader.readexactly(length))
+    return message
 
 
 def masked(data: bytes | str, opcode: int = 1, *, fin: bool = True) -> bytes:
