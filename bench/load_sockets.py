@@ -1,8 +1,8 @@
-"""Sockets of the teams service that listen: ``python -m bench.load_sockets PORT HEADS TOPIC``.
+"""Sockets of the teams service that listen: ``python -m bench.load_sockets PORT TOKENS TOPIC``.
 
-Opens one socket for each line of the file HEADS, sends that line as the head of the handshake, its
-line breaks written ``\\r\\n``, and joins TOPIC (none if it is ``-``). Says ``READY`` and how many
-stand. Then, for each line of its input, says ``TOLD``, how many have been told of news since, the
+Opens one socket for each line of the file TOKENS, as the machine that it names, and joins TOPIC
+(none if it is ``-``). Says ``READY`` and how many stand. Then, for each line of its input, says
+``TOLD``, how many have been told of news since, the
 milliseconds on the machine's clock when the first and the last were, and how many different hashes
 they hold. Ends with its input.
 """
@@ -10,14 +10,19 @@ they hold. Ends with its input.
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import json
+import secrets
 import sys
 import time
 from pathlib import Path
 from typing import Final, cast
 
 import uvloop
+
+from bench.service import head
+from shared.principal import Kind, Principal
 
 NEWS: Final = b"knowledge:updated"
 WAIT: Final = 30.0
@@ -32,8 +37,8 @@ class Listener(asyncio.Protocol):
         hash: what it was told.
     """
 
-    def __init__(self, head: bytes, topic: str) -> None:
-        self._head = head
+    def __init__(self, request: bytes, topic: str) -> None:
+        self._request = request
         self._topic = topic
         self._data = bytearray()
         self._stands = False
@@ -45,17 +50,17 @@ class Listener(asyncio.Protocol):
         """Ask for the socket."""
         # No isinstance: uvloop's are none of asyncio's own.
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(self._head)
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Read the answer, then frames."""
         self._data += data
         if not self._stands:
-            head, end, rest = bytes(self._data).partition(b"\r\n\r\n")
+            answer, end, rest = bytes(self._data).partition(b"\r\n\r\n")
             if not end:
                 return
-            if not head.startswith(b"HTTP/1.1 101"):
-                self.ready.set_exception(SystemExit(head.decode("latin-1")))
+            if not answer.startswith(b"HTTP/1.1 101"):
+                self.ready.set_exception(SystemExit(answer.decode("latin-1")))
                 return
             self._stands = True
             self._data = bytearray(rest)
@@ -102,12 +107,19 @@ def _masked(message: object) -> bytes:
     return bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text  # a mask of zeros changes nothing
 
 
-async def _run(port: int, heads: list[str], topic: str) -> None:
+def _handshake(token: str) -> bytes:
+    machine = Principal(Kind.MACHINE, token)
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    upgrade = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    lines = f"{upgrade}sec-websocket-key: {key}\r\n\r\n"
+    return head("teams", machine, "GET", "/socket/websocket?vsn=2.0.0") + lines.encode()
+
+
+async def _run(port: int, tokens: list[str], topic: str) -> None:
     loop = asyncio.get_running_loop()
     listeners: list[Listener] = []
-    for line in heads:
-        head = line.replace(r"\r\n", "\r\n").encode()
-        make = functools.partial(Listener, head, topic)
+    for token in tokens:
+        make = functools.partial(Listener, _handshake(token), topic)
         _, listener = await loop.create_connection(make, "127.0.0.1", port)
         await asyncio.wait_for(listener.ready, WAIT)
         listeners.append(listener)
@@ -131,8 +143,8 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Read the arguments and listen."""
-    _, port, heads, topic = sys.argv
-    uvloop.run(_run(int(port), Path(heads).read_text().splitlines(), topic))
+    _, port, tokens, topic = sys.argv
+    uvloop.run(_run(int(port), Path(tokens).read_text().splitlines(), topic))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import json
 import os
 import random
@@ -266,8 +265,8 @@ class _Listeners:
 
     def __init__(self, port: int, indexes: Sequence[int], topic: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="guildhall-bench-")
-        file = Path(self._folder.name) / "heads"
-        file.write_text("\n".join(_handshake(index) for index in indexes) + "\n")
+        file = Path(self._folder.name) / "tokens"
+        file.write_text("\n".join(token_of(index) for index in indexes) + "\n")
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "bench.load_sockets", str(port), str(file), topic],
             stdin=subprocess.PIPE,
@@ -297,18 +296,6 @@ class _Listeners:
         if not words:
             raise SystemExit("the sockets have gone")
         return words
-
-
-def _handshake(index: int) -> str:
-    lines = (
-        head("teams", _machine(index), "GET", "/socket/websocket?vsn=2.0.0")
-        .decode()
-        .replace("\r\n", r"\r\n")
-    )
-    key = base64.b64encode(secrets.token_bytes(16)).decode()
-    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
-    more = "".join(line + r"\r\n" for line in (*upgrade, f"Sec-WebSocket-Key: {key}", ""))
-    return lines + more
 
 
 async def _fan_outs(port: int) -> list[FanOut]:
