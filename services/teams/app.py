@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from services.teams import consumers
+from services.teams.accounts import routes as accounts
 from services.teams.claims import routes as claims
 from services.teams.exports import routes as exports
 from services.teams.exports.operations import Exports
@@ -20,7 +22,6 @@ from services.teams.machines.operations import Sightings
 from services.teams.memberships import routes as memberships
 from services.teams.news import operations as news
 from services.teams.pages import routes as pages
-from services.teams.people import routes as people
 from services.teams.replays import operations as replays
 from services.teams.settings import TeamsSettings
 from services.teams.sharing import routes as sharing
@@ -28,6 +29,7 @@ from services.teams.socket.protocol import SocketProtocol
 from services.teams.socket.sockets import SocketLimits, Sockets
 from services.teams.tasks import routes as tasks
 from services.teams.teams import routes as teams
+from services.teams.teams.operations import prepare
 from services.teams.versions import operations as history
 from services.teams.versions import routes as versions
 from shared import service
@@ -43,6 +45,7 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open what endpoints and sockets need beside the database."""
     async with AsyncExitStack() as stack:
+        await asyncio.to_thread(prepare)
         siblings = await stack.enter_async_context(Siblings.opened("teams", settings.siblings()))
         sightings = await stack.enter_async_context(Sightings.opened(database))
         sockets = Sockets.opened(
@@ -87,7 +90,7 @@ SERVICE: Final = Service(
         *memberships.OPERATIONS,
         *claims.OPERATIONS,
         *sharing.OPERATIONS,
-        *people.OPERATIONS,
+        *accounts.OPERATIONS,
         *exports.OPERATIONS,
         *pages.OPERATIONS,
     ),

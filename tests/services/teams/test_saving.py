@@ -95,6 +95,11 @@ async def test_what_is_left_out_stays_and_what_is_empty_goes(machine: Machine) -
     assert gone["knowledge"] == "K"
 
 
+async def test_a_skill_whose_text_follows_later_has_none_yet(machine: Machine) -> None:
+    made = await machine.make(skills=[{"id": "lint", "body": {"source": "skills/lint.md"}}])
+    assert made["skills"] == [{"id": "lint"}]
+
+
 async def test_without_a_base_the_last_writer_wins(machine: Machine) -> None:
     await machine.make(members=members("a", "b"))
     assert (await push(machine, {"members": members("c")})).status_code == 201
@@ -274,7 +279,7 @@ async def test_bad_bodies_are_named(machine: Machine, body: bytes, text: str) ->
         b'{"a":' * 5_000,
         b'{"team":{"name":"x","members":[{"name":"a","role":"b","skills":[1,2]}]}}',
         b'{"team":{"name":"x","skills":[{"id":"a","globs":"*"}]}}',
-        b'{"team":{"name":"x","skills":[{"id":"a","body":{}}]}}',
+        b'{"team":{"name":"x","skills":[{"id":"a","body":[]}]}}',
     ],
     ids=range(13),
 )

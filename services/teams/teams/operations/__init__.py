@@ -70,6 +70,7 @@ __all__ = [
     "members_from",
     "next_page",
     "platforms_from",
+    "prepare",
     "preview_data",
     "read_all",
     "read_base_hash",

@@ -9,6 +9,7 @@ from services.teams.claims import operations as claims
 from services.teams.claims.models import NewSecret
 from services.teams.machines import operations as machines
 from services.teams.people import operations as people
+from services.teams.people.models import MachineOwner
 from services.teams.replays import operations as replays
 from services.teams.replays.models import Done, Signed
 from services.teams.teams import rules, store
@@ -48,8 +49,9 @@ class _Wanted:
 class _Owner:
     """Who will own a new team: an account, or whoever shows the secret."""
 
-    def __init__(self, account: str | None, secret: NewSecret | None) -> None:
-        self.account = account
+    def __init__(self, owner: MachineOwner, secret: NewSecret | None) -> None:
+        self.account = owner.account_id or None
+        self.link_version = owner.version
         self.secret = secret
 
 
@@ -80,17 +82,15 @@ async def _owner(
         if team is None or team.edit == "members":
             return None
         # Asked for every change of a team that its owner alone may change.
-        return _Owner((await people.owner_of(siblings, token)).account_id or None, None)
+        return _Owner(await people.owner_of(siblings, token), None)
     owner = await people.owner_of(siblings, token)
-    if owner.linked:
-        return _Owner(owner.account_id, None)
-    return _Owner(None, await claims.mint())
+    return _Owner(owner, None if owner.linked else await claims.mint())
 
 
 async def _save(token: str, wanted: _Wanted, owner: _Owner | None, connection: Connection) -> Done:
     if wanted.team_id is None:
         # Two that come at once are to make one team, not two.
-        await machines.lock(connection, token)
+        await machines.lock(connection, token, 0 if owner is None else owner.link_version)
     team, found = await store.lock(connection, token, wanted.team_id)
     if found > 1:
         raise Conflict(MANY)

@@ -205,6 +205,9 @@ def _read_skill(value: object) -> Skill:
 
 def _read_body(value: Mapping[str, Any]) -> str:
     body = value.get("body")
+    if isinstance(body, Mapping):
+        # A new team's client sends where it will read the text from; the text follows.
+        return ""
     if isinstance(body, str) and size_of(body) > LONGEST_BODY:
         raise _Misfit(f"body exceeds {LONGEST_BODY} bytes")
     return _read_text(value, "body", LONGEST_BODY)
