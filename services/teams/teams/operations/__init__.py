@@ -37,6 +37,7 @@ from services.teams.teams.rules import (
     knowledge_after,
     members_from,
     platforms_from,
+    prepare,
     preview_data,
     read_base_hash,
     read_change,
