@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.teams.app import SERVICE
-from services.teams.claims import operations, rules
+from services.teams.claims import operations, rules, store
 from tests.services.teams.conftest import FakeAuth, Machine, teams_settings
 from tests.services.teams.sharing_support import (
     AWAY,
@@ -261,6 +261,18 @@ def test_a_check_without_a_hash_takes_as_long() -> None:
     assert min(times) > max(times) / 4
 
 
+class Explaining:
+    """A connection that explains a query instead of asking it."""
+
+    def __init__(self, sql: Sql) -> None:
+        self.sql = sql
+        self.plan = ""
+
+    async def fetchrow(self, query: str, *arguments: Any) -> None:
+        rows = await self.sql.fetch("EXPLAIN " + query, *arguments)
+        self.plan = "\n".join(row[0] for row in rows)
+
+
 async def test_it_costs_the_same_however_many_teams_nobody_owns(machine: Machine, sql: Sql) -> None:
     made = await machine.make()
     await sql.execute(
@@ -270,19 +282,13 @@ async def test_it_costs_the_same_however_many_teams_nobody_owns(machine: Machine
                                 claim_hash)
         SELECT gen_random_uuid(), t.name, t.hash, t.members_hash, t.skills_hash, t.knowledge_hash,
                t.members_part, t.skills_part, t.knowledge_part, 1, sha256(n::text::bytea), 'x'
-          FROM teams.team t, generate_series(1, 20000) n WHERE t.id = $1
+          FROM teams.team t, generate_series(1, 5000) n WHERE t.id = $1
         """,
         made["id"],
     )
     await sql.execute("ANALYZE teams.team, teams.membership")
-    plan = await sql.fetch(
-        """
-        EXPLAIN SELECT t.id, t.claim_hash
-          FROM teams.team t JOIN teams.membership m ON m.team_id = t.id AND m.token = 'x'
-         WHERE t.claim_lookup = '\\x00' AND t.claim_hash IS NOT NULL AND t.owner IS NULL
-           AND t.deleted_at IS NULL
-        """
-    )
-    text = "\n".join(row[0] for row in plan)
-    assert "Seq Scan on team " not in text
+    explaining = Explaining(sql)
+    await store.find(explaining, machine.token, rules.lookup(made["owner_claim_secret"]))  # type: ignore[arg-type]  # as far as it is used
+    assert "Index Scan using team_claim_lookup_key" in explaining.plan
+    assert "Seq Scan on team " not in explaining.plan
     await sql.execute("DELETE FROM teams.team WHERE claim_hash = 'x'")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
 
 from services.teams.app import SERVICE
+from services.teams.people import operations as people
 from tests.services.teams.conftest import FakeAuth, Machine, teams_settings
 from tests.services.teams.sharing_support import (
     AWAY,
@@ -92,6 +94,31 @@ async def test_a_team_that_is_deleted_meanwhile_takes_nobody_in(
     refused = await joining
     assert (refused.status_code, refused.json()) == (404, NO_INVITE)
     assert await members(sql, made["id"]) == 1
+
+
+async def test_a_machine_taken_away_while_it_joins_stays_out(
+    machine: Machine,
+    stranger: Machine,
+    auth: FakeAuth,
+    sql: Sql,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its memberships were ended before this one came to be, so nothing else would end it."""
+    made = await machine.make()
+    code = await invited(machine)
+    auth.link(stranger.token, "usr_eve")
+    owner_of = people.owner_of
+
+    async def taken_away_after_the_question(siblings: Any, token: str) -> Any:
+        owner = await owner_of(siblings, token)
+        auth.owners[token] = {"linked": False, "barred": True}
+        return owner
+
+    monkeypatch.setattr(people, "owner_of", taken_away_after_the_question)
+    refused = await join(stranger, code)
+    assert (refused.status_code, refused.json()) == (404, NO_INVITE)
+    assert await members(sql, made["id"]) == 1
+    assert (await join(stranger, code)).json() == NO_INVITE
 
 
 async def test_a_repeated_join_is_answered_the_same(
