@@ -37,9 +37,6 @@ from shared.surfaces import Surface, surface_of
 if TYPE_CHECKING:
     from shared.db import Database
 
-PERSONAL: Final = {"x-pii-access": "true"}
-"""On every answer of a ``personal`` operation."""
-
 DEFAULT_BODY_LIMIT: Final = 2_000_000
 """Bytes of body that an operation reads unless its row says otherwise."""
 
@@ -145,8 +142,7 @@ class Operation:
         raw: the endpoint reads the body itself, piece by piece; ``body`` then only documents it.
         page: a page for people: reads a form instead of JSON, and stands in no document.
         no_store: the answer carries a secret and must not be kept by anyone.
-        personal: every answer, refusals too, is marked as one about a person (teams contract,
-            section 8).
+        personal: all answers and refusals are marked as of a person (teams contract, section 8).
         names_errors: every error has its machine word as top-level ``error`` beside the message
             (learnings contract, section 2.1).
         body_limit: bytes.
@@ -396,8 +392,6 @@ def encode(operation: Operation, result: BaseModel | Reply) -> Response:
     headers = {"x-content-type-options": "nosniff", **reply.headers}
     if operation.no_store:
         headers["cache-control"] = "no-store"
-    if operation.personal:
-        headers.update(PERSONAL)
     status = reply.status or operation.status
     if reply.body is None:
         return Response(status_code=status, headers=headers)

@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
 from shared import VERSION, idempotency, openapi
-from shared.api import PERSONAL, Operation, authorize, decode, encode, routes
+from shared.api import Operation, authorize, decode, encode, routes
 from shared.bus import Relay, Subscription, Transport, Worker, connect
 from shared.db import Database
 from shared.errors import Forbidden, ServiceError, Unavailable, UnknownPath
@@ -47,6 +47,9 @@ PROBE_TIMEOUT: Final = 3.0
 
 SWEEP_INTERVAL: Final = 3600.0
 """Seconds between two clean-ups of what has expired."""
+
+PERSONAL: Final = {"x-pii-access": "true"}
+"""On every answer and refusal of a ``personal`` operation."""
 
 log = get_logger()
 
@@ -250,7 +253,10 @@ def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
         key = request.headers.get(idempotency.HEADER)
         if operation.idempotent and key is not None:
             return await _once(runtime, operation, call, raw, key)
-        return encode(operation, await operation.endpoint(call))
+        response = encode(operation, await operation.endpoint(call))
+        if operation.personal:
+            response.headers.update(PERSONAL)
+        return response
 
     return routes(service.operations, handle)
 

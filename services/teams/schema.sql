@@ -55,6 +55,7 @@ CREATE TABLE teams.machine (
     token text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     pushed_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    link_version bigint DEFAULT 0 NOT NULL,
     CONSTRAINT machine_pkey PRIMARY KEY (token)
 );
 

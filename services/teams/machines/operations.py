@@ -11,7 +11,7 @@ from typing import Final
 
 from services.teams.machines import store
 from services.teams.machines.store import delete as forget
-from services.teams.machines.store import lock
+from services.teams.machines.store import lock, lock_all, take_revocation
 from shared.bus import outbox
 from shared.contracts.teams import MachineSeen
 from shared.db import Connection, Database
@@ -29,7 +29,7 @@ FLUSH: Final = 1.0
 
 MOST_KNOWN: Final = 50_000
 
-__all__ = ["Sightings", "forget", "lock", "take_push"]
+__all__ = ["Sightings", "forget", "lock", "lock_all", "take_push", "take_revocation"]
 
 log = get_logger()
 

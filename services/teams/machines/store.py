@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.db import Connection
 
 
-async def lock(connection: Connection, token: str) -> None:
-    """Lock a machine's row, made if it is new, so that its memberships change one by one."""
+async def lock(connection: Connection, token: str, link_version: int = 0) -> None:
+    """Lock a machine's row, made if it is new, so that its memberships change one by one.
+
+    Args:
+        connection: in a transaction.
+        token: the machine's.
+        link_version: of its link to an account, where auth was asked because the machine is to
+            become a member; an event about a change up to that one will end nothing.
+    """
     await connection.execute(
         """
-        INSERT INTO teams.machine AS m (token) VALUES ($1)
-        ON CONFLICT (token) DO UPDATE SET pushed_at = m.pushed_at
+        INSERT INTO teams.machine AS m (token, link_version) VALUES ($1, $2)
+        ON CONFLICT (token) DO UPDATE SET link_version = greatest(m.link_version, $2)
         """,
         token,
+        link_version,
     )
+
+
+async def lock_all(connection: Connection, tokens: Sequence[str]) -> None:
+    """Lock the rows of several machines, as far as they have one."""
+    await connection.fetch(
+        """
+        SELECT true FROM teams.machine WHERE token = ANY($1::text[]) ORDER BY token FOR UPDATE
+        """,
+        tokens,
+    )
+
+
+async def take_revocation(connection: Connection, token: str, link_version: int) -> bool:
+    """Lock a machine's row and note a change of its link; False if a later one is known."""
+    taken = await connection.fetchval(
+        """
+        INSERT INTO teams.machine AS m (token, link_version) VALUES ($1, $2)
+        ON CONFLICT (token) DO UPDATE SET link_version = $2 WHERE m.link_version < $2
+        RETURNING true
+        """,
+        token,
+        link_version,
+    )
+    return bool(taken)
 
 
 async def use_push(connection: Connection, token: str, interval: float) -> bool:

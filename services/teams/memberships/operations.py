@@ -13,7 +13,7 @@ from services.teams.replays import operations as replays
 from services.teams.replays.models import Done, Signed
 from shared.api import Reply
 from shared.bus import outbox
-from shared.contracts.teams import TeamLeft
+from shared.contracts.teams import TeamJoined, TeamLeft
 from shared.db import Connection, Database
 from shared.siblings import Siblings
 
@@ -37,6 +37,28 @@ async def leave(connection: Connection, token: str, team_id: str | None) -> int:
     await replays.drop_of_token(connection, token)
     await outbox.add_all(connection, [TeamLeft(team_id=one, token=token) for one in left])
     return len(left)
+
+
+async def leave_all(connection: Connection, tokens: Sequence[str]) -> int:
+    """End all memberships of several machines; give how many that were. Says team.left."""
+    await machines.lock_all(connection, tokens)
+    left = await store.delete_all(connection, tokens)
+    for token in sorted({token for token, _ in left}):
+        await replays.drop_of_token(connection, token)
+    await outbox.add_all(connection, [TeamLeft(team_id=team, token=token) for token, team in left])
+    return len(left)
+
+
+async def copy(connection: Connection, tokens: Sequence[str], to: str) -> int:
+    """Make a machine a member of all teams of others; give of how many it was none before.
+
+    Says team.joined for each. The caller holds the machine's row.
+    """
+    joined = await store.copy(connection, tokens, to)
+    if joined:
+        await replays.drop_of_token(connection, to)
+    await outbox.add_all(connection, [TeamJoined(team_id=team, token=to) for team in joined])
+    return len(joined)
 
 
 async def erase(

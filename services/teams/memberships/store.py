@@ -44,3 +44,31 @@ async def count(connection: Connection, token: str) -> int:
         "SELECT count(*) FROM teams.membership WHERE token = $1", token
     )
     return counted
+
+
+async def delete_all(connection: Connection, tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """End all memberships of some machines; give them as pairs of a token and a team."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM teams.membership WHERE token = ANY($1::text[]) RETURNING token, team_id
+        """,
+        tokens,
+    )
+    return [(row["token"], str(row["team_id"])) for row in rows]
+
+
+async def copy(connection: Connection, tokens: Sequence[str], to: str) -> list[str]:
+    """Make a machine, a token, a member of all living teams of others; give those it has joined."""
+    rows = await connection.fetch(
+        """
+        INSERT INTO teams.membership (token, team_id, scope, project_name)
+        SELECT DISTINCT ON (m.team_id) $2, m.team_id, m.scope, m.project_name
+          FROM teams.membership m JOIN teams.team t ON t.id = m.team_id
+         WHERE m.token = ANY($1::text[]) AND t.deleted_at IS NULL
+         ORDER BY m.team_id, m.joined_at
+        ON CONFLICT DO NOTHING RETURNING team_id
+        """,
+        tokens,
+        to,
+    )
+    return [str(row["team_id"]) for row in rows]

@@ -16,10 +16,12 @@ class MachineOwner(Answer):
         account_id: the owner.
         machine_name: what they call it.
         email_digest: SHA-256 of their address, in hex.
+        version: rises with each change of the link; 0 if there never was one.
     """
 
     linked: bool
     barred: bool = False
+    version: int = 0
     account_id: str = ""
     machine_name: str = ""
     email_digest: str = ""
@@ -41,12 +43,31 @@ class Browser(Answer):
     name: str = ""
 
 
+class Person(Browser):
+    """Who sends a request; ``by_cookie`` tells that the browser's cookie says so."""
+
+    by_cookie: bool = False
+
+
+class Participant(Answer):
+    """The owner of a linked machine, as teams needs to know them."""
+
+    email_digest: str
+
+
+class Participants(Answer):
+    """The owners of those machines that are linked, by token."""
+
+    owners: dict[str, Participant]
+
+
 class PersonsMachine(Answer):
     """A machine that is linked with an account."""
 
     token: str
     machine_name: str
     last_seen_at: datetime | None = None
+    version: int = 0
 
 
 class PersonsMachines(Answer):

@@ -1,9 +1,0 @@
-"""HTTP door of people."""
-
-from __future__ import annotations
-
-from typing import Final
-
-from shared.api import Operation
-
-OPERATIONS: Final[tuple[Operation, ...]] = ()
