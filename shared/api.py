@@ -143,8 +143,7 @@ class Operation:
         page: a page for people: reads a form instead of JSON, and stands in no document.
         no_store: the answer carries a secret and must not be kept by anyone.
         personal: all answers and refusals are marked as of a person (teams contract, section 8).
-        names_errors: every error has its machine word as top-level ``error`` beside the message
-            (learnings contract, section 2.1).
+        names_errors: errors have their machine word as top-level ``error``, too (learnings, 2.1).
         body_limit: bytes.
         errors: statuses that the documentation lists beside the common ones.
         tag: the heading in the documentation.
