@@ -38,7 +38,7 @@ async def lock_member(connection: Connection, token: str, team_id: str) -> bool:
 async def set_owner(connection: Connection, team: Candidate, account_id: str) -> bool:
     """Give a team its owner and forget the secret; False if somebody owns it already.
 
-    All tenants: nobody owns it yet. The hash that was checked must still be its own.
+    The hash that was checked must still be its own.
     """
     owned = await connection.fetchval(
         """

@@ -40,8 +40,8 @@ async def insert(
 async def find(connection: Connection, digest: bytes, token: str) -> Door | None:
     """Give what a code opens for a machine now.
 
-    One that is used up still does for a machine that came by it, or is a member anyway. All
-    tenants: the code alone decides whose it is.
+    One that is used up still does for a machine that came by it, or is a member anyway. It is
+    asked over all tenants: the code alone decides whose it is.
     """
     row = await connection.fetchrow(
         """
@@ -108,10 +108,7 @@ async def revoke(connection: Connection, team_id: str, invite_id: str) -> bool:
 
 
 async def delete_old(connection: Connection, days: int, most: int) -> int:
-    """Drop invitations that ended so long ago, so many at a time.
-
-    All tenants: age is what counts.
-    """
+    """Drop invitations that ended so long ago, so many at a time; all tenants: age counts."""
     dropped = await connection.execute(
         """
         DELETE FROM teams.invite WHERE id IN (

@@ -28,10 +28,7 @@ async def update(
 
 
 async def find_public(connection: Connection, clone_token: str) -> str | None:
-    """Give the id of the team that is public under a token.
-
-    All tenants: the token alone decides whose it is.
-    """
+    """Give the id of the team that is public under a token; all tenants: it alone decides."""
     team_id = await connection.fetchval(
         """
         SELECT id FROM teams.team
