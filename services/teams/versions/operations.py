@@ -41,6 +41,12 @@ async def list_of(database: Database, token: str, query: VersionQuery) -> list[V
         return await store.list_of(connection, team.id, query.before, query.limit)
 
 
+async def list_of_team(database: Database, team_id: str, before: int, most: int) -> list[Version]:
+    """Give the versions of a team before a number, the newest first, for whoever may see them."""
+    async with database.connection() as connection:
+        return await store.list_of(connection, team_id, before, most)
+
+
 async def read_one(database: Database, token: str, team_id: str | None, number: str) -> bytes:
     """Give the answer with what a machine's team was in a version.
 
@@ -85,8 +91,7 @@ async def roll_back(database: Database, siblings: Siblings, signed: Signed) -> R
         base_hash=teams.read_base_hash(signed.body.get("base_hash")),
     )
     owner = await _owner(database, siblings, signed.token, wanted.team_id)
-    work = partial(_roll_back, signed.token, wanted, owner)
-    return await replays.once(database, signed, work, again=_again)
+    return await replays.once(database, signed, partial(_roll_back, signed.token, wanted, owner))
 
 
 async def forget(connection: Connection, team_id: str) -> None:
@@ -148,23 +153,42 @@ async def _roll_back(
     if team is None:
         raise NotFound
     _check_owner(team, owner)
-    kept = await store.find(connection, team.id, wanted.version)
-    if kept is None:
-        raise NotFound
+    kept = await _kept(connection, team, wanted.version)
     if wanted.base_hash not in (None, team.hashes.hash):
         raise Conflict("conflict", extra={"server_hash": team.hashes.hash})
+    changed = await _restore(connection, team, wanted.version, kept, Actor.machine(token))
+    # No team: a repeat that comes after the next change must not undo that.
+    return Done(_told(changed, changed.version))
+
+
+async def restore(connection: Connection, team: Team, version: int, actor: Actor) -> Team:
+    """Bring back what a team was, for whoever was found to be allowed that.
+
+    Args:
+        connection: in a transaction that holds the team's row.
+        team: the row as it is.
+        version: the number.
+        actor: who does it.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    return await _restore(connection, team, version, await _kept(connection, team, version), actor)
+
+
+async def _kept(connection: Connection, team: Team, version: int) -> Kept:
+    kept = await store.find(connection, team.id, version)
+    if kept is None:
+        raise NotFound
+    return kept
+
+
+async def _restore(
+    connection: Connection, team: Team, version: int, kept: Kept, actor: Actor
+) -> Team:
     was = _content(kept)
     edit = Edit(was.name, was.members, was.skills, was.platforms, was.knowledge)
-    summary = f"rolled back to version {wanted.version}"
-    changed = await teams.change(connection, team, edit, Actor.machine(token), summary)
-    return Done(_told(changed, changed.version), team_id=team.id, kept=b"")
-
-
-async def _again(connection: Connection, team_id: str) -> bytes:
-    team = await teams.find_by_id(connection, team_id)
-    if team is None:
-        raise NotFound
-    return _told(team, team.version)
+    return await teams.change(connection, team, edit, actor, f"rolled back to version {version}")
 
 
 def _check_owner(team: Team, owner: MachineOwner | None) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.errors import Invalid, ServiceError
+from shared.errors import Invalid, NotFound, ServiceError, Unavailable
 
-_SENTENCES: Final = {
-    "not_found": "There is no such page, or it is not for you.",
-}
+NOTHING: Final = "There is no such page, or it is not for you."
+"""Whatever it is that is not there."""
+
+AWAY: Final = "A part of this site does not answer just now. Nothing was changed."
 
 
 def sentence(error: ServiceError) -> str:
     """Say an error to a person."""
+    if isinstance(error, NotFound):
+        return NOTHING
+    if isinstance(error, Unavailable):
+        return AWAY
     if isinstance(error, Invalid) and error.faults:
         return "; ".join(fault.msg for fault in error.faults) + "."
-    text = _SENTENCES.get(error.message, error.message)
-    text = text[:1].upper() + text[1:]
+    text = error.message[:1].upper() + error.message[1:]
     return text if text.endswith((".", "?", "!")) else f"{text}."
