@@ -22,7 +22,7 @@ _FETCH: Final = r"(?:curl|wget|fetch|aria2c|lynx|lwp-download)(?:\.exe)? (?![|&;
 _PATH: Final = r"(?:[\w.~$/{}-]{0,60}/)?"
 _BEFORE: Final = (
     rf"(?:{_PATH}(?:sudo|doas|env|exec|nohup|time|command|xargs|nice|busybox)"
-    r"(?: -{1,2}[\w=-]{1,20}| \w{1,20}=[^\s|]{0,40}){0,4} ){0,4}"
+    r"(?: -[ugCDUpRT] [\w.-]{1,32}| -{1,2}[\w=-]{1,20}| \w{1,20}=[^\s|]{0,40}){0,4} ){0,4}"
 )
 _SHELL: Final = r"(?:ba|z|k|da|a|c|tc|fi)?sh(?:\.exe)?(?![\w.-])"
 # With code of their own in an argument, these read what comes as data.

@@ -68,11 +68,13 @@ _TOML_ESCAPES: Final = {
 }
 
 
+# What would end a text: three quotes, and those before the three that do.
+_CLOSING: Final = re.compile(r'"{3,}|"+\Z')
+
+
 def toml_text(text: str) -> str:
     """Write a text as a multi-line basic string of TOML 1.0 (https://toml.io/en/v1.0.0#string)."""
-    escaped = text.translate(_TOML_ESCAPES).replace('"""', '\\"\\"\\"')
-    if escaped.endswith('"'):
-        escaped = escaped[:-1] + '\\"'
+    escaped = _CLOSING.sub(lambda quotes: '\\"' * len(quotes[0]), text.translate(_TOML_ESCAPES))
     return f'"""\n{escaped}"""'
 
 

@@ -105,13 +105,13 @@ def globs_of(skill: Skill) -> list[str]:
 
 def describe_member(member: Member) -> str:
     """Say on one line when to use a member: its role, and its description where there is one."""
-    role, described = line(member.role), line(member.description)
+    role, described = line(member.role) or "Member of the team", line(member.description)
     return line(f"{role}: {described}" if described else role, LONGEST_DESCRIPTION)
 
 
 def describe_skill(skill: Skill, most: int = LONGEST_DESCRIPTION) -> str:
     """Say on one line when to use a skill; never empty, because platforms refuse that."""
-    return line(skill.description or skill.title or skill.id.replace("-", " "), most)
+    return line(skill.description, most) or line(skill.title, most) or line(skill.id, most)
 
 
 def soul_of(parts: Parts, member: Member) -> str:
@@ -190,9 +190,11 @@ def _skill_row(named: NamedSkill, at: str) -> str:
 
 def knowledge_file(parts: Parts, path: str) -> list[File]:
     """Make the file of the knowledge, as it stands; none where there is none."""
-    return [File(path, ended(parts.knowledge).encode())] if parts.knowledge else []
+    return [text_file(path, [parts.knowledge])] if parts.knowledge else []
 
 
 def text_file(path: str, pieces: Sequence[str]) -> File:
-    """Make a file of pieces of Markdown with a blank line between."""
-    return File(path, ended("\n\n".join(piece.strip("\n") for piece in pieces)).encode())
+    """Make a file without a head of pieces of Markdown with a blank line between."""
+    text = ended("\n\n".join(piece.strip("\n") for piece in pieces))
+    # What begins with three dashes would be read as a head, and could say when it applies.
+    return File(path, (f"\n{text}" if text.startswith("---") else text).encode())
