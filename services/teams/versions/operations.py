@@ -94,13 +94,6 @@ async def roll_back(database: Database, siblings: Siblings, signed: Signed) -> R
     return await replays.once(database, signed, partial(_roll_back, signed.token, wanted, owner))
 
 
-async def forget(connection: Connection, team_id: str) -> None:
-    """Forget all that a team was, with the team itself; its row is locked by it."""
-    await store.lock(connection, team_id)
-    await store.delete_all(connection, team_id)
-    await store.drop_parts(connection, team_id)
-
-
 def sweep_of(settings: TeamsSettings) -> Callable[[Database], Awaitable[None]]:
     """Make the hourly clean-up of a process."""
 

@@ -92,11 +92,6 @@ async def trim(connection: Connection, team_id: str, keeping: Keeping) -> None:
     )
 
 
-async def delete_all(connection: Connection, team_id: str) -> None:
-    """Drop all versions of a team."""
-    await connection.execute("DELETE FROM teams.version WHERE team_id = $1", team_id)
-
-
 async def drop_parts(connection: Connection, team_id: str) -> None:
     """Drop the parts of a team that neither a version nor the team itself names any more."""
     await connection.execute(

@@ -11,6 +11,11 @@ import httpx
 from tests.services.teams.conftest import Machine
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+"""How many statements of the database wait for a lock."""
 
 
 async def joined(sql: Sql, machine: Machine, team_id: str) -> Machine:

@@ -16,6 +16,7 @@ from shared.db import Database
 from shared.errors import NotFound
 from tests.services.teams.conftest import Machine, teams_settings
 from tests.services.teams.tasks_support import (
+    WAITING,
     Sql,
     changed,
     created,
@@ -29,10 +30,6 @@ from tests.support.postgres import DatabaseUrls
 from tests.support.service import client_of
 
 REPLAYED = "idempotent-replay"
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 @pytest.fixture(scope="module")

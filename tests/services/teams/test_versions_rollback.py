@@ -224,11 +224,17 @@ async def test_a_repeat_is_answered_and_not_applied(
     assert again.headers["idempotent-replay"] == "true"
     assert (again.status_code, again.json()) == (200, first.json())
     assert len(await versions(machine)) == 3
+    # What has come after it stays, and the answer is the one that was given.
+    newer = await update(machine, knowledge="newer")
+    late = await machine.post("/api/teams/rollback", body, signature=signature)
+    assert (late.status_code, late.content) == (200, first.content)
+    assert await machine.team() == newer
+    assert len(await versions(machine)) == 4
     moved = await machine.post(
         "/api/teams/rollback", {"token": machine.token, "version": 2}, signature=signature
     )
     assert moved.status_code == 401
-    assert len(await versions(machine)) == 3
+    assert len(await versions(machine)) == 4
 
 
 async def test_of_rollbacks_at_once_with_one_base_one_succeeds(machine: Machine) -> None:
