@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -15,9 +14,7 @@ from services.teams.invites.models import Invite, InviteAnswer, Invited, NewInvi
 from services.teams.invites.rules import read_max_uses, read_ttl_hours, shown
 from services.teams.invites.store import revoke
 from services.teams.machines import operations as machines
-from services.teams.memberships import operations as memberships
 from services.teams.people import operations as people
-from services.teams.people.models import MachineOwner
 from services.teams.replays import operations as replays
 from services.teams.replays.models import Done, Signed
 from services.teams.teams import operations as teams
@@ -146,34 +143,20 @@ async def join(database: Database, siblings: Siblings, signed: Signed) -> Reply:
     if code is None:
         raise NotFound(INVALID)
     owner = await people.owner_of(siblings, signed.token)
-    reply = await replays.once(
-        database,
-        signed,
-        partial(_join, signed.token, owner, rules.digest(code)),
-        again=partial(_joined_again, signed.token),
-    )
-    if owner.linked:
-        await _check_again(database, siblings, signed.token)
-    return reply
-
-
-async def _check_again(database: Database, siblings: Siblings, token: str) -> None:
-    """Undo a join of a machine whose owner took it away between the question and the commit.
-
-    What ended its memberships may have come too early for this one.
-    """
-    with suppress(Unavailable):
-        if not (await people.owner_of(siblings, token)).barred:
-            return
-        async with database.transaction() as connection:
-            await memberships.leave(connection, token, None)
-        raise NotFound(INVALID)
-
-
-async def _join(token: str, owner: MachineOwner, digest: bytes, connection: Connection) -> Done:
     if owner.barred:
         raise NotFound(INVALID)
-    await machines.lock(connection, token, owner.version)
+    return await replays.once(
+        database,
+        signed,
+        partial(_join, signed.token, owner.version, rules.digest(code)),
+        again=partial(_joined_again, signed.token),
+    )
+
+
+async def _join(token: str, link_version: int, digest: bytes, connection: Connection) -> Done:
+    if await machines.lock(connection, token, link_version) > link_version:
+        # Its owner has taken it away since auth was asked.
+        raise Unavailable(retry_after=1)
     door = await store.find(connection, digest, token)
     team = None if door is None else await teams.lock_by_id(connection, door.team_id)
     # Once more, now that nobody else can use it: uses are counted under the lock of the team.

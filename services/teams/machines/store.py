@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from shared.db import Connection
 
 
-async def lock(connection: Connection, token: str, link_version: int = 0) -> None:
+async def lock(connection: Connection, token: str, link_version: int = 0) -> int:
     """Lock a machine's row, made if it is new, so that its memberships change one by one.
+
+    Gives the version of its link that is known now: if it is above the one that auth told, then a
+    revocation was heard of since, and the answer is out of date.
 
     Args:
         connection: in a transaction.
@@ -16,14 +19,16 @@ async def lock(connection: Connection, token: str, link_version: int = 0) -> Non
         link_version: of its link to an account, where auth was asked because the machine is to
             become a member; an event about a change up to that one will end nothing.
     """
-    await connection.execute(
+    known: int = await connection.fetchval(
         """
         INSERT INTO teams.machine AS m (token, link_version) VALUES ($1, $2)
         ON CONFLICT (token) DO UPDATE SET link_version = greatest(m.link_version, $2)
+        RETURNING link_version
         """,
         token,
         link_version,
     )
+    return known
 
 
 async def lock_all(connection: Connection, tokens: Sequence[str]) -> None:

@@ -25,12 +25,21 @@ async def still(database: Database, pairs: Sequence[tuple[str, str]]) -> set[tup
         return await store.holding(connection, tokens, team_ids)
 
 
-async def leave(connection: Connection, token: str, team_id: str | None) -> int:
+async def leave(
+    connection: Connection, token: str, team_id: str | None, link_version: int = 0
+) -> int:
     """End a machine's membership of one team, or of all; give how many that were.
 
     Says team.left for each, upon which its sockets are told.
+
+    Args:
+        connection: in a transaction.
+        token: the machine's.
+        team_id: one team; None for all.
+        link_version: of its link to an account, where auth was asked: what auth says of a change up
+            to that one ends nothing any more.
     """
-    await machines.lock(connection, token)
+    await machines.lock(connection, token, link_version)
     left = await store.delete(connection, token, team_id)
     if not left:
         return 0
@@ -78,15 +87,19 @@ async def erase(
     Raises:
         Unavailable: auth did not end the link; then nothing has changed.
     """
-    before = 0
+    before = version = 0
     if team_id is None:
         async with database.connection() as connection:
             before = await store.count(connection, signed.token)
         await people.revoke(siblings, signed.token)
-    return await replays.once(database, signed, partial(_erase, signed.token, team_id, before))
+        version = (await people.owner_of(siblings, signed.token)).version
+    work = partial(_erase, signed.token, team_id, before, version)
+    return await replays.once(database, signed, work)
 
 
-async def _erase(token: str, team_id: str | None, before: int, connection: Connection) -> Done:
-    left = await leave(connection, token, team_id)
+async def _erase(
+    token: str, team_id: str | None, before: int, link_version: int, connection: Connection
+) -> Done:
+    left = await leave(connection, token, team_id, link_version)
     # What auth's event has ended in the meantime was ended by this request, too.
     return Done(Disconnected(teams_removed=max(before, left)).model_dump_json().encode())

@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from services.teams import consumers
 from services.teams.app import SERVICE
 from services.teams.memberships import operations
 from services.teams.people import operations as people
+from shared.contracts.auth import MachineRevoked
 from shared.db import Database
 from tests.services.teams.conftest import FakeAuth, Machine, teams_settings
 from tests.services.teams.sharing_support import (
@@ -158,16 +160,19 @@ async def test_a_process_that_stops_half_way_is_completed(machine: Machine, auth
 
 
 async def test_a_repeat_is_answered_the_same(
-    machine: Machine, replica: httpx.AsyncClient, urls: DatabaseUrls
+    machine: Machine, auth: FakeAuth, replica: httpx.AsyncClient, urls: DatabaseUrls
 ) -> None:
     await machine.make()
+    auth.link(machine.token, "usr_ada")
     signature = machine.signature()
     first = await erase(machine, signature=signature)
-    # Also after auth's event, which finds nothing left to end.
+    # Also after auth's event, which has nothing left to end.
+    version = auth.owners[machine.token]["version"]
+    revoked = MachineRevoked(token=machine.token, account_id="usr_ada", version=version)
     database = await Database.connect(urls.url("teams"), size=2)
     try:
         async with database.transaction() as connection:
-            assert await operations.leave(connection, machine.token, None) == 0
+            await consumers.on_machine_revoked(connection, revoked)
     finally:
         await database.close()
     for each in (machine, twin_of(machine, replica)):

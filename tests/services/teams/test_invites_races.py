@@ -10,8 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from services.teams import consumers
 from services.teams.app import SERVICE
 from services.teams.people import operations as people
+from shared.contracts.auth import MachineRevoked
+from shared.db import Database
 from tests.services.teams.conftest import FakeAuth, Machine, teams_settings
 from tests.services.teams.sharing_support import (
     AWAY,
@@ -101,24 +104,35 @@ async def test_a_machine_taken_away_while_it_joins_stays_out(
     stranger: Machine,
     auth: FakeAuth,
     sql: Sql,
+    urls: DatabaseUrls,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its memberships were ended before this one came to be, so nothing else would end it."""
+    """Its memberships were ended before this one would come to be, so nothing else would end it."""
     made = await machine.make()
     code = await invited(machine)
     auth.link(stranger.token, "usr_eve")
     owner_of = people.owner_of
+    database = await Database.connect(urls.url("teams"), size=2)
 
     async def taken_away_after_the_question(siblings: Any, token: str) -> Any:
         owner = await owner_of(siblings, token)
-        auth.owners[token] = {"linked": False, "barred": True}
+        if owner.linked:
+            revoked = MachineRevoked(
+                token=token, account_id="usr_eve", version=auth.revoke(token, barred=True)
+            )
+            async with database.transaction() as connection:
+                await consumers.on_machine_revoked(connection, revoked)
         return owner
 
     monkeypatch.setattr(people, "owner_of", taken_away_after_the_question)
+    try:
+        refused = await join(stranger, code)
+    finally:
+        await database.close()
+    assert (refused.status_code, refused.json()) == (503, AWAY)
+    assert await members(sql, made["id"]) == 1
     refused = await join(stranger, code)
     assert (refused.status_code, refused.json()) == (404, NO_INVITE)
-    assert await members(sql, made["id"]) == 1
-    assert (await join(stranger, code)).json() == NO_INVITE
 
 
 async def test_a_repeated_join_is_answered_the_same(
