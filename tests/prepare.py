@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.support import chromium, oidc_provider, trw_clients, valkey
+from tests.support import chromium, oidc_provider, phoenix_client, trw_clients, valkey
+from tests.support.npm import has_node
 from tests.support.rabbit import server_program
 
 _TIMEOUT: Final = 600.0
@@ -40,6 +41,8 @@ class Need:
 
 
 _ISSUER: Final = "every test on a real OpenID Connect issuer"
+_PHOENIX: Final = "every test of the real Phoenix client"
+_NPM: Final = (oidc_provider.PACKAGES, phoenix_client.PACKAGES)
 
 NEEDS: Final = (
     Need("rabbitmq-server", lambda: server_program() is not None, "every test marked `rabbit`"),
@@ -49,9 +52,24 @@ NEEDS: Final = (
         "every test marked `valkey`",
     ),
     Need("chromium", lambda: chromium.program() is not None, "every test in a real browser"),
-    Need("nodejs", oidc_provider.has_node, _ISSUER),
-    Need("npm", lambda: shutil.which("npm") is not None or oidc_provider.is_installed(), _ISSUER),
-    Need("oidc-provider", oidc_provider.is_installed, _ISSUER, oidc_provider.install),
+    Need("nodejs", has_node, f"{_ISSUER}, and {_PHOENIX}"),
+    Need(
+        "npm",
+        lambda: shutil.which("npm") is not None or all(one.is_installed() for one in _NPM),
+        f"{_ISSUER}, and {_PHOENIX}",
+    ),
+    Need(
+        "oidc-provider",
+        oidc_provider.PACKAGES.is_installed,
+        _ISSUER,
+        oidc_provider.PACKAGES.install,
+    ),
+    Need(
+        "phoenix",
+        phoenix_client.PACKAGES.is_installed,
+        _PHOENIX,
+        phoenix_client.PACKAGES.install,
+    ),
     Need(
         "trw-mcp",
         trw_clients.is_installed,

@@ -64,7 +64,7 @@ def _settings(issuer: str) -> str:
 async def world(
     database_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    if not oidc_provider.is_installed():
+    if not oidc_provider.PACKAGES.is_installed():
         message = "oidc-provider is not installed: python -m tests.prepare"
         if os.environ.get("CI") == "true":
             pytest.fail(message)

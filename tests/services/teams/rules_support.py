@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from services.teams.teams.models import Change, Content, Member, NewMember, Skill
-from tests.support.oidc_provider import has_node
+from tests.support.npm import has_node
 
 CLIENT: Final = Path(__file__).with_name("client.js")
 TIMEOUT: Final = 120.0
