@@ -41,7 +41,7 @@ COMMANDS = {
 }
 any_format = st.sampled_from(ZIPPED)
 # A slow machine fails no property.
-many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @many
