@@ -36,11 +36,10 @@ class ViewQuery(Query):
         return self.vt or self.token or self.view_token
 
 
-class VersionsQuery(Query):
+class VersionsQuery(ViewQuery):
     """Which versions: those before a number."""
 
     before: str = ""
-    done: str = ""
 
 
 class InviteQuery(Query):

@@ -20,6 +20,8 @@ from services.teams.pages.operations.editing import (
     share,
 )
 from services.teams.pages.operations.looking import (
+    as_clone,
+    as_preview,
     by_person,
     by_token,
     count_machines,
@@ -29,6 +31,8 @@ from services.teams.pages.operations.looking import (
 
 __all__ = [
     "add_invite",
+    "as_clone",
+    "as_preview",
     "by_person",
     "by_token",
     "count_machines",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from services.teams.exports import operations as exports
@@ -15,7 +16,7 @@ from services.teams.people import operations as people
 from services.teams.people.models import Browser
 from services.teams.sharing import operations as sharing
 from services.teams.teams import operations as teams
-from services.teams.teams.models import Content
+from services.teams.teams.models import Content, Team
 from shared.db import Database
 from shared.errors import NotFound, Unavailable
 from shared.siblings import Siblings
@@ -64,6 +65,21 @@ async def by_token(database: Database, key: bytes, team_id: str, token: str) -> 
     if team is None:
         raise NotFound
     return View(team, teams.content_of(team), token=token)
+
+
+def as_clone(team: Team) -> Content:
+    """Give what everybody may see of a public team: what its clone would hold."""
+    content = as_preview(team)
+    if not team.hide_souls:
+        content = replace(content, members=teams.content_of(team).members)
+    return replace(content, skills=tuple(replace(each, body="") for each in content.skills))
+
+
+def as_preview(team: Team) -> Content:
+    """Give what whoever is invited may see of a team: neither souls nor knowledge."""
+    content = teams.content_of(team)
+    members = tuple(replace(each, soul="") for each in content.members)
+    return replace(content, members=members, knowledge="")
 
 
 async def look(content: Content) -> Looked:

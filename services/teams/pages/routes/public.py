@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from services.teams.invites import operations as invites
+from services.teams.pages import operations
 from services.teams.pages.models import InviteQuery
 from services.teams.pages.routes.frame import page, public_url, shown
 from services.teams.sharing import operations as sharing
-from services.teams.teams import operations as teams
 from shared.api import Call, Empty, Operation, Reply
 
 
 async def show_clone(call: Call[Empty, Empty]) -> Reply:
     """``GET /t/{clone_token}``: what a clone of a public team would hold."""
     token = call.path["clone_token"]
-    team = await sharing.find_public(call.database, token)
+    team = operations.as_clone(await sharing.find_public(call.database, token))
     return page(
         "clone",
         is_secret=True,
-        team=teams.content_of(team),
-        hide_souls=team.hide_souls,
+        team=team,
+        findings=(await operations.look(team)).findings,
         token=token,
         address=public_url(call),
     )
@@ -30,10 +30,12 @@ async def show_invite(call: Call[Empty, InviteQuery]) -> Reply:
     """``GET /invite/{code}``; it uses nothing up."""
     code = call.path["code"]
     invited = await invites.look(call.database, code)
+    team = operations.as_preview(invited.team)
     return page(
         "invite",
         is_secret=True,
-        team=teams.content_of(invited.team),
+        team=team,
+        findings=(await operations.look(team)).findings,
         made_by=invited.made_by,
         expires_at=invited.expires_at,
         is_made=call.query.made == "1",
