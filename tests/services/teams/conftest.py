@@ -36,13 +36,27 @@ class FakeAuth:
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     is_away: bool = False
 
-    def link(self, token: str, account: str, name: str = "laptop") -> None:
+    def link(self, token: str, account: str, name: str = "laptop", digest: str = "ab" * 32) -> None:
         self.owners[token] = {
             "linked": True,
             "account_id": account,
             "machine_name": name,
-            "email_digest": "ab" * 32,
+            "email_digest": digest,
+            "version": self._version(token),
         }
+
+    def revoke(self, token: str, *, barred: bool = True) -> int:
+        """Take a machine away from its owner; give the version of that."""
+        version = self._version(token)
+        self.owners[token] = {"linked": False, "barred": barred, "version": version}
+        return version
+
+    def _version(self, token: str) -> int:
+        return int(self.owners.get(token, {}).get("version", 0)) + 1
+
+    def sign_in(self, shown: str, account: str) -> None:
+        """Let a cookie, or a whole ``Authorization`` header, stand for a person."""
+        self.people[shown] = {"active": True, "account_id": account, "org_id": f"org_of_{account}"}
 
     async def answer(self, request: Request) -> Response:
         question = await request.json()
@@ -61,7 +75,8 @@ class FakeAuth:
                     {
                         "token": token,
                         "machine_name": owner["machine_name"],
-                        "last_seen_at": None,
+                        "last_seen_at": owner.get("last_seen_at"),
+                        "version": owner.get("version", 0),
                     }
                     for token, owner in self.owners.items()
                     if owner.get("linked") and owner["account_id"] == question["account_id"]
@@ -74,6 +89,11 @@ class FakeAuth:
                 return JSONResponse({"revoked": was})
             case "/internal/web-sessions/check":
                 return JSONResponse(self.people.get(question["cookie"], {"active": False}))
+            case "/internal/people/check":
+                shown = question["authorization"] or question["cookie"]
+                person = self.people.get(shown, {"active": False})
+                by_cookie = not question["authorization"] and person["active"]
+                return JSONResponse(person | {"by_cookie": by_cookie})
         return JSONResponse({"detail": "unknown"}, 404)
 
 
