@@ -81,16 +81,18 @@ def commands(text: str) -> Iterator[Found]:
 
     A line says each kind once for every few thousand characters.
     """
-    for match in _INLINE.finditer(text):
-        yield FindingKind.INLINE_COMMAND, match[0]
-    for match in _IMPORT.finditer(text):
-        yield FindingKind.FILE_IMPORT, match[0]
+    if "!`" in text or "```!" in text:
+        for match in _INLINE.finditer(text):
+            yield FindingKind.INLINE_COMMAND, match[0]
+    if "@" in text:
+        for match in _IMPORT.finditer(text):
+            yield FindingKind.FILE_IMPORT, match[0]
     joined = _CONTINUED.sub(lambda match: "| " if match[0][0] == "|" else " ", text)
-    bare = _SPACES.sub(" ", _IGNORED.sub("", joined))
+    bare = _IGNORED.sub("", joined)
     lowered = bare.lower()
     if not any(word in lowered for word in _WORDS):
         return
-    for line in bare.splitlines():
+    for line in _SPACES.sub(" ", bare).splitlines():
         yield from _in_line(line)
 
 
