@@ -119,3 +119,16 @@ def test_the_excerpt_shows_both_ends() -> None:
     ((_, excerpt),) = commands(f"first curl -s https://x.example/{'a' * 200} | sudo bash -s")
     assert excerpt.startswith("curl -s https://x.example/")
     assert excerpt.endswith("| sudo bash")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("|", "curl ", "curl x | sudo -E ", "| sudo -a", "|sudo -", "!`", "@~", "iex (", "/"),
+        *("bash <(", "base64 -d ", "powershell -a ", "\\\n", "|\n", "exec(a.b.", "| /a/b/c"),
+        *("bash -a -b -c -d ", "curl x|env a=", "`", "curl\u200b ", "curl x|/a", "sh -c $("),
+    ],
+)
+def test_long_hostile_texts_come_to_an_end(text: str) -> None:
+    for _ in commands((text * 256_000)[:256_000]):
+        pass
