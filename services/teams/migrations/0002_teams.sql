@@ -141,6 +141,7 @@ CREATE TABLE teams.invite_use (
 -- Signatures of requests that change something, for a minute (teams contract, section 2.1).
 CREATE TABLE teams.replay (
     token     text        NOT NULL,
+    -- SHA-256 of the signature, which opens the answer.
     signature bytea       NOT NULL,
     -- SHA-256 over method, target and body.
     request   bytea       NOT NULL,

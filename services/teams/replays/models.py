@@ -50,7 +50,7 @@ class Use:
     Attributes:
         request: the digest of the request it was used for.
         status: of the answer; None where there is none to repeat.
-        body: of the answer.
+        body: of the answer, sealed.
         team_id: the team it touched.
     """
 

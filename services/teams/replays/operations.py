@@ -17,7 +17,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from services.teams.machines.operations import Sightings
-from services.teams.replays import store
+from services.teams.replays import rules, store
 from services.teams.replays.models import Done, Signed
 from services.teams.replays.store import drop_of_team, drop_of_token
 from shared.api import Call, Endpoint, Reply
@@ -82,7 +82,7 @@ def changing(method: str) -> Callable[[SignedEndpoint], Endpoint]:
             except ServiceError as refused:
                 if refused.status < Internal.status:
                     async with call.database.statement() as connection:
-                        await store.note(connection, signed)
+                        await store.note(connection, signed, rules.mark(signed))
                 raise
 
         return signed_endpoint
@@ -153,17 +153,19 @@ async def once(
         Unauthenticated: the signature was used for another request.
         ServiceError: what ``work`` raises.
     """
+    mark = rules.mark(signed)
     async with database.transaction() as connection:
-        use = await store.claim(connection, signed)
+        use = await store.claim(connection, signed, mark)
         if use.request != signed.request:
             raise Unauthenticated(USED)
         if use.status is not None:
-            body = use.body
+            body = rules.unseal(signed, use.body)
             if not body and again is not None and use.team_id is not None:
                 body = await again(connection, use.team_id)
             return Reply(body, use.status, REPLAYED)
         done = await work(connection)
-        await store.keep(connection, signed, done)
+        kept = rules.seal(signed, done.body if done.kept is None else done.kept)
+        await store.keep(connection, signed, mark, done.status, kept, done.team_id)
     return Reply(done.body, done.status)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.teams.replays.models import Done, Signed, Use
+from services.teams.replays.models import Signed, Use
 from shared.db import Connection
 
 
-async def claim(connection: Connection, signed: Signed) -> Use:
+async def claim(connection: Connection, signed: Signed, mark: bytes) -> Use:
     """Take a signature for a request; give what it was used for, this request if it is new.
 
     Waits for whoever holds it, in any process: theirs is one transaction with their change.
@@ -18,7 +18,7 @@ async def claim(connection: Connection, signed: Signed) -> Use:
         RETURNING request, status, body, team_id
         """,
         signed.token,
-        signed.signature,
+        mark,
         signed.request,
     )
     assert row is not None  # either way there is a row
@@ -26,7 +26,14 @@ async def claim(connection: Connection, signed: Signed) -> Use:
     return Use(row["request"], row["status"], row["body"] or b"", team_id and str(team_id))
 
 
-async def keep(connection: Connection, signed: Signed, done: Done) -> None:
+async def keep(
+    connection: Connection,
+    signed: Signed,
+    mark: bytes,
+    status: int,
+    sealed: bytes,
+    team_id: str | None,
+) -> None:
     """Keep the answer of a request with its signature."""
     await connection.execute(
         """
@@ -34,14 +41,14 @@ async def keep(connection: Connection, signed: Signed, done: Done) -> None:
          WHERE token = $1 AND signature = $2
         """,
         signed.token,
-        signed.signature,
-        done.status,
-        done.body if done.kept is None else done.kept,
-        done.team_id,
+        mark,
+        status,
+        sealed,
+        team_id,
     )
 
 
-async def note(connection: Connection, signed: Signed) -> None:
+async def note(connection: Connection, signed: Signed, mark: bytes) -> None:
     """Keep what a signature was used for, although the request was refused."""
     await connection.execute(
         """
@@ -49,7 +56,7 @@ async def note(connection: Connection, signed: Signed) -> None:
         ON CONFLICT (token, signature) DO NOTHING
         """,
         signed.token,
-        signed.signature,
+        mark,
         signed.request,
     )
 

@@ -14,6 +14,7 @@ import pytest
 from services.teams.app import SERVICE
 from services.teams.replays import operations as replays
 from shared.db import Database
+from shared.secret import decode_base64url
 from tests.services.teams.conftest import Machine, teams_settings
 from tests.support.postgres import DatabaseUrls
 from tests.support.service import client_of
@@ -197,3 +198,18 @@ async def test_an_effect_and_its_signature_are_one(
 async def test_only_machines_are_heard(machine: Machine) -> None:
     answer = await machine.client.post("/api/teams", content=json.dumps({}))
     assert answer.status_code == 401
+
+
+async def test_a_kept_answer_cannot_be_read_without_its_signature(
+    machine: Machine, sql: Sql
+) -> None:
+    await machine.make()
+    signature = machine.signature()
+    body = {"token": machine.token}
+    told = (await machine.post("/api/teams/invite", body, signature=signature)).json()
+    again = await machine.post("/api/teams/invite", body, signature=signature)
+    assert (again.json(), again.headers["idempotent-replay"]) == (told, "true")
+    kept = await sql.fetch("SELECT signature, body FROM teams.replay WHERE body IS NOT NULL")
+    held = b"".join(row["signature"] + row["body"] for row in kept)
+    assert told["invite_code"].encode() not in held
+    assert decode_base64url(signature) not in held
