@@ -220,8 +220,9 @@ class Sockets:
 
     def doubt(self, team_id: str) -> None:
         """Say that somebody may be no member of a team any more, or that there is no team."""
-        self._doubtful.add(team_id)
-        self._doubts.set()
+        if self.feeds.has(team_id):
+            self._doubtful.add(team_id)
+            self._doubts.set()
 
     def doubt_all(self) -> None:
         """Say that bells may have been missed."""

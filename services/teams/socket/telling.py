@@ -155,6 +155,10 @@ class Feeds:
         """Name the teams that sockets have joined."""
         return list(self._feeds)
 
+    def has(self, team_id: str) -> bool:
+        """Tell whether a socket has joined a team, or is about to."""
+        return team_id in self._feeds
+
     def joins(self, team_id: str) -> list[Join]:
         """Give the joins of a team."""
         feed = self._feeds.get(team_id)

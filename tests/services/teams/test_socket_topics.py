@@ -160,7 +160,7 @@ async def test_messages_of_a_socket_are_done_in_order(service: Served) -> None:
     events = ["phx_join", "knowledge:push", "phx_leave", "phx_join", "phx_leave"]
     for ref, event in enumerate(events):
         await connection.send(json.dumps(["1", str(ref), topic, event, {"content": "a"}]))
-    refs = []
+    refs: list[str] = []
     while len(refs) < len(events):
         answer = json.loads(await connection.recv())
         if answer[3] == "phx_reply":
@@ -178,7 +178,8 @@ async def test_more_messages_than_may_wait_are_all_done(service: Served) -> None
             await socket.say("1", f"many{ref}", topic, "phx_join", {})
         async with await service.open(machine) as beside:
             assert await beside.ask("phoenix", "heartbeat") == OK
-        answers, closes = [], 0
+        answers: list[str] = []
+        closes = 0
         while len(answers) < 500 or closes < 499:
             message = await socket.next()
             if message[3] == "phx_reply":
