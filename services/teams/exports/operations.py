@@ -134,17 +134,17 @@ def bundle(content: Content, format: str, whole: bytes = b"") -> Bundle:
         BadRequest: there is no such format.
     """
     require_known(format)
-    findings = findings_of(content)
+    found = findings_of(content)
     name = slug(content.name, "team")
     files = [File(f"{name}.json", whole)] if format == JSON else LAYOUTS[format](content)
     if format in _MEDIA_TYPES:
         (only,) = files
         check_paths([only.path])
-        return Bundle(only.path, _MEDIA_TYPES[format], only.content, (only,), findings)
-    if findings:
-        files.append(File(FINDINGS, page_of(findings)))
+        return Bundle(only.path, _MEDIA_TYPES[format], only.content, (only,), found)
+    if found:
+        files.append(File(FINDINGS, page_of(found)))
     files.sort(key=lambda file: file.path)
-    return Bundle(f"{name}.zip", "application/zip", pack(files), tuple(files), findings)
+    return Bundle(f"{name}.zip", "application/zip", pack(files), tuple(files), found)
 
 
 async def export(

@@ -178,14 +178,14 @@ def test_copilot() -> None:
 def test_windsurf() -> None:
     files = exported("windsurf")
     assert sorted(files) == [
-        ".windsurf/rules/members/ops.md",
-        ".windsurf/rules/members/reviewer.md",
-        *(f".windsurf/rules/skills/{name}.md" for name in SKILLS),
-        ".windsurf/rules/team/knowledge.md",
-        ".windsurf/rules/team/team.md",
+        ".windsurf/rules/member-ops.md",
+        ".windsurf/rules/member-reviewer.md",
+        *(f".windsurf/rules/skill-{name}.md" for name in SKILLS),
+        ".windsurf/rules/team-knowledge.md",
+        ".windsurf/rules/team.md",
     ]
     triggers = {
-        name: head_and_body(files[f".windsurf/rules/skills/{name}.md"])[0]["trigger"]
+        name: head_and_body(files[f".windsurf/rules/skill-{name}.md"])[0]["trigger"]
         for name in SKILLS
     }
     assert triggers == {
@@ -202,7 +202,7 @@ def test_no_rule_of_windsurf_is_longer_than_it_reads() -> None:
     content = Content("x", souls, (Skill("b", "t", "d" * 900, body="b" * 10_000),), (), knowledge)
     files = files_of(bundle(content, "windsurf"))
     assert all(len(text) <= 12_000 for text in files.values())
-    pieces = [text for path, text in files.items() if "/knowledge" in path]
+    pieces = [text for path, text in files.items() if "/team-knowledge" in path]
     assert len(pieces) > 8
 
 
@@ -281,3 +281,10 @@ def test_no_text_becomes_a_head(format: str) -> None:
     files = files_of(bundle(Content("x", skills=(skill,), knowledge=hostile), format))
     heads = [head_and_body(text)[0] for text in files.values() if text.startswith("---")]
     assert all("paths" not in head for head in heads)
+
+
+def test_the_parts_of_a_long_rule_hide_no_other_rule() -> None:
+    skills = (Skill("a", description="d " * 20_000), *(Skill(f"a-{n}") for n in range(2, 6)))
+    files = files_of(bundle(Content("x", skills=skills), "windsurf"))
+    parts = [path for path in files if path.startswith(".windsurf/rules/skill-a.")]
+    assert len(parts) == len([path for path in files if "skill-a-" in path]) == 4

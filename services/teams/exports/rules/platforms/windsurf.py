@@ -43,8 +43,8 @@ _TRIGGERS: Final = {
 def windsurf(content: Content) -> list[File]:
     """Lay out everything as rules, long ones in several files."""
     parts = parts_of(content)
-    introduced = overview(parts, "", "", "See the rules `knowledge`.")
-    files = [*_rules("team/team", {"trigger": "always_on"}, introduced)]
+    introduced = overview(parts, "", "", "See the rule `team-knowledge`.")
+    files = [*_rules("team", {"trigger": "always_on"}, introduced)]
     for named in parts.members:
         files += _member(parts, named)
     for skill in parts.skills:
@@ -52,14 +52,14 @@ def windsurf(content: Content) -> list[File]:
     if parts.knowledge:
         about = f"What the team {parts.title} has learned"
         head: dict[str, Value] = {"trigger": "model_decision", "description": about}
-        files += _rules("team/knowledge", head, parts.knowledge)
+        files += _rules("team-knowledge", head, parts.knowledge)
     return files
 
 
 def _member(parts: Parts, named: Named) -> Iterator[File]:
     about = f"Work as {line(named.member.name)}: {describe_member(named.member)}"
     head: dict[str, Value] = {"trigger": "model_decision", "description": line(about, 1000)}
-    return _rules(f"members/{named.name}", head, soul_of(parts, named.member))
+    return _rules(f"member-{named.name}", head, soul_of(parts, named.member))
 
 
 def _skill(named: NamedSkill) -> Iterator[File]:
@@ -68,12 +68,13 @@ def _skill(named: NamedSkill) -> Iterator[File]:
     head: dict[str, Value] = {"trigger": _TRIGGERS[mode], "description": about}
     if mode is Activation.BY_FILES:
         head["globs"] = line(",".join(globs_of(named.skill)))
-    return _rules(f"skills/{named.name}", head, body_of(named.skill))
+    return _rules(f"skill-{named.name}", head, body_of(named.skill))
 
 
 def _rules(name: str, head: dict[str, Value], body: str) -> Iterator[File]:
     for number, piece in enumerate(pieces_of(body, LONGEST_BODY), start=1):
-        numbered = name if number == 1 else f"{name}-part-{number}"
+        # A dot, because no name of a member or skill has one.
+        numbered = name if number == 1 else f"{name}.{number}"
         yield File(f".windsurf/rules/{numbered}.md", document(head, piece))
 
 
