@@ -126,6 +126,14 @@ CREATE TABLE teams.part (
     CONSTRAINT part_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE
 );
 
+CREATE TABLE teams.removal (
+    team_id uuid NOT NULL,
+    token text NOT NULL,
+    removed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT removal_pkey PRIMARY KEY (team_id, token),
+    CONSTRAINT removal_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams.team(id) ON DELETE CASCADE
+);
+
 CREATE TABLE teams.replay (
     token text NOT NULL,
     signature bytea NOT NULL,

@@ -14,6 +14,7 @@ from services.teams.invites.models import Invite, InviteAnswer, Invited, NewInvi
 from services.teams.invites.rules import read_max_uses, read_ttl_hours, shown
 from services.teams.invites.store import revoke
 from services.teams.machines import operations as machines
+from services.teams.memberships import operations as memberships
 from services.teams.people import operations as people
 from services.teams.replays import operations as replays
 from services.teams.replays.models import Done, Signed
@@ -161,7 +162,7 @@ async def _join(token: str, link_version: int, digest: bytes, connection: Connec
     team = None if door is None else await teams.lock_by_id(connection, door.team_id)
     # Once more, now that nobody else can use it: uses are counted under the lock of the team.
     door = await store.find(connection, digest, token)
-    if team is None or door is None:
+    if team is None or door is None or await memberships.is_barred(connection, team.id, token):
         raise NotFound(INVALID)
     if await teams.add_member(connection, token, team.id, door.invite_id):
         await store.note_use(connection, door.invite_id, token)

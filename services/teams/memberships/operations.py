@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from services.teams.machines import operations as machines
 from services.teams.memberships import store
-from services.teams.memberships.models import Disconnected
+from services.teams.memberships.models import Disconnected, MemberMachine
+from services.teams.memberships.store import is_barred
+from services.teams.memberships.store import unbar as readmit
 from services.teams.people import operations as people
 from services.teams.replays import operations as replays
 from services.teams.replays.models import Done, Signed
@@ -16,6 +19,20 @@ from shared.bus import outbox
 from shared.contracts.teams import TeamJoined, TeamLeft
 from shared.db import Connection, Database
 from shared.siblings import Siblings
+
+MOST_LISTED: Final = 500
+
+__all__ = [
+    "copy",
+    "erase",
+    "is_barred",
+    "leave",
+    "leave_all",
+    "machines_of",
+    "readmit",
+    "remove",
+    "still",
+]
 
 
 async def still(database: Database, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -46,6 +63,23 @@ async def leave(
     await replays.drop_of_token(connection, token)
     await outbox.add_all(connection, [TeamLeft(team_id=one, token=token) for one in left])
     return len(left)
+
+
+async def machines_of(database: Database, team_id: str) -> Sequence[MemberMachine]:
+    """Give a team's machines, those that its owner has removed last, at most 500."""
+    async with database.connection() as connection:
+        return await store.machines_of(connection, team_id, MOST_LISTED)
+
+
+async def remove(connection: Connection, team_id: str, token: str) -> bool:
+    """Remove a machine from a team, as its owner may; False if it is no member.
+
+    Says team.left. No invitation lets it in again until ``readmit``.
+    """
+    if not await leave(connection, token, team_id):
+        return False
+    await store.bar(connection, team_id, token)
+    return True
 
 
 async def leave_all(connection: Connection, tokens: Sequence[str]) -> int:
