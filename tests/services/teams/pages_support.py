@@ -6,6 +6,7 @@ import html
 import re
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -73,6 +74,12 @@ def field_of(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found is not None, name
     return html.unescape(found[1])
+
+
+def person(client: httpx.AsyncClient, auth: FakeAuth) -> tuple[str, Visitor]:
+    """Give somebody who has just signed in for the first time: their account and browser."""
+    account = f"usr_{uuid4().hex[:12]}"
+    return account, sign_in(client, auth, account)
 
 
 async def owned(machine: Machine, auth: FakeAuth, account: str, **team: Any) -> dict[str, Any]:

@@ -134,6 +134,17 @@ def number_of(text: str) -> int:
     return int(text)
 
 
+def count_of(text: str) -> int:
+    """Read how many machines an invitation admits.
+
+    Raises:
+        BadRequest: it is no number above 0.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise BadRequest("the number of machines must be 1 or more")
+    return int(text)
+
+
 def _check_name(what: str, name: str, others: Iterable[str]) -> None:
     if not _NAME.fullmatch(name):
         raise BadRequest(
