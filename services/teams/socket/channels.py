@@ -44,7 +44,7 @@ async def answer(session: Session, message: Message) -> None:
         else:
             await _push(session, message)
     except Exception:
-        log.exception("socket message failed", topic=message.topic.partition(":")[0])
+        log.exception("socket message failed")
         _crash(session, message)
 
 
@@ -80,6 +80,7 @@ async def _join(session: Session, message: Message) -> None:
 async def _join_team(session: Session, message: Message, kind: str, team_id: str) -> None:
     sockets = session.sockets
     with sockets.feeds.expected(team_id) as feed:
+        doubts = feed.doubts
         try:
             async with asyncio.timeout(LIMIT), sockets.turns:
                 number, response = await _state(session, kind, team_id)
@@ -91,6 +92,8 @@ async def _join_team(session: Session, message: Message, kind: str, team_id: str
             session.joins[message.topic] = join
             session.send(frames.ok(message, response))
             feed.add(join)
+            if feed.doubts != doubts:
+                sockets.doubt(team_id)  # what was read may hold no more
 
 
 async def _state(session: Session, kind: str, team_id: str) -> tuple[int, bytes]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, Final
 
+from prometheus_client import Gauge
+
 from services.teams.machines.operations import Sightings
 from services.teams.memberships import operations as memberships
 from services.teams.news import operations as news
@@ -33,6 +35,10 @@ LEAVING: Final = 100
 """Goodbyes that are said in a row when the process stops."""
 
 RETRY: Final = 60
+"""Seconds after which a machine with too many sockets should try again: by then one that nobody
+holds any more has been silent for too long."""
+
+_OPEN: Final = Gauge("guildhall_teams_sockets", "Sockets that are open")
 
 log = get_logger()
 
@@ -162,12 +168,14 @@ class Sockets:
         session.quiet_since = self.now()
         self._owners[token] += 1
         self._open.add(session)
+        _OPEN.inc()
         self.sightings.note(token)
         return session
 
     def forget(self, session: Session) -> None:
         """Hear that a socket is no more."""
         self._open.discard(session)
+        _OPEN.dec()
         self._owners[session.token] -= 1
         if not self._owners[session.token]:
             del self._owners[session.token]
@@ -197,7 +205,8 @@ class Sockets:
                 await asyncio.sleep(pause)
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
-                await self._all_gone.wait()
+                if self._open:
+                    await self._all_gone.wait()
         for session in tuple(self._open):
             session.abort()
 
@@ -220,7 +229,7 @@ class Sockets:
 
     def doubt(self, team_id: str) -> None:
         """Say that somebody may be no member of a team any more, or that there is no team."""
-        if self.feeds.has(team_id):
+        if self.feeds.doubt(team_id):
             self._doubtful.add(team_id)
             self._doubts.set()
 

@@ -66,17 +66,19 @@ class Feed:
         joins: in the order in which they came.
         expected: joins on their way, whose state is being read.
         bells: how often it was rung for.
+        doubts: how often memberships of it may have ended.
         read_until: what ``bells`` was when there was nothing more to read.
         is_read: whether its news are being read.
     """
 
-    __slots__ = ("bells", "expected", "is_read", "joins", "read_until", "team_id")
+    __slots__ = ("bells", "doubts", "expected", "is_read", "joins", "read_until", "team_id")
 
     def __init__(self, team_id: str) -> None:
         self.team_id = team_id
         self.joins: dict[Join, None] = {}
         self.expected = 0
         self.bells = 0
+        self.doubts = 0
         self.read_until = 0
         self.is_read = False
 
@@ -155,9 +157,13 @@ class Feeds:
         """Name the teams that sockets have joined."""
         return list(self._feeds)
 
-    def has(self, team_id: str) -> bool:
-        """Tell whether a socket has joined a team, or is about to."""
-        return team_id in self._feeds
+    def doubt(self, team_id: str) -> bool:
+        """Note that memberships of a team may have ended; tell whether anybody here joined it."""
+        feed = self._feeds.get(team_id)
+        if feed is None:
+            return False
+        feed.doubts += 1
+        return True
 
     def joins(self, team_id: str) -> list[Join]:
         """Give the joins of a team."""

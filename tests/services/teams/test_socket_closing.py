@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from services.teams.knowledge import operations as knowledge
 from services.teams.socket.sockets import SocketLimits
 from shared.bus import Relay, outbox
 from shared.bus import connect as connect_bus
@@ -58,6 +60,32 @@ async def test_losing_a_membership_closes_its_topic_and_not_the_socket(service: 
         assert answer["response"] == {"reason": "not_found"}
         for one in (socket, second, beside):
             await one.nothing_else()
+
+
+async def test_a_membership_lost_while_it_joins_is_noticed(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = service.machine()
+    team_id = await service.team(service.machine(), machine)
+    read, may_go_on = asyncio.Event(), asyncio.Event()
+    join = knowledge.join
+
+    async def slow(*arguments: Any) -> Any:
+        state = await join(*arguments)
+        read.set()
+        await may_go_on.wait()
+        return state
+
+    monkeypatch.setattr(knowledge, "join", slow)
+    async with await service.open(machine) as socket:
+        joining = asyncio.create_task(socket.join(f"knowledge:{team_id}"))
+        await read.wait()
+        feed = service.sockets.feeds._feeds[team_id]
+        await erase(machine, team_id)
+        await until(lambda: feed.doubts > 0)
+        may_go_on.set()
+        await joining
+        assert await closes_of(socket, 1) == {("1", f"knowledge:{team_id}")}
 
 
 async def test_a_deleted_team_closes_its_topics(service: Served) -> None:
