@@ -6,6 +6,7 @@ out, or refuses for another reason than who is asking. A number: the status of t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,8 @@ WORDS: Final = {"yes", "401", "403", "404"}
 Door = tuple[str, str]
 
 
-def read(service: str) -> dict[Door, dict[str, str]]:
-    """Read the matrix of a service."""
+def read(service: str, callers: Collection[str] = CALLERS.keys()) -> dict[Door, dict[str, str]]:
+    """Read the matrix of a service, which has these callers as columns."""
     path = FOLDER / f"{service}.txt"
     found: dict[Door, dict[str, str]] = {}
     header: list[str] = []
@@ -28,21 +29,21 @@ def read(service: str) -> dict[Door, dict[str, str]]:
             continue
         if not header:
             header = words
-            assert header == ["method", "path", *CALLERS], f"{path}: {header}"
+            assert header == ["method", "path", *callers], f"{path}: {header}"
             continue
         method, route, *cells = words
-        assert len(cells) == len(CALLERS), f"{path}: {line}"
+        assert len(cells) == len(callers), f"{path}: {line}"
         assert set(cells) <= WORDS, f"{path}: {line}"
         assert (method, route) not in found, f"{path}: {line} stands twice"
-        found[method, route] = dict(zip(CALLERS, cells, strict=True))
+        found[method, route] = dict(zip(callers, cells, strict=True))
     return found
 
 
-def written(rows: dict[Door, dict[str, str]]) -> str:
+def written(rows: dict[Door, dict[str, str]], callers: Collection[str] = CALLERS.keys()) -> str:
     """Write a matrix, columns aligned."""
     width = max((len(route) for _, route in rows), default=4) + 1
-    lines = [f"{'method':7}{'path':{width}}" + " ".join(CALLERS)]
+    lines = [f"{'method':7}{'path':{width}}" + " ".join(callers)]
     for (method, route), cells in rows.items():
-        words = " ".join(f"{cells[name]:{len(name)}}" for name in CALLERS)
+        words = " ".join(f"{cells[name]:{len(name)}}" for name in callers)
         lines.append(f"{method:7}{route:{width}}{words}".rstrip())
     return "\n".join(lines) + "\n"
