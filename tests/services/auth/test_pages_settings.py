@@ -37,6 +37,12 @@ async def test_the_page_shows_what_there_is(auth: Auth) -> None:
     assert page.text.count(machine.subject) == 1
 
 
+async def test_the_first_page_leads_to_the_others(auth: Auth, ada: Person) -> None:
+    page = (await (await browser_of(auth, ada)).get("/dashboard")).text
+    for path in ("/device", "/teams", "/users/settings", "/docs"):
+        assert f'href="{path}"' in page
+
+
 async def test_what_was_done_is_said_in_our_words_only(auth: Auth, ada: Person) -> None:
     browser = await browser_of(auth, ada)
     assert "Your name is saved." in (await browser.get("/users/settings?done=name")).text
