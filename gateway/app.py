@@ -112,6 +112,11 @@ class Gateway:
             *limits,
             Watched("open_sockets", "WebSockets open", self.sockets.__len__),
             Watched(
+                "waiting_sockets",
+                "Handshakes that wait for a service that is away",
+                lambda: self.sockets.waiting,
+            ),
+            Watched(
                 "client_connections",
                 "Connections of callers that are open",
                 lambda: len(self.data_path.connections),

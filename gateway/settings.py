@@ -193,6 +193,13 @@ class GatewaySettings(Settings):
         le=86_400,
         description="Seconds after which a WebSocket is closed on which neither end says a word.",
     )
+    socket_wait: float = Field(
+        10.0,
+        ge=0,
+        le=20,
+        description="Seconds for which a WebSocket's handshake waits for a service that cannot be "
+        "reached or says that it stops, before it is refused; 0 for not at all.",
+    )
     socket_farewell: float = Field(
         5.0,
         ge=0,
@@ -320,6 +327,7 @@ class GatewaySettings(Settings):
             total=self.sockets,
             each=self.sockets_each,
             idle=self.socket_idle_timeout,
+            wait=self.socket_wait,
             farewell=self.socket_farewell,
         )
 

@@ -1,7 +1,9 @@
 """The WebSocket bridge (RFC 6455): two legs, one to the caller and one to the service.
 
     handshake   what both ends must say before a socket stands
-    knocking    asks a service for a socket
+    asking      one connection to a service, until it has answered the handshake
+    knocking    asks a service for a socket, for a while also one that is being restarted
+    waiting     those who wait for such a service, and how they come to it
     legs        the two legs of a socket that stands: bytes pass as they come, pauses too
     frames      where frames begin and end, so that a goodbye can be said between two of them
     files       how many files there are for them

@@ -1,28 +1,30 @@
-"""Asking a service for a socket: the connection to it until it has answered the handshake.
+"""Asking a service for a socket, again and again for a while where it is away.
 
 A service that declines answers once, and that answer goes to the caller as any other would. An
 address that nobody can reach is passed over for another, because nothing of the handshake was said.
+
+A service that is being restarted is waited for: clients of the teams surface come back exactly once
+after its goodbye (section 10.5 of its contract), and one who is refused then never tries again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol, cast
-
-import httptools
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.pipeline.request_head import Headers
-from gateway.websocket import handshake
+from gateway.websocket.asking import Answer, Asking
 from gateway.websocket.handshake import Offer
 from shared.errors import BadGateway, GatewayTimeout, ServiceError, Unavailable
 
 if TYPE_CHECKING:
-    from gateway.upstream.upstream import Upstream
+    from gateway.upstream.upstream import Loan, Upstream
     from gateway.websocket.legs import Socket
     from gateway.websocket.sockets import Sockets
+    from gateway.websocket.waiting import WaitingRoom
 
-LONGEST_ANSWER: Final = 131_072
-"""Bytes that a service's answer to a handshake may have, head and body."""
+_AWAY: Final = 503
+"""What a service answers that stops, or has just begun: not now, but soon."""
 
 
 class Caller(Protocol):
@@ -38,12 +40,13 @@ class Caller(Protocol):
         """There was no answer."""
 
 
-class Knock(asyncio.Protocol):
-    """One handshake with a service.
+class Knock:
+    """One handshake of a caller.
 
     Args:
         sockets: to which the socket will belong.
         upstream: the service.
+        room: where those wait who ask this service again.
         request: the whole handshake.
         offer: what it offers.
         caller: who asked.
@@ -55,6 +58,7 @@ class Knock(asyncio.Protocol):
         self,
         sockets: Sockets,
         upstream: Upstream,
+        room: WaitingRoom,
         request: bytes,
         offer: Offer,
         caller: Caller,
@@ -64,55 +68,41 @@ class Knock(asyncio.Protocol):
         self.socket = socket
         self._sockets = sockets
         self._upstream = upstream
+        self._room = room
         self._request = request
         self._offer = offer
         self._caller: Caller | None = caller
         self._is_settled = False
         self._limit = limit
-        self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
-        self._deadline = sockets.loop.time() + upstream.limits.head
-        self._headers: Headers = []
-        self._body: list[bytes] = []
-        self._size = 0
-        self._status = 0
-        self._is_framed = False
-        self._is_complete = False
-        self._rest = b""
+        self._asking: Asking | None = None
+        self._loan: Loan | None = None
+        self._deadline = float("inf")
+        self._until = sockets.loop.time() + sockets.limits.wait
+        self._alarm: asyncio.TimerHandle | None = None
+        self._outcome: Answer | ServiceError = Unavailable()
 
-    async def connect(self) -> None:
-        """Reach the service, at another address where one cannot be reached."""
-        loop, loan = self._sockets.loop, self.socket.loan
-        while True:
-            try:
-                async with asyncio.timeout(self._upstream.limits.connect):
-                    await loop.create_connection(lambda: self, loan.host, loan.port)
-                return
-            except (OSError, TimeoutError):
-                loan.faulted(is_reached=False)
-                loan.close()
-            if self._is_settled:
-                return
-            try:
-                loan = self.socket.loan = self._upstream.lend(instead=loan)
-            except Unavailable as error:
-                self.fail(error)
-                return
+    def begin(self) -> None:
+        """Ask, or stand in line where others wait for the service already."""
+        if self._room.is_occupied and self._sockets.limits.wait:
+            self._wait()
+            self._room.enter(self)
+        else:
+            self.ask()
+
+    def ask(self) -> None:
+        """Ask the service, once."""
+        self._sockets.own(self._reach(None), "knock")
 
     def abandon(self) -> None:
         """The caller is gone."""
         self._settle()
-        self._abort()
 
     def fail(self, error: ServiceError) -> None:
         """There is no answer, for a reason that is not the service's."""
-        caller = self._settle()
-        self._abort()
-        if caller is not None:
-            caller.failed(error)
+        self._tell(error)
 
     def look(self, now: float) -> None:
-        """See whether time is up."""
+        """See whether the time for an answer is up."""
         if now >= self._deadline:
             self._fault(GatewayTimeout())
 
@@ -124,121 +114,135 @@ class Knock(asyncio.Protocol):
             early: what the caller has sent after the handshake.
             connections: of callers; the socket is one of them while it stands.
         """
-        service = self._transport
-        assert service is not None  # it has answered
-        socket = self.socket
+        assert self._asking is not None  # the service has answered
+        assert self._loan is not None
+        service, said = self._asking.hand_over()
+        socket, socket.loan, self._loan = self.socket, self._loan, None
         socket.join(client, service, self._limit, connections)
-        self._is_settled = True
-        self._sockets.answered(self, stands=True)
-        del self._parser  # it holds our methods, and so us
+        self._end(stands=True)
         service.set_protocol(socket.service)
         client.set_protocol(socket.client)
-        if self._rest:
-            socket.service.data_received(self._rest)
+        if said:
+            socket.service.data_received(said)
         if early:
             socket.client.data_received(early)
         client.resume_reading()
 
-    # What the transport reports.
+    # Reaching the service.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the socket."""
-        # Not asserted: uvloop's transports do not inherit from asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
-        if self._caller is None:
-            self._transport.abort()
-        else:
-            self._transport.write(self._request)
+    async def _reach(self, instead: Loan | None) -> None:
+        """Ask at an address, and at another where one cannot be reached."""
+        loop = self._sockets.loop
+        while not self._is_settled:
+            try:
+                loan = self._loan = self._upstream.lend(instead)
+            except Unavailable as error:
+                is_answered = instead is not None and isinstance(self._outcome, Answer)
+                self._away(self._outcome if is_answered else error)
+                return
+            asking = self._asking = Asking(self, self._request, self._offer)
+            self._deadline = loop.time() + self._upstream.limits.head
+            try:
+                async with asyncio.timeout(self._upstream.limits.connect):
+                    await loop.create_connection(lambda to=asking: to, loan.host, loan.port)  # type: ignore[misc]
+                return
+            except (OSError, TimeoutError):
+                loan.faulted(is_reached=False)
+                loan.close()
+                instead, self._outcome = loan, Unavailable()
 
-    def data_received(self, data: bytes) -> None:
-        """Read the answer."""
-        if self._caller is None:
+    def agreed(self, headers: Headers) -> None:
+        """Hear that the service speaks WebSocket."""
+        assert self._loan is not None  # or nobody was asked
+        self._loan.answered()
+        self._room.answered(self)
+        caller, self._caller = self._caller, None
+        assert caller is not None  # else nobody asks
+        caller.accepted(headers, self)
+
+    def declined(self, answer: Answer) -> None:
+        """Hear that the service answered otherwise; that it is away for now is worth waiting."""
+        loan = self._loan
+        assert loan is not None  # or nobody was asked
+        loan.answered()
+        if answer.status == _AWAY and self._may_wait:
+            loan.close()
+            self._outcome = answer
+            self._deadline = float("inf")
+            self._sockets.own(self._reach(loan), "knock")
             return
-        self._size += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._rest = data[upgrade.args[0] :]
-            self._switch()
-        except httptools.HttpParserError:
-            self._fault(BadGateway())
-        else:
-            if self._size > LONGEST_ANSWER:
-                self._fault(BadGateway())
-            elif self._is_complete:
-                self._decline()
+        self._room.answered(self)
+        self._tell(answer)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """The service has closed; an answer of unknown length ends with that."""
-        if error is None and self._status and not self._is_framed:
-            self._decline()
+    def broken(self, *, is_silent: bool) -> None:
+        """Hear that there was no answer; a service that just went said nothing of one."""
+        if is_silent and self._may_wait and self._loan is not None:
+            self._loan.faulted()
+            self._loan.close()
+            self._away(BadGateway())
         else:
             self._fault(BadGateway())
 
-    # What the parser reports.
+    # Waiting.
 
-    def on_message_begin(self) -> None:
-        """An answer begins, perhaps after an interim one."""
-        self._headers = []
+    @property
+    def _may_wait(self) -> bool:
+        return self._sockets.loop.time() < self._until
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        if not self._status:
-            self._headers.append((name.lower(), value))
+    def _away(self, outcome: Answer | ServiceError) -> None:
+        """The service is away: wait, or say what it comes to."""
+        if self._is_settled:
+            return
+        if not self._may_wait:
+            self._tell(outcome)
+            return
+        self._outcome = outcome
+        self._asking = None
+        self._deadline = float("inf")
+        self._wait()
+        self._room.refused(self)
 
-    def on_headers_complete(self) -> None:
-        """The head is complete."""
-        status = self._parser.get_status_code()
-        if status == handshake.SWITCHING and not self._parser.should_upgrade():
-            raise ValueError("a switch to nothing")
-        if status >= 200:
-            self._status = status
-            self._is_framed = any(
-                name in (b"content-length", b"transfer-encoding") for name, _ in self._headers
-            )
+    def _wait(self) -> None:
+        if self._alarm is None:
+            self._alarm = self._sockets.loop.call_at(self._until, self._give_up)
 
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        self._body.append(data)
-
-    def on_message_complete(self) -> None:
-        """An answer is complete; an interim one is nothing to us."""
-        self._is_complete = bool(self._status)
+    def _give_up(self) -> None:
+        """Wait no longer; one who is asking just now may hear the answer yet."""
+        if self._room.holds(self):
+            self._tell(self._outcome)
 
     # Its end.
 
-    def _switch(self) -> None:
-        try:
-            version = self._parser.get_http_version()
-            headers = handshake.check_answer(version, self._headers, self._offer)
-        except BadGateway as error:
-            self._fault(error)
-            return
-        self.socket.loan.answered()
-        caller, self._caller = self._caller, None
-        assert caller is not None  # else nothing is read
-        caller.accepted(headers, self)
-
-    def _decline(self) -> None:
-        self.socket.loan.answered()
-        caller = self._settle()
-        self._abort()
-        if caller is not None:
-            caller.declined(self._status, self._headers, b"".join(self._body))
-
     def _fault(self, error: ServiceError) -> None:
-        if self._caller is not None:
-            self.socket.loan.faulted()
-        self.fail(error)
+        if self._caller is not None and self._loan is not None:
+            self._loan.faulted()
+        self._tell(error)
+
+    def _tell(self, outcome: Answer | ServiceError) -> None:
+        caller = self._settle()
+        if caller is None:
+            return
+        if isinstance(outcome, Answer):
+            caller.declined(outcome.status, outcome.headers, outcome.body)
+        else:
+            caller.failed(outcome)
 
     def _settle(self) -> Caller | None:
         """End it without a socket; give who must be told, once."""
-        if not self._is_settled:
-            self._is_settled = True
-            self._sockets.answered(self, stands=False)
+        if self._asking is not None and not self._is_settled:
+            self._asking.stop()
         caller, self._caller = self._caller, None
+        self._end(stands=False)
         return caller
 
-    def _abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+    def _end(self, *, stands: bool) -> None:
+        if self._is_settled:
+            return
+        self._is_settled = True
+        self._asking = None
+        if self._loan is not None:
+            self._loan.close()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._room.leave(self)
+        self._sockets.answered(self, stands=stands)

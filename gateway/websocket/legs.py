@@ -159,12 +159,12 @@ class Socket:
 
     Args:
         sockets: all of them.
-        loan: the service's address.
         owner: whose it is.
         tags: ids by which an event may revoke the login behind it.
         holds: tells whether that login still holds, where it may be revoked.
 
     Attributes:
+        loan: the service's address, once it has answered.
         is_quiet: nobody has said anything since the last look.
     """
 
@@ -185,13 +185,12 @@ class Socket:
     def __init__(
         self,
         sockets: Sockets,
-        loan: Loan,
         owner: str,
         tags: tuple[str, ...] = (),
         holds: Holds | None = None,
     ) -> None:
         self.sockets = sockets
-        self.loan = loan
+        self.loan: Loan | None = None
         self.owner = owner
         self.tags = tags
         self.holds = holds

@@ -15,6 +15,7 @@ from gateway.websocket.frames import GOING_AWAY, POLICY
 from gateway.websocket.handshake import Holds, Offer
 from gateway.websocket.knocking import Caller, Knock
 from gateway.websocket.legs import Socket
+from gateway.websocket.waiting import WaitingRoom
 from shared.errors import RateLimited, Unavailable
 from shared.log import get_logger
 
@@ -41,6 +42,7 @@ class SocketLimits:
         total: most sockets of this process, those being opened included.
         each: most sockets of one principal, or of one address where nobody is named.
         idle: without a byte from either end.
+        wait: that a handshake waits for a service that is away; 0 for not at all.
         farewell: that services get to answer when they are told that the gateway stops, because
             a protocol may have a goodbye of its own to say before the Close.
         linger: that an end gets to answer a Close.
@@ -51,6 +53,7 @@ class SocketLimits:
     total: int = 20_000
     each: int = 20
     idle: float = 120.0
+    wait: float = 10.0
     farewell: float = 5.0
     linger: float = 3.0
     renewal: float = 4.0
@@ -69,6 +72,7 @@ class Sockets:
         self.loop: asyncio.AbstractEventLoop
         self._open: set[Socket] = set()
         self._knocks: set[Knock] = set()
+        self._rooms: dict[str, WaitingRoom] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._owners: Counter[str] = Counter()
         self._ticking: asyncio.TimerHandle | None = None
@@ -137,18 +141,26 @@ class Sockets:
 
         Raises:
             RateLimited: the owner has too many.
-            Unavailable: the gateway has too many, or stops, or the service is known to be away.
+            Unavailable: the gateway has too many, or stops.
         """
         if self._leaving is not None or self.held >= min(self.limits.total, self._fitting):
             raise Unavailable
         if self._owners[owner] >= self.limits.each:
             raise RateLimited(FULL_RETRY, "Too many sockets are open")
-        socket = Socket(self, upstream.lend(), owner, tags, holds)
+        socket = Socket(self, owner, tags, holds)
         self._owners[owner] += 1
-        knock = Knock(self, upstream, request, offer, caller, socket, limit)
+        room = self._rooms.get(upstream.name)
+        if room is None:
+            room = self._rooms[upstream.name] = WaitingRoom(self.loop)
+        knock = Knock(self, upstream, room, request, offer, caller, socket, limit)
         self._knocks.add(knock)
-        self._own(knock.connect(), "knock")
+        knock.begin()
         return knock
+
+    @property
+    def waiting(self) -> int:
+        """How many handshakes wait for a service that is away."""
+        return sum(map(len, self._rooms.values()))
 
     def answered(self, knock: Knock, *, stands: bool) -> None:
         """Hear what came of a knock."""
@@ -164,7 +176,8 @@ class Sockets:
         self._release(socket)
 
     def _release(self, socket: Socket) -> None:
-        socket.loan.close()
+        if socket.loan is not None:
+            socket.loan.close()
         self._owners[socket.owner] -= 1
         if not self._owners[socket.owner]:
             del self._owners[socket.owner]
@@ -207,7 +220,8 @@ class Sockets:
         finally:
             self._asking = None
 
-    def _own(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+    def own(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """Run something that ends with the gateway at the latest."""
         task = self.loop.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -227,6 +241,6 @@ class Sockets:
             socket.look(now, idle)
         if now >= self._asks_at and self._asking is None:
             self._asks_at = now + self.limits.renewal
-            self._asking = self._own(self._ask(), "ask for logins")
+            self._asking = self.own(self._ask(), "ask for logins")
         for knock in tuple(self._knocks):
             knock.look(now)

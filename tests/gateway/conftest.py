@@ -114,6 +114,8 @@ def settings(services: dict[str, FakeService], **changes: object) -> GatewaySett
     given: dict[str, object] = {
         "GUILDHALL_PUBLIC_URL": ISSUER,
         "GUILDHALL_METRICS_PORT": 0,
+        # What is refused is looked at often, and waited for only where that is the matter.
+        "GUILDHALL_SOCKET_WAIT": 0,
     }
     for name in SERVICES:
         given[f"GUILDHALL_{name.upper()}_URL"] = services[name].url

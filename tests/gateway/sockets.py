@@ -20,7 +20,7 @@ from tests.gateway.machines import Machine
 from tests.gateway.socket_bytes import handshake
 
 MACHINE = Machine(b"w" * 32)
-UNHURRIED = SocketLimits(each=1000, idle=60.0, farewell=0.0, linger=30.0, tick=0.02)
+UNHURRIED = SocketLimits(each=1000, idle=60.0, wait=0.0, farewell=0.0, linger=30.0, tick=0.02)
 
 
 def target(machine: Machine = MACHINE) -> str:
