@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -110,6 +111,48 @@ async def test_signing_out_on_a_page_ends_the_cookie(stack: Stack) -> None:
         assert person.email in page.text
         await submit(browser, page)
         assert (await browser.get("/dashboard")).status_code == 303
+
+
+async def test_a_team_is_made_joined_and_deleted_on_its_pages(stack: Stack) -> None:
+    person, machine = await ada(stack, "ada-team@pages.example"), Machine()
+    async with site(stack, "teamrc/2 (test)") as client, site(stack, "browser") as browser:
+
+        async def send(method: str, path: str, **fields: Any) -> httpx.Response:
+            body = machine.body(**fields) if method == "POST" else b""
+            headers = machine.headers(method, path, body) | {"content-type": "application/json"}
+            return await client.request(method, path, content=body, headers=headers)
+
+        page = await browser.get("/new", follow_redirects=True)
+        answer = await submit(browser, page, email=person.email, password=PASSWORD)
+        assert answer.headers["location"] == "/new"
+        page = await browser.get("/new")
+        answer = await submit(browser, page, name="Web", member="reviewer", role="Reviews")
+        assert answer.status_code == 303, answer.text
+        invite = await client.get(answer.headers["location"])
+        (code,) = set(re.findall(r"trc_inv_[A-Za-z0-9_-]{24}", invite.text))
+        assert f"teamrc join {code} --relay {stack.base_url}" in invite.text
+        assert (await send("POST", "/api/join", invite_code=code)).status_code == 200
+
+        token = (await send("POST", "/api/teams/view-token")).json()
+        path = f"/teams/{token['team_id']}"
+        view = await client.get(f"{path}?vt={token['view_token']}")
+        assert "reviewer" in view.text
+        assert path in (await browser.get("/teams")).text
+        settings = await browser.get(f"{path}/settings")
+        answer = await submit(browser, settings, name="Renamed")
+        assert answer.status_code == 303, answer.text
+        answer = await send("GET", f"/api/teams/{machine.token}")
+        assert answer.json()["team"]["name"] == "Renamed"
+        foreign = {"origin": "https://evil.example"}
+        answer = await browser.post(f"{path}/delete", data={"name": "Renamed"}, headers=foreign)
+        assert answer.status_code == 403
+        answer = await browser.post(
+            f"{path}/delete", data={"name": "Renamed"}, headers={"origin": stack.base_url}
+        )
+        assert answer.headers["location"] == "/teams?done=deleted"
+        assert (await send("GET", f"/api/teams/{machine.token}")).status_code == 404
+    for secret in (code, token["view_token"]):
+        assert secret not in stack.log
 
 
 async def test_no_code_and_no_token_stands_in_the_log(stack: Stack) -> None:
