@@ -163,6 +163,13 @@ class Place:
         finally:
             await connection.close(timeout=5)
 
+    async def stop_the_clock(self) -> None:
+        """Let the second after a push last until ``may_push_again``."""
+        await self.execute(
+            "UPDATE teams.machine SET pushed_at = pushed_at + interval '1 hour'"
+            " WHERE pushed_at > now() - interval '5 minutes'"
+        )
+
     async def may_push_again(self) -> None:
         """Let the second pass that lies between two pushes of a machine."""
         await self.execute("UPDATE teams.machine SET pushed_at = '-infinity'")

@@ -168,7 +168,7 @@ async def test_a_client_that_vanishes_is_forgotten(service: Served) -> None:
 
 
 async def test_silence_ends_a_socket(urls: DatabaseUrls, auth_url: str) -> None:
-    limits = SocketLimits(idle=0.4, tick=0.02, review=600)
+    limits = SocketLimits(idle=1.0, tick=0.02, review=600)
     async with served(urls, auth_url, limits) as short:
         machine = short.machine()
         team_id = await short.team(machine)
@@ -181,7 +181,7 @@ async def test_silence_ends_a_socket(urls: DatabaseUrls, auth_url: str) -> None:
 
 
 async def test_a_ping_is_a_word(urls: DatabaseUrls, auth_url: str) -> None:
-    limits = SocketLimits(idle=0.4, tick=0.02, review=600)
+    limits = SocketLimits(idle=1.0, tick=0.02, review=600)
     async with served(urls, auth_url, limits) as short:
         silent = await short.open(short.machine())
         pinging = await short.open(short.machine())

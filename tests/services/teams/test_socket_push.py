@@ -113,11 +113,13 @@ async def test_a_machine_pushes_once_a_second_over_all_its_sockets(service: Serv
         for socket in (first, second, beside):
             await socket.join(f"knowledge:{team_id}")
         assert (await first.push(team_id, "one"))["status"] == "ok"
+        await service.stop_the_clock()
         assert await first.push(team_id, "two") == refused("rate_limited")
         assert await second.push(team_id, "three") == refused("rate_limited")
         assert (await beside.push(team_id, "four"))["status"] == "ok"
         await service.execute(
-            "UPDATE teams.machine SET pushed_at = pushed_at - interval '1 second' WHERE token = $1",
+            "UPDATE teams.machine SET pushed_at = pushed_at - interval '1 hour 1 second'"
+            " WHERE token = $1",
             machine.token,
         )
         assert (await second.push(team_id, "five"))["status"] == "ok"

@@ -10,7 +10,7 @@ from tests.support.postgres import DatabaseUrls
 
 
 async def test_a_client_that_does_not_read_is_given_up(urls: DatabaseUrls, auth_url: str) -> None:
-    limits = SocketLimits(stuck=0.3, linger=0.1, tick=0.02, review=600)
+    limits = SocketLimits(stuck=1.0, linger=0.1, tick=0.02, review=600)
     async with served(urls, auth_url, limits) as hasty:
         slow, machine, other = hasty.machine(), hasty.machine(), hasty.machine()
         team_id = await hasty.team(machine, slow, other)
