@@ -36,6 +36,7 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
         out, errors = await shell.communicate()
     assert shell.returncode == 0, errors.decode()
     answers = [json.loads(line) for line in out.decode().splitlines() if line.strip()]
+    *answers, made, pushed, invited, head, bundle = answers
     registered, verified, me, *surfaces, recorded, listed, searched, pulled, by_key, refused = (
         answers
     )
@@ -52,3 +53,7 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
     assert [row["source_learning_id"] for row in pulled["team_learnings"]] == [recorded["id"]]
     assert by_key["total"] == 1
     assert refused == {"detail": "Invalid or expired token"}
+    assert [member["name"] for member in made["team"]["members"]] == ["reviewer"]
+    assert pushed["knowledge_hash"] == head["knowledge_hash"] != made["team"]["knowledge_hash"]
+    assert invited["invite_code"].startswith("trc_inv_")
+    assert ".claude/agents/reviewer.md" in [file["path"] for file in bundle["files"]]
