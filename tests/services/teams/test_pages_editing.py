@@ -322,6 +322,16 @@ async def test_forms_come_from_our_own_pages(home: Home) -> None:
     assert await home.machine.team() == before
 
 
+async def test_the_address_of_a_form_leads_to_its_page(home: Home) -> None:
+    for path, _ in FORMS:
+        answer = await home.browser.get(home.base + path)
+        assert answer.status_code in (200, 303)
+        if answer.status_code == 303:
+            await home.browser.show(answer.headers["location"])
+    odd = await home.browser.get("/teams/%0d%0aset-cookie:x/members")
+    assert odd.headers["location"] == "/teams/%0D%0Aset-cookie%3Ax"
+
+
 async def test_forms_that_are_none_are_refused(home: Home) -> None:
     headers = home.browser._headers() | {"origin": HOME}
     before = await home.machine.team()

@@ -7,7 +7,7 @@ from typing import Any, Final
 from services.teams.pages import operations
 from services.teams.pages.models import BaseForm, MemberForm, View, ViewQuery
 from services.teams.pages.routes.frame import page, see, shown, signed_in, submitted, with_team
-from services.teams.pages.routes.overview import PATH
+from services.teams.pages.routes.overview import PATH, back
 from services.teams.pages.rules import forms
 from services.teams.people.models import Browser
 from services.teams.teams.models import Member
@@ -71,6 +71,8 @@ def _page(
 OPERATIONS: Final[tuple[Operation, ...]] = (
     shown(NEW, with_team(show_new), "The page to add a member", ViewQuery),
     shown(MEMBER, with_team(show), "A member of a team", ViewQuery),
+    shown(MEMBERS, back, "On to the team"),
+    shown(REMOVE, back, "On to the team"),
     submitted(MEMBERS, signed_in(save, NEW), "Add a member", MemberForm),
     submitted(MEMBER, signed_in(save, PATH), "Change a member", MemberForm),
     submitted(REMOVE, signed_in(remove, PATH), "Remove a member", BaseForm),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 from services.teams.pages import operations
 from services.teams.pages.models import RollBackForm, VersionsQuery, View, ViewQuery
@@ -40,6 +41,11 @@ async def show(call: Call[Empty, ViewQuery], view: View) -> Reply:
         machines=await operations.count_machines(call.database, view.team.id),
         done=_DONE.get(call.query.done, ""),
     )
+
+
+async def back(call: Call[Empty, Empty]) -> Reply:
+    """Lead whoever opens the address of a form, or of a list that stands here, to the team."""
+    return see(f"/teams/{quote(call.path['team_id'])}")
 
 
 async def show_versions(call: Call[Empty, VersionsQuery], view: View) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 from services.teams.invites import operations as invites
 from services.teams.pages import operations
@@ -93,6 +94,11 @@ async def delete(call: Call[DeleteForm, Any], person: Browser) -> Reply:
     return see(f"{MINE}?done=deleted")
 
 
+async def back(call: Call[Empty, Empty]) -> Reply:
+    """Lead whoever opens the address of a form to the page that it stands on."""
+    return see(f"/teams/{quote(call.path['team_id'])}/settings")
+
+
 def _done(call: Call[Any, Any], what: str) -> Reply:
     return see(f"/teams/{call.path['team_id']}/settings?done={what}")
 
@@ -111,7 +117,10 @@ def _form(endpoint: PersonsPage) -> Page:
     return signed_in(tried, SETTINGS)
 
 
+_FORMS: Final = ("name", "sharing", "invites", "invites/revoke", "delete")
+
 OPERATIONS: Final[tuple[Operation, ...]] = (
+    *(shown(f"{PATH}/{form}", back, "On to the page of the form") for form in _FORMS),
     shown(SETTINGS, with_team(show), "What the owner of a team sets", ViewQuery),
     submitted(f"{PATH}/name", _form(rename), "Rename a team", NameForm),
     submitted(f"{PATH}/sharing", _form(share), "Change how a team is shared", SharingForm),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from services.teams.pages import operations
 from services.teams.pages.models import BaseForm, SkillForm, View, ViewQuery
 from services.teams.pages.routes.frame import page, see, shown, signed_in, submitted, with_team
-from services.teams.pages.routes.overview import PATH
+from services.teams.pages.routes.overview import PATH, back
 from services.teams.pages.rules import forms
 from services.teams.people.models import Browser
 from services.teams.teams.models import Skill
@@ -71,6 +71,8 @@ def _page(
 OPERATIONS: Final[tuple[Operation, ...]] = (
     shown(NEW, with_team(show_new), "The page to add a skill", ViewQuery),
     shown(SKILL, with_team(show), "A skill of a team", ViewQuery),
+    shown(SKILLS, back, "On to the team"),
+    shown(REMOVE, back, "On to the team"),
     submitted(SKILLS, signed_in(save, NEW), "Add a skill", SkillForm),
     submitted(SKILL, signed_in(save, PATH), "Change a skill", SkillForm),
     submitted(REMOVE, signed_in(remove, PATH), "Remove a skill", BaseForm),
