@@ -18,7 +18,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from services.teams.socket import handshake
-from services.teams.socket.session import Session
+from services.teams.socket.session import UNSUPPORTED, Session
 from services.teams.socket.sockets import Sockets
 from shared.errors import ServiceError
 
@@ -32,8 +32,6 @@ PIECE: Final = 2_048
 TURN: Final = 64
 """Frames of one client that are read before others have their turn."""
 
-GOING_AWAY: Final = 1001
-UNSUPPORTED: Final = 1003
 NOT_UTF8: Final = 1007
 
 SWITCHING: Final = 101
@@ -54,6 +52,7 @@ class SocketProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_connections",
+        "_is_ended",
         "_is_held",
         "_message",
         "_resources",
@@ -61,7 +60,6 @@ class SocketProtocol(asyncio.Protocol):
         "_transport",
         "_unread",
         "_wire",
-        "is_ended",
     )
 
     def __init__(
@@ -79,7 +77,7 @@ class SocketProtocol(asyncio.Protocol):
         self._message: bytearray | None = None
         self._unread = b""
         self._is_held = False
-        self.is_ended = False
+        self._is_ended = False
 
     # What the transport reports.
 
@@ -120,7 +118,7 @@ class SocketProtocol(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self._connections.discard(self)
-        self.is_ended = True
+        self._is_ended = True
         self._wire.parser.close()  # it refers to what it belongs to
         session, self._session = self._session, None
         if session is not None:
@@ -137,7 +135,7 @@ class SocketProtocol(asyncio.Protocol):
 
     def write(self, *pieces: bytes) -> None:
         """Write frames that are complete."""
-        if self._transport.is_closing() or self.is_ended:
+        if self._transport.is_closing() or self._is_ended:
             return
         if len(pieces) == 1:
             self._transport.write(pieces[0])
@@ -151,10 +149,10 @@ class SocketProtocol(asyncio.Protocol):
     def end(self, code: int) -> None:
         """Say goodbye on every topic, then Close; the client gets a moment to answer."""
         session = self._session
-        if session is None or self.is_ended:
+        if session is None or self._is_ended:
             return
         session.say_goodbye()
-        self.is_ended = True
+        self._is_ended = True
         self._message = None
         if self._wire.state is OPEN:
             self._wire.send_close(code)
@@ -222,7 +220,7 @@ class SocketProtocol(asyncio.Protocol):
         """Handle the frames that have come as a whole; give how many they were."""
         frames = self._wire.events_received()
         for frame in frames:
-            if not self.is_ended:
+            if not self._is_ended:
                 self._take(session, cast(Frame, frame))
         if self._wire.state is not OPEN:
             # The library has written its Close already: what is said before it goes first.
@@ -265,7 +263,7 @@ class SocketProtocol(asyncio.Protocol):
             else:
                 # Closed at once, what is still coming would reset the connection, and the Close
                 # would be lost with it.
-                self.is_ended = True
+                self._is_ended = True
                 self._transport.write_eof()
 
     def _hold(self) -> None:

@@ -22,14 +22,12 @@ LONGEST_WAITING: Final = 512_000
 MOST_BAD: Final = 10
 """Bad frames before a socket is closed (section 10.2)."""
 
-UNSUPPORTED: Final = 1003
 GOING_AWAY: Final = 1001
+UNSUPPORTED: Final = 1003
 
 
 class Line(Protocol):
     """The connection of a socket."""
-
-    is_ended: bool
 
     def write(self, *pieces: bytes) -> None:
         """Write complete frames."""
