@@ -46,7 +46,7 @@ class Switching:
         try:
             self._knock = path.sockets.knock(
                 path.upstreams[plan.row.upstream],
-                plan.head + handshake.REQUEST_LINES,
+                plan.head,
                 plan.offer,
                 self,
                 owner=plan.owner,

@@ -6,6 +6,7 @@
     waiting     those who wait for such a service, and how they come to it
     legs        the two legs of a socket that stands: bytes pass as they come, pauses too
     frames      where frames begin and end, so that a goodbye can be said between two of them
+    last_words  what a service wants said to its caller if it vanishes
     files       how many files there are for them
     sockets     all open sockets: how many, how long silent, and their end
 

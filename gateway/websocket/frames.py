@@ -16,7 +16,9 @@ INTERNAL: Final = 1011
 RESTART: Final = 1012
 
 _CONTINUATION: Final = 0x0
+_TEXT: Final = 0x1
 _CLOSE: Final = 0x8
+_PONG: Final = 0xA
 _DATA: Final = frozenset({0x0, 0x1, 0x2})
 _CONTROL: Final = frozenset({0x8, 0x9, 0xA})
 _LONGEST_CONTROL: Final = 125
@@ -48,15 +50,16 @@ class Frames:
     Attributes:
         is_masked: as given.
         left: bytes of the current frame that are still to come; 0 between two frames.
+        is_fragmented: whether the current message goes on in another frame.
         is_closed: whether a Close frame has passed as a whole; nothing follows it.
     """
 
     __slots__ = (
         "_held",
         "_is_closing",
-        "_is_fragmented",
         "_limit",
         "_size",
+        "is_fragmented",
         "is_masked",
         "left",
     )
@@ -66,7 +69,7 @@ class Frames:
         self._limit = limit
         self._held = b""
         self._size = 0
-        self._is_fragmented = False
+        self.is_fragmented = False
         self._is_closing = False
         self.left = 0
 
@@ -123,12 +126,18 @@ class Frames:
         opcode = first & 0x0F
         if opcode in _DATA:
             self._count(length)
-            self._is_fragmented = not first & 0x80
-            if not self._is_fragmented:
+            self.is_fragmented = not first & 0x80
+            if not self.is_fragmented:
                 self._size = 0
         elif opcode == _CLOSE:
             self._is_closing = True
+        elif opcode == _PONG:
+            return self._read_pong(data, at, start - at + length)
         return start - at + length
+
+    def _read_pong(self, data: bytes, at: int, length: int) -> int:
+        """Give the length of a Pong that begins there; 0 if it is to be held back for now."""
+        return length
 
     def _check(self, first: int, second: int) -> None:
         opcode = first & 0x0F
@@ -141,7 +150,7 @@ class Frames:
                 raise Violation(PROTOCOL_ERROR, "control frame")
         elif opcode not in _DATA:
             raise Violation(PROTOCOL_ERROR, "opcode")
-        elif (opcode == _CONTINUATION) != self._is_fragmented:
+        elif (opcode == _CONTINUATION) != self.is_fragmented:
             raise Violation(PROTOCOL_ERROR, "fragment")
 
     def _count(self, length: int) -> None:
@@ -150,6 +159,15 @@ class Frames:
             raise Violation(PROTOCOL_ERROR, "length")
         if self._limit and self._size > self._limit:
             raise Violation(TOO_BIG, "message too big")
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Write a short text as a server does, whole and unmasked.
+
+    Args:
+        payload: at most 125 bytes of UTF-8.
+    """
+    return bytes((0x80 | _TEXT, len(payload))) + payload
 
 
 def close_frame(code: int, reason: str = "", mask: bytes = b"") -> bytes:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.pipeline.request_head import Fields, Headers
+from shared import last_words
 from shared.errors import BadGateway, BadRequest, UpgradeRequired
 
 Holds = Callable[[float], Awaitable[bool]]
@@ -22,9 +23,6 @@ Holds = Callable[[float], Awaitable[bool]]
 
 SWITCHING: Final = 101
 VERSION: Final = b"13"
-
-REQUEST_LINES: Final = b"\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n"
-"""What ends the head of a request for a socket."""
 
 ANSWER_LINES: Final = b"connection: Upgrade\r\nupgrade: websocket\r\n"
 
@@ -100,6 +98,16 @@ def without_extensions(lines: bytes) -> bytes:
     """Leave out of a request's header lines, each after a line end, what offers extensions."""
     kept = (line for line in lines.split(b"\r\n") if not line.startswith(_EXTENSIONS + b":"))
     return b"\r\n".join(kept)
+
+
+def request_lines(key: bytes) -> bytes:
+    """Write what ends the head of a request for a socket.
+
+    Args:
+        key: with which the service may announce its last words.
+    """
+    lines = b"\r\n%b: %b\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    return lines % (last_words.HEADER.encode("ascii"), key)
 
 
 def check_answer(version: str, headers: Headers, offer: Offer) -> Headers:

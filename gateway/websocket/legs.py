@@ -16,6 +16,7 @@ from gateway.websocket.frames import (
     Violation,
     close_frame,
 )
+from gateway.websocket.last_words import ServiceFrames
 
 if TYPE_CHECKING:
     from gateway.upstream.upstream import Loan
@@ -104,13 +105,20 @@ class Leg(asyncio.Protocol):
         if not self.is_lost:
             self.transport.abort()
 
-    def say_goodbye(self, code: int, reason: str) -> None:
-        """Write a Close as soon as no frame is under way to this end, and nothing after it."""
+    def say_goodbye(self, code: int, reason: str, words: bytes = b"") -> None:
+        """Write a Close as soon as no frame is under way to this end, and nothing after it.
+
+        Args:
+            code: why.
+            reason: the same in words.
+            words: frames to be written before it.
+        """
         source = self.other
         if self.is_lost or source.is_deaf or source.frames.is_closed:
             return
         # What a client writes is masked, and this end was ours to knock at if nothing of it is.
-        goodbye = close_frame(code, reason, b"" if self.frames.is_masked else os.urandom(4))
+        mask = b"" if self.frames.is_masked else os.urandom(4)
+        goodbye = words + close_frame(code, reason, mask)
         if not source.frames.left:
             source.is_deaf = True
             self._write(goodbye)
@@ -172,6 +180,7 @@ class Socket:
         "_connections",
         "_deadline",
         "_quiet_since",
+        "_said",
         "client",
         "holds",
         "is_quiet",
@@ -198,6 +207,7 @@ class Socket:
         self.client: Leg
         self.service: Leg
         self._connections: set[object]
+        self._said: ServiceFrames
         self._quiet_since = 0.0
         self._deadline = 0.0
 
@@ -217,19 +227,40 @@ class Socket:
             connections: of callers; the caller's leg is one of them while it lasts.
         """
         self.client = Leg(self, client, Frames(is_masked=True, limit=limit))
-        self.service = Leg(self, service, Frames(is_masked=False))
+        self._said = ServiceFrames(self.sockets.key)
+        self.service = Leg(self, service, self._said)
         self.client.other, self.service.other = self.service, self.client
         self._connections = connections
         connections.add(self.client)
 
-    def end(self, code: int, reason: str, *, to_service: int = GOING_AWAY) -> None:
-        """End it: both ends get a Close, and a moment to answer."""
-        self.client.say_goodbye(code, reason)
+    def end(
+        self,
+        code: int,
+        reason: str,
+        *,
+        to_service: int = GOING_AWAY,
+        may_return: bool = True,
+    ) -> None:
+        """End it: both ends get a Close, and a moment to answer.
+
+        Args:
+            code: for the caller.
+            reason: for both.
+            to_service: its own code.
+            may_return: whether the caller hears the service's last words, after which they may
+                come back.
+        """
+        self._dismiss(code, reason, may_return=may_return)
         self.service.say_goodbye(to_service, reason)
         self.hurry()
         for leg in (self.client, self.service):
             if leg.frames.is_closed:
                 leg.close()
+
+    def _dismiss(self, code: int, reason: str, *, may_return: bool = True) -> None:
+        """Say goodbye to the caller; what the service wanted said goes first."""
+        is_spoken = may_return and not self.client.frames.is_closed
+        self.client.say_goodbye(code, reason, self._said.last_words() if is_spoken else b"")
 
     def part(self, code: int, reason: str) -> None:
         """Ask the service alone to end it: it may say more to the caller before its own Close."""
@@ -283,6 +314,6 @@ class Socket:
             if leg is self.client:
                 other.close()
                 return
-            other.say_goodbye(RESTART, "service gone")
+            self._dismiss(RESTART, "service gone")
         if other.frames.is_closed:
             other.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gateway.websocket import files
+from gateway.websocket import files, handshake
 from gateway.websocket.frames import GOING_AWAY, POLICY
 from gateway.websocket.handshake import Holds, Offer
 from gateway.websocket.knocking import Caller, Knock
@@ -65,10 +66,14 @@ class Sockets:
 
     Args:
         limits: what is allowed.
+
+    Attributes:
+        key: under which services announce their last words; no caller knows it.
     """
 
     def __init__(self, limits: SocketLimits | None = None) -> None:
         self.limits = limits or SocketLimits()
+        self.key = secrets.token_urlsafe(16).encode()
         self.loop: asyncio.AbstractEventLoop
         self._open: set[Socket] = set()
         self._knocks: set[Knock] = set()
@@ -131,7 +136,7 @@ class Sockets:
 
         Args:
             upstream: the service.
-            request: the whole handshake.
+            request: the head of the handshake, without its last lines.
             offer: what it offers.
             caller: who asked.
             owner: whose socket it will be.
@@ -152,7 +157,8 @@ class Sockets:
         room = self._rooms.get(upstream.name)
         if room is None:
             room = self._rooms[upstream.name] = WaitingRoom(self.loop)
-        knock = Knock(self, upstream, room, request, offer, caller, socket, limit)
+        whole = request + handshake.request_lines(self.key)
+        knock = Knock(self, upstream, room, whole, offer, caller, socket, limit)
         self._knocks.add(knock)
         knock.begin()
         return knock
@@ -191,7 +197,7 @@ class Sockets:
         """
         for socket in tuple(self._open):
             if tag in socket.tags:
-                socket.end(POLICY, "login revoked")
+                socket.end(POLICY, "login revoked", may_return=False)
 
     def shutdown(self) -> None:
         """Open no more, have services say goodbye in their protocol's words, then end the rest.
@@ -216,7 +222,7 @@ class Sockets:
         try:
             for socket in [one for one in self._open if one.holds is not None]:
                 if socket.holds is not None and not await socket.holds(time.monotonic()):
-                    socket.end(POLICY, "login over")
+                    socket.end(POLICY, "login over", may_return=False)
         finally:
             self._asking = None
 
