@@ -49,11 +49,11 @@ async def answer(session: Session, message: Message) -> None:
 
 
 def _crash(session: Session, message: Message) -> None:
-    join = session.joins.pop(message.topic, None)
+    join = session.joins.get(message.topic)
     if join is None:
         session.send(frames.error(message, "join crashed"))
     else:
-        session.sockets.feeds.remove(join)
+        session.drop(join)
         session.send(frames.crashed(join.join_ref, message.topic))
 
 
@@ -61,9 +61,9 @@ async def _join(session: Session, message: Message) -> None:
     """Join a topic; an older join of the same topic ends with it, as in Phoenix."""
     if session.is_over:
         return
-    older = session.joins.pop(message.topic, None)
+    older = session.joins.get(message.topic)
     if older is not None:
-        session.sockets.feeds.remove(older)
+        session.drop(older)
     kind, _, team_id = message.topic.partition(":")
     if ":" not in message.topic or kind not in (KNOWLEDGE, TASKS):
         session.send(frames.error(message, NO_TOPIC))
@@ -89,8 +89,7 @@ async def _join_team(session: Session, message: Message, kind: str, team_id: str
             return
         if not session.is_over:
             join = Join(session, team_id, kind, message.join_ref, number)
-            session.joins[message.topic] = join
-            session.send(frames.ok(message, response))
+            session.enter(join, frames.ok(message, response))
             feed.add(join)
             if feed.doubts != doubts:
                 sockets.doubt(team_id)  # what was read may hold no more
@@ -116,8 +115,7 @@ def _leave(session: Session, message: Message) -> None:
     join = session.joins.get(message.topic)
     session.send(frames.ok(message))
     if join is not None and message.join_ref in (None, join.join_ref):
-        del session.joins[message.topic]
-        session.sockets.feeds.remove(join)
+        session.drop(join)
         session.send(frames.closed(join.join_ref, message.topic))
 
 

@@ -10,6 +10,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from shared import last_words
+
 LONGEST_REF: Final = 128
 LONGEST_TOPIC: Final = 256
 """Characters; what is joined is kept, so a client may not make it long."""
@@ -87,7 +89,20 @@ def _reply(message: Message, payload: bytes) -> bytes:
 
 def closed(join_ref: str | None, topic: str) -> bytes:
     """Write the frame after which a client comes back (section 10.5)."""
-    return framed(_start(join_ref, join_ref, topic, "phx_close"), b"{}]")
+    return framed(_close(join_ref, topic))
+
+
+def last_word(join_ref: str | None, topic: str) -> bytes:
+    """Write the same as a text for the gateway, to be said if the process dies.
+
+    Without a ``join_ref`` that is too long for it: clients of Phoenix take what has none.
+    """
+    text = _close(join_ref, topic)
+    return text if len(text) <= last_words.LONGEST else _close(None, topic)
+
+
+def _close(join_ref: str | None, topic: str) -> bytes:
+    return _start(join_ref, join_ref, topic, "phx_close") + b"{}]"
 
 
 def crashed(join_ref: str | None, topic: str) -> bytes:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from shared import last_words
 from shared.errors import Forbidden, ServiceError, Unauthenticated, UnknownPath
 from shared.principal import ASSERTION_HEADER, Kind, verify_assertion
 from shared.surfaces import Surface, render
@@ -48,6 +49,11 @@ def read_token(request: Request, key: bytes, now: float) -> str:
     if principal.kind is not Kind.MACHINE or versions[-1].partition(".")[0] != "2":
         raise Forbidden
     return principal.subject
+
+
+def read_key(request: Request) -> str:
+    """Give the key with which last words are announced; empty if the gateway wants none."""
+    return last_words.read_key(request.headers.get_all(last_words.HEADER))
 
 
 def refusal(error: ServiceError) -> Response:

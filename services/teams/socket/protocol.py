@@ -193,7 +193,7 @@ class SocketProtocol(asyncio.Protocol):
         if response.status_code == SWITCHING:
             try:
                 token = handshake.read_token(request, sockets.key, time.time())
-                self._session = sockets.admit(token, self)
+                self._session = sockets.admit(token, self, handshake.read_key(request))
             except ServiceError as error:
                 response = handshake.refusal(error)
         # What serves it says nothing else of itself either.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from services.teams.socket import channels, frames
 from services.teams.socket.frames import BadFrame, Message, Push
 from services.teams.socket.telling import Join
+from shared import last_words
 
 if TYPE_CHECKING:
     from services.teams.socket.sockets import Sockets
@@ -53,6 +54,7 @@ class Session:
         line: its connection.
         id: its own over all processes.
         token: the machine.
+        key: under which the gateway is told what to say if the process dies.
 
     Attributes:
         is_quiet: the client has said nothing since the last look.
@@ -72,15 +74,17 @@ class Session:
         "is_over",
         "is_quiet",
         "joins",
+        "key",
         "quiet_since",
         "sockets",
         "token",
     )
 
-    def __init__(self, sockets: Sockets, line: Line, id: str, token: str) -> None:
+    def __init__(self, sockets: Sockets, line: Line, id: str, token: str, key: str) -> None:
         self.sockets = sockets
         self.id = id
         self.token = token
+        self.key = key
         self.is_quiet = False
         self.is_over = False
         self.joins: dict[str, Join] = {}
@@ -146,6 +150,22 @@ class Session:
             for topic, join in self.joins.items():
                 self._line.write(frames.closed(join.join_ref, topic))
             self._leave()
+
+    # Its topics.
+
+    def enter(self, join: Join, reply: bytes) -> None:
+        """Take a topic in, and answer. The gateway hears first what to say if we die."""
+        self.joins[join.topic] = join
+        word = frames.last_word(join.join_ref, join.topic)
+        self.send(last_words.remember(self.key, word) + reply)
+
+    def drop(self, join: Join) -> None:
+        """Take a topic out; whoever asks for that tells the client."""
+        del self.joins[join.topic]
+        self.sockets.feeds.remove(join)
+        forget = last_words.forget(self.key, frames.last_word(join.join_ref, join.topic))
+        if forget:
+            self.send(forget)
 
     # What others ask for.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -151,8 +152,13 @@ class Sockets:
 
     # Beginning and end of a socket.
 
-    def admit(self, token: str, line: Line) -> Session:
+    def admit(self, token: str, line: Line, key: str) -> Session:
         """Take one more in.
+
+        Args:
+            token: the machine.
+            line: its connection.
+            key: for its last words; empty if there are to be none.
 
         Raises:
             Unavailable: the process stops, or has as many as it can.
@@ -164,7 +170,8 @@ class Sockets:
             raise RateLimited(RETRY, "Too many sockets are open")
         if self._ticking is None:
             self._begin()
-        session = Session(self, line, f"{self._process}.{next(self._numbers)}", token)
+        number = f"{self._process}.{next(self._numbers)}"
+        session = Session(self, line, number, token, sys.intern(key))
         session.quiet_since = self.now()
         self._owners[token] += 1
         self._open.add(session)

@@ -137,8 +137,7 @@ class Feeds:
     def close(self, join: Join) -> None:
         """End a join and tell its socket so (section 10.4, last point)."""
         if join.session.joins.get(join.topic) is join:
-            del join.session.joins[join.topic]
-            self.remove(join)
+            join.session.drop(join)
             join.session.send(closed(join.join_ref, join.topic))
 
     def ring(self, team_id: str, number: int | None = None) -> None:
