@@ -55,7 +55,18 @@ async def test_of_several_teams_one_must_be_named(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    "team_id", [str(uuid4()), "no-uuid", "", 7, True, ["x"], {"a": 1}, "é" * 36, "1" * 10_000]
+    "team_id",
+    [
+        "6f1c1c52-5e0e-4a41-9c9b-4f4d4f3f8a10",
+        "no-uuid",
+        "",
+        7,
+        True,
+        ["x"],
+        {"a": 1},
+        "é" * 36,
+        "1" * 10_000,
+    ],
 )
 async def test_an_unknown_team_id_makes_nothing(machine: Machine, team_id: Any) -> None:
     await machine.make()
