@@ -67,20 +67,34 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/api/join"): {"invite_code": "trc_inv_" + "A" * 24},
     ("POST", "/api/teams/claim"): {"claim_secret": "trc_ocs_" + "A" * 24},
     ("POST", "/api/account/reassociate"): {"new_token": STRANGER_TOKEN},
+    ("POST", "/new"): {"name": "New", "member": "alice", "role": "dev"},
+    ("POST", "/teams/{team_id}/versions"): {"version": "1"},
+    ("POST", "/teams/{team_id}/name"): {"name": "Changed"},
+    ("POST", "/teams/{team_id}/sharing"): {"visibility": "public"},
+    ("POST", "/teams/{team_id}/invites"): {"hours": "24"},
+    ("POST", "/teams/{team_id}/invites/revoke"): {"invite_id": TEAM},
+    ("POST", "/teams/{team_id}/delete"): {"name": "One"},
+    ("POST", "/teams/{team_id}/members"): {"name": "bob", "role": "qa"},
+    ("POST", "/teams/{team_id}/members/{name}"): {"name": "alice", "role": "qa"},
+    ("POST", "/teams/{team_id}/skills"): {"id": "new", "body": "b"},
+    ("POST", "/teams/{team_id}/skills/{skill_id}"): {"id": "lint", "body": "b"},
 }
-"""Bodies of signed requests, by method and path."""
+"""Bodies of signed requests and forms, by method and path."""
 
 
 def _team(team_id: str, owner: str, secret: str) -> str:
-    members = f'[{{"name":"alice","role":"{secret}"}}]'
+    members, skills = (
+        f'[{{"name":"alice","role":"{secret}"}}]',
+        f'[{{"id":"lint","body":"{secret}"}}]',
+    )
     return f"""
-INSERT INTO teams.team (id, name, members, knowledge, hash, members_hash, skills_hash,
+INSERT INTO teams.team (id, name, members, skills, knowledge, hash, members_hash, skills_hash,
        knowledge_hash, members_part, skills_part, knowledge_part, version, owner, task_number)
-VALUES ('{team_id}', 'One', '{members}', '{secret}', 'h', 'm', 's', 'k', sha256('{members}'),
-        sha256('[]'), sha256('{secret}'), 2, '{owner}', 1);
+VALUES ('{team_id}', 'One', '{members}', '{skills}', '{secret}', 'h', 'm', 's', 'k',
+        sha256('{members}'), sha256('{skills}'), sha256('{secret}'), 2, '{owner}', 1);
 INSERT INTO teams.part (team_id, digest, body)
 SELECT '{team_id}', sha256(body::bytea), body
-  FROM unnest(ARRAY['{members}', '[]', '{secret}']) AS parts (body);
+  FROM unnest(ARRAY['{members}', '{skills}', '{secret}']) AS parts (body);
 INSERT INTO teams.version (team_id, number, name, platforms, members_part, skills_part,
        knowledge_part, hash, actor, summary)
 SELECT id, number, name, platforms, members_part, skills_part, knowledge_part, hash, 'a', '{secret}'
