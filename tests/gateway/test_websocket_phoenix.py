@@ -89,6 +89,14 @@ async def last_words(socket: ClientConnection) -> list[Any]:
             return words
 
 
+def goodbyes(team_id: str) -> list[Any]:
+    """What is to be heard by whoever has joined both topics."""
+    return [
+        [str(number), str(number), f"{topic}:{team_id}", "phx_close", {}]
+        for number, topic in enumerate(TOPICS)
+    ]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_gateway_that_stops_alone_makes_clients_come_back(
     database_urls: DatabaseUrls, tmp_path: Path, workers: int
@@ -99,12 +107,8 @@ async def test_gateway_that_stops_alone_makes_clients_come_back(
             team_id = await made(gateway, machine)
             sockets = [await joined(gateway, machine, team_id) for _ in range(6)]
             gateway.tell(signal.SIGTERM)
-            goodbyes = [
-                [str(number), str(number), f"{topic}:{team_id}", "phx_close", {}]
-                for number, topic in enumerate(TOPICS)
-            ]
             for words in await asyncio.gather(*map(last_words, sockets)):
-                assert sorted(words) == goodbyes
+                assert sorted(words) == goodbyes(team_id)
             assert {socket.close_code for socket in sockets} == {1001}
             assert await gateway.ended() in (0, -signal.SIGTERM)
         async with before(teams, 1) as gateway:
@@ -125,3 +129,44 @@ async def test_service_that_stops_makes_clients_come_back(
         _, words = await asyncio.gather(teams.stop(), last_words(socket))
         assert [word[3] for word in words] == ["phx_close"] * len(TOPICS)
         assert socket.close_code == 1001
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_service_that_is_killed_makes_clients_come_back(
+    database_urls: DatabaseUrls, tmp_path: Path, workers: int
+) -> None:
+    machine = Machine()
+    async with (
+        teams_service(database_urls, tmp_path) as teams,
+        before(teams, workers) as gateway,
+    ):
+        team_id = await made(gateway, machine)
+        sockets = [await joined(gateway, machine, team_id) for _ in range(6)]
+        await teams.kill()
+        for words in await asyncio.gather(*map(last_words, sockets)):
+            assert sorted(words) == goodbyes(team_id)
+        assert {socket.close_code for socket in sockets} == {1012}
+        await teams.start()
+        again = await joined(gateway, machine, team_id)
+        await again.close()
+
+
+async def test_service_that_is_killed_says_nothing_of_topics_that_are_left(
+    database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    machine = Machine()
+    async with (
+        teams_service(database_urls, tmp_path) as teams,
+        before(teams, 1) as gateway,
+    ):
+        team_id = await made(gateway, machine)
+        leaving, again = [await joined(gateway, machine, team_id) for _ in range(2)]
+        await leaving.send(json.dumps(["1", "r9", f"tasks:{team_id}", "phx_leave", {}]))
+        assert [json.loads(await leaving.recv())[3] for _ in range(2)] == ["phx_reply", "phx_close"]
+        long_ref = "7" * 100
+        await again.send(json.dumps([long_ref, "r9", f"tasks:{team_id}", "phx_join", {}]))
+        assert [json.loads(await again.recv())[3] for _ in range(2)] == ["phx_reply", "phx_close"]
+        await teams.kill()
+        assert await last_words(leaving) == goodbyes(team_id)[:1]
+        unnumbered: list[Any] = [None, None, f"tasks:{team_id}", "phx_close", {}]
+        assert await last_words(again) == [*goodbyes(team_id)[:1], unnumbered]
