@@ -242,9 +242,15 @@ async def served(
 
 
 async def raw_socket(
-    service: Place, machine: Machine
+    service: Place, machine: Machine, **more: str
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Open a socket without a library, which would answer for us and keep to the rules."""
+    """Open a socket without a library, which would answer for us and keep to the rules.
+
+    Args:
+        service: where.
+        machine: whose.
+        more: header lines on top.
+    """
     host, port = service.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     lines = {
@@ -254,6 +260,7 @@ async def raw_socket(
         "sec-websocket-version": "13",
         "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
         **asserting("teams", machine.principal),
+        **more,
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     writer.write(f"GET /socket/websocket HTTP/1.1\r\n{head}\r\n".encode())
