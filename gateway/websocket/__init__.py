@@ -13,7 +13,7 @@
 Frames pass untouched, so pings, fragments and close codes are between the two ends. The gateway
 reads frame headers only, for three reasons: it closes sockets itself when they fall silent, when a
 login is revoked and when it stops; it refuses messages over a limit; and it tells a caller that a
-service is gone.
+service is gone. Pongs of services are read as a whole: some are last words, and those are kept.
 """
 
 from __future__ import annotations
