@@ -65,10 +65,9 @@ async def leave(
     return len(left)
 
 
-async def machines_of(database: Database, team_id: str) -> Sequence[MemberMachine]:
+async def machines_of(connection: Connection, team_id: str) -> Sequence[MemberMachine]:
     """Give a team's machines, those that its owner has removed last, at most 500."""
-    async with database.connection() as connection:
-        return await store.machines_of(connection, team_id, MOST_LISTED)
+    return await store.machines_of(connection, team_id, MOST_LISTED)
 
 
 async def remove(connection: Connection, team_id: str, token: str) -> bool:

@@ -83,6 +83,12 @@ class RevokeForm(Body):
     invite_id: str = ""
 
 
+class MachineForm(Body):
+    """``POST /teams/{team_id}/machines/remove`` and ``…/readmit``."""
+
+    machine: str = ""
+
+
 class RollBackForm(Body):
     """``POST /teams/{team_id}/versions``."""
 

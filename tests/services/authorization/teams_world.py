@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from services.teams.app import SERVICE
+from services.teams.memberships.models import MemberMachine
 from shared.api import Operation
 from shared.principal import Kind, Principal
 from shared.secret import encode_base64url
@@ -23,6 +25,7 @@ STRANGER_TOKEN: Final = "trc_ak_" + "B" * 43
 TEAM: Final = "00000000-0000-4000-8000-000000000001"
 STRANGERS_TEAM: Final = "00000000-0000-4000-8000-000000000002"
 SECRET: Final = "only for one"
+_MARK: Final = MemberMachine(MACHINE_TOKEN, datetime.now(UTC), is_removed=False).mark
 
 TEAMS_CALLERS: Final[dict[str, Principal]] = {
     "anonymous": CALLERS["anonymous"],
@@ -73,6 +76,8 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/teams/{team_id}/sharing"): {"visibility": "public"},
     ("POST", "/teams/{team_id}/invites"): {"hours": "24"},
     ("POST", "/teams/{team_id}/invites/revoke"): {"invite_id": TEAM},
+    ("POST", "/teams/{team_id}/machines/remove"): {"machine": _MARK},
+    ("POST", "/teams/{team_id}/machines/readmit"): {"machine": _MARK},
     ("POST", "/teams/{team_id}/delete"): {"name": "One"},
     ("POST", "/teams/{team_id}/members"): {"name": "bob", "role": "qa"},
     ("POST", "/teams/{team_id}/members/{name}"): {"name": "alice", "role": "qa"},

@@ -98,10 +98,9 @@ class FakeAuth:
 
 
 @pytest.fixture(scope="module")
-async def auth() -> AsyncIterator[FakeAuth]:
+def auth() -> FakeAuth:
     """Auth, as far as teams asks it."""
-    fake = FakeAuth()
-    yield fake
+    return FakeAuth()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ FORMS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/sharing", {"visibility": "public", "show_souls": "1", "edit": "owner"}),
     ("/invites", {"hours": "1"}),
     ("/invites/revoke", {"invite_id": "6f1c1c52-5e0e-4a41-9c9b-4f4d4f3f8a10"}),
+    ("/machines/remove", {"machine": "0" * 32}),
+    ("/machines/readmit", {"machine": "0" * 32}),
     ("/versions", {"version": "1"}),
     ("/members", {"name": "second", "role": "qa"}),
     ("/members/reviewer", {"name": "reviewer", "role": "other"}),
@@ -310,6 +313,26 @@ async def test_only_the_owner_changes_anything(
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/users/log-in?redirect_to=/teams/")
     assert await home.machine.team() == before
+
+
+async def test_a_machine_is_put_out_and_let_back(home: Home, client: httpx.AsyncClient) -> None:
+    guest = Machine(client)
+    code = (await home.machine.post("/api/teams/invite", {})).json()["invite_code"]
+    await guest.post("/api/join", {"invite_code": code})
+    page = await home.browser.show(home.base + "/settings")
+    assert guest.token[:12] in page
+    assert guest.token not in page
+    marks = re.findall(r'name="machine" value="([0-9a-f]{32})"', page)
+    assert len(marks) == 2
+    form = {"machine": marks[1]}
+    assert await home.send("/machines/remove", **form) == home.base + "/settings?done=removed"
+    assert (await guest.send("GET", f"/api/teams/{guest.token}")).status_code == 404
+    assert (await guest.post("/api/join", {"invite_code": code})).status_code == 404
+    again = await home.browser.post(home.base + "/machines/remove", **form)
+    assert again.status_code == 404
+    assert "Let it back" in await home.browser.show(home.base + "/settings")
+    await home.send("/machines/readmit", **form)
+    assert (await guest.post("/api/join", {"invite_code": code})).status_code == 200
 
 
 async def test_forms_come_from_our_own_pages(home: Home) -> None:

@@ -70,7 +70,8 @@ async def test_the_owner_sees_machines_and_removed_ones(
     team_id, _ = await invited(machine, stranger)
     async with database.transaction() as connection:
         await memberships.remove(connection, team_id, stranger.token)
-    seen = await memberships.machines_of(database, team_id)
+    async with database.connection() as connection:
+        seen = await memberships.machines_of(connection, team_id)
     assert [(one.token, one.is_removed) for one in seen] == [
         (machine.token, False),
         (stranger.token, True),

@@ -10,6 +10,8 @@ from services.teams.pages.operations.editing import (
     add_invite,
     delete,
     make,
+    readmit_machine,
+    remove_machine,
     remove_member,
     remove_skill,
     rename,
@@ -27,6 +29,7 @@ from services.teams.pages.operations.looking import (
     count_machines,
     list_mine,
     look,
+    machines_in,
 )
 
 __all__ = [
@@ -39,7 +42,10 @@ __all__ = [
     "delete",
     "list_mine",
     "look",
+    "machines_in",
     "make",
+    "readmit_machine",
+    "remove_machine",
     "remove_member",
     "remove_skill",
     "rename",

@@ -9,6 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.teams.invites import operations as invites
+from services.teams.memberships import operations as memberships
+from services.teams.memberships.models import MemberMachine
 from services.teams.pages.models import (
     InviteForm,
     MemberForm,
@@ -99,6 +101,43 @@ async def revoke_invite(database: Database, person: Browser, team_id: str, invit
     async with _owned(database, person, team_id) as (connection, team):
         if not await invites.revoke(connection, team.id, wanted):
             raise NotFound
+
+
+async def remove_machine(database: Database, person: Browser, team_id: str, mark: str) -> None:
+    """Put a machine out of a team: no invitation lets it in until its owner does.
+
+    Raises:
+        NotFound: the team is not theirs, or the machine not in it.
+    """
+    async with database.transaction() as connection:
+        team, machine = await _machine(connection, person, team_id, mark)
+        if not await memberships.remove(connection, team.id, machine.token):
+            raise NotFound
+
+
+async def readmit_machine(database: Database, person: Browser, team_id: str, mark: str) -> None:
+    """Let a machine that was put out come back by an invitation.
+
+    Raises:
+        NotFound: the team is not theirs, or the machine was not put out of it.
+    """
+    async with database.transaction() as connection:
+        team, machine = await _machine(connection, person, team_id, mark)
+        if not await memberships.readmit(connection, team.id, machine.token):
+            raise NotFound
+
+
+async def _machine(
+    connection: Connection, person: Browser, team_id: str, mark: str
+) -> tuple[Team, MemberMachine]:
+    # The team is not locked: rows of machines are, and they come before it.
+    team = await teams.find_by_id(connection, teams.read_team_id(team_id) or "")
+    if team is None or team.owner is None or team.owner != person.account_id:
+        raise NotFound
+    for machine in await memberships.machines_of(connection, team.id):
+        if machine.mark == mark:
+            return team, machine
+    raise NotFound
 
 
 async def save_member(

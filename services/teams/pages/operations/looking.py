@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from services.teams.exports import operations as exports
+from services.teams.memberships import operations as memberships
+from services.teams.memberships.models import MemberMachine
 from services.teams.pages import store
 from services.teams.pages.models import Looked, Mine, View
 from services.teams.pages.rules.markdown import drawn
@@ -108,6 +110,12 @@ async def list_mine(database: Database, siblings: Siblings, person: Browser) -> 
     tokens = [each.token for each in await people.machines_of(siblings, person.account_id)]
     async with database.connection() as connection:
         return await store.mine(connection, person.account_id, tokens, MOST_LISTED)
+
+
+async def machines_in(database: Database, team_id: str) -> Sequence[MemberMachine]:
+    """Give the machines of a team and those that its owner has put out, for its owner."""
+    async with database.connection() as connection:
+        return await memberships.machines_of(connection, team_id)
 
 
 async def count_machines(database: Database, team_id: str) -> int:

@@ -10,6 +10,7 @@ from services.teams.pages import operations
 from services.teams.pages.models import (
     DeleteForm,
     InviteForm,
+    MachineForm,
     NameForm,
     RevokeForm,
     SharingForm,
@@ -39,6 +40,8 @@ _DONE: Final = {
     "name": "The name is saved.",
     "sharing": "It is saved.",
     "revoked": "The invitation opens nothing any more.",
+    "removed": "The machine is out, and no invitation lets it in.",
+    "readmitted": "The machine may join again by an invitation.",
 }
 
 
@@ -58,6 +61,7 @@ async def _page(
         view=view,
         done=done,
         invites=await invites.list_of(call.database, view.team.id),
+        machines=await operations.machines_in(call.database, view.team.id),
         address=public_url(call),
     )
 
@@ -86,6 +90,20 @@ async def revoke(call: Call[RevokeForm, Any], person: Browser) -> Reply:
     team_id = call.path["team_id"]
     await operations.revoke_invite(call.database, person, team_id, call.body.invite_id)
     return _done(call, "revoked")
+
+
+async def remove(call: Call[MachineForm, Any], person: Browser) -> Reply:
+    """``POST /teams/{team_id}/machines/remove``."""
+    team_id = call.path["team_id"]
+    await operations.remove_machine(call.database, person, team_id, call.body.machine)
+    return _done(call, "removed")
+
+
+async def readmit(call: Call[MachineForm, Any], person: Browser) -> Reply:
+    """``POST /teams/{team_id}/machines/readmit``."""
+    team_id = call.path["team_id"]
+    await operations.readmit_machine(call.database, person, team_id, call.body.machine)
+    return _done(call, "readmitted")
 
 
 async def delete(call: Call[DeleteForm, Any], person: Browser) -> Reply:
@@ -117,7 +135,15 @@ def _form(endpoint: PersonsPage) -> Page:
     return signed_in(tried, SETTINGS)
 
 
-_FORMS: Final = ("name", "sharing", "invites", "invites/revoke", "delete")
+_FORMS: Final = (
+    "name",
+    "sharing",
+    "invites",
+    "invites/revoke",
+    "machines/remove",
+    "machines/readmit",
+    "delete",
+)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *(shown(f"{PATH}/{form}", back, "On to the page of the form") for form in _FORMS),
@@ -126,5 +152,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     submitted(f"{PATH}/sharing", _form(share), "Change how a team is shared", SharingForm),
     submitted(f"{PATH}/invites", _form(invite), "Invite to a team", InviteForm),
     submitted(f"{PATH}/invites/revoke", _form(revoke), "Revoke an invitation", RevokeForm),
+    submitted(f"{PATH}/machines/remove", _form(remove), "Put a machine out", MachineForm),
+    submitted(f"{PATH}/machines/readmit", _form(readmit), "Let a machine back", MachineForm),
     submitted(f"{PATH}/delete", _form(delete), "Delete a team", DeleteForm),
 )
