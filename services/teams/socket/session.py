@@ -64,6 +64,7 @@ class Session:
     __slots__ = (
         "_bad",
         "_deadline",
+        "_emptied_at",
         "_least",
         "_line",
         "_stuck_since",
@@ -92,6 +93,7 @@ class Session:
         self._line = line
         self._bad = 0
         self._deadline = 0.0
+        self._emptied_at = 0.0
         self._stuck_since = 0.0
         self._least = 0
         self._waiting: deque[Message] | None = None
@@ -181,6 +183,10 @@ class Session:
         else:
             self.send(*push.pieces(join.join_ref))
 
+    def emptied(self) -> None:
+        """Hear that a topic was closed here: clients then come back by a socket of their own."""
+        self._emptied_at = 0.0 if self.joins else self.sockets.now()
+
     def end(self) -> None:
         """Say goodbye and close: the client may come back at once, here or elsewhere."""
         self._line.end(GOING_AWAY)
@@ -201,6 +207,8 @@ class Session:
                 self._least, self._stuck_since = backlog, now
             elif now - self._stuck_since >= limits.stuck:
                 self.end()
+        elif self._emptied_at and not self.joins and now - self._emptied_at >= limits.empty:
+            self.end()
         elif not self.is_quiet or self._waiting is not None:
             self.is_quiet, self.quiet_since = True, now
         elif now - self.quiet_since >= limits.idle:

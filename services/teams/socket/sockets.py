@@ -52,6 +52,8 @@ class SocketLimits:
         total: most sockets of this process.
         each: most sockets of one machine here (section 10.1).
         idle: without a word from the client (section 10.2).
+        empty: with nothing joined, after the last topic was closed here: whoever comes back by
+            another socket may leave this one open for ever.
         stuck: without the client taking anything of what it is sent.
         backlog: bytes not taken with which a socket is told no more news.
         linger: that a client gets to answer a Close.
@@ -65,6 +67,7 @@ class SocketLimits:
     total: int = 20_000
     each: int = 20
     idle: float = 60.0
+    empty: float = 20.0
     stuck: float = 30.0
     backlog: int = 16_000_000
     linger: float = 3.0

@@ -139,6 +139,7 @@ class Feeds:
         if join.session.joins.get(join.topic) is join:
             join.session.drop(join)
             join.session.send(closed(join.join_ref, join.topic))
+            join.session.emptied()
 
     def ring(self, team_id: str, number: int | None = None) -> None:
         """Say that a team may have news, up to a number if that is known."""

@@ -180,6 +180,22 @@ async def test_silence_ends_a_socket(urls: DatabaseUrls, auth_url: str) -> None:
             assert silent.code == 1001
 
 
+async def test_a_socket_without_topics_is_left_to_nobody(urls: DatabaseUrls, auth_url: str) -> None:
+    """Clients come back by another socket and leave the old one open, heartbeats and all."""
+    limits = SocketLimits(empty=0.3, tick=0.02, review=0.1)
+    async with served(urls, auth_url, limits) as service:
+        machine, owner = service.machine(), service.machine()
+        lost = await service.team(owner, machine)
+        async with (
+            await service.joined(machine, lost) as socket,
+            await service.joined(owner, lost) as beside,
+        ):
+            await erase(machine, lost)
+            assert await closes_of(socket, 1) == {("0", f"knowledge:{lost}")}
+            assert await socket.ended() == 1001
+            assert (await beside.push(lost, "still here"))["status"] == "ok"
+
+
 async def test_a_ping_is_a_word(urls: DatabaseUrls, auth_url: str) -> None:
     limits = SocketLimits(idle=1.0, tick=0.02, review=600)
     async with served(urls, auth_url, limits) as short:
