@@ -68,7 +68,8 @@ def machine_of(call: Call[Any, Any]) -> str:
 def changing(method: str) -> Callable[[SignedEndpoint], Endpoint]:
     """Make an endpoint of a function that gets the signed request beside the call.
 
-    A request that is refused has used its signature, too: it opens no other route.
+    A request that is refused has used its signature, too: it opens no other route. And one whose
+    signature was used for another request hears that, whatever else is wrong with it.
 
     Args:
         method: of the operation, whose row is ``raw``; upper case.
@@ -82,7 +83,9 @@ def changing(method: str) -> Callable[[SignedEndpoint], Endpoint]:
             except ServiceError as refused:
                 if refused.status < Internal.status:
                     async with call.database.statement() as connection:
-                        await store.note(connection, signed, rules.mark(signed))
+                        used = await store.note(connection, signed, rules.mark(signed))
+                    if used != signed.request:
+                        raise Unauthenticated(USED) from None
                 raise
 
         return signed_endpoint

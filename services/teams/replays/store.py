@@ -48,17 +48,18 @@ async def keep(
     )
 
 
-async def note(connection: Connection, signed: Signed, mark: bytes) -> None:
-    """Keep what a signature was used for, although the request was refused."""
-    await connection.execute(
+async def note(connection: Connection, signed: Signed, mark: bytes) -> bytes:
+    """Keep what a signature was used for, although the request was refused; give what it was."""
+    used: bytes = await connection.fetchval(
         """
-        INSERT INTO teams.replay (token, signature, request) VALUES ($1, $2, $3)
-        ON CONFLICT (token, signature) DO NOTHING
+        INSERT INTO teams.replay AS r (token, signature, request) VALUES ($1, $2, $3)
+        ON CONFLICT (token, signature) DO UPDATE SET used_at = r.used_at RETURNING request
         """,
         signed.token,
         mark,
         signed.request,
     )
+    return used
 
 
 async def drop_of_team(connection: Connection, team_id: str) -> None:

@@ -116,6 +116,19 @@ async def test_a_signature_opens_nothing_else(machine: Machine, other: str) -> N
     assert await machine.team() == before
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/api/teams", "/api/join", "/api/teams/claim", "/api/teams/tasks", "/api/teams/rollback"],
+)
+async def test_a_used_signature_is_named_before_all_else(machine: Machine, path: str) -> None:
+    await machine.make()
+    signature, body = machine.signature(), {"token": machine.token, "content": "more"}
+    first = await machine.post("/api/teams/knowledge", body, signature=signature)
+    assert first.status_code == 200
+    other = await machine.post(path, body, signature=signature)
+    assert (other.status_code, other.json()) == (401, USED)
+
+
 async def test_a_signature_of_a_refused_request_opens_nothing_else_either(
     machine: Machine,
 ) -> None:
