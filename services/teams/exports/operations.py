@@ -174,7 +174,7 @@ async def export(
     require_known(format)
     team = await teams.read_one(database, token, team_id)
     tag = _etag(team, format)
-    if _is_named(if_none_match, tag):
+    if teams.is_named(if_none_match, tag):
         return Export(tag, None)
     made = await exports.make(teams.content_of(team), format, teams.team_bytes(team))
     return Export(tag, made, header_of(made.findings))
@@ -201,9 +201,3 @@ def report_of(format: str, made: Bundle) -> Report:
 def _etag(team: Team, format: str) -> str:
     """Name a bundle strongly: its bytes follow from the team, the format and the layouts."""
     return f'"{team.id}-{team.revision}-{format}-{VERSION}"'
-
-
-def _is_named(if_none_match: str, tag: str) -> bool:
-    """Tell whether an ``If-None-Match`` names a validator, weakly (RFC 9110, section 13.1.2)."""
-    sent = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return tag in sent or sent == ["*"]

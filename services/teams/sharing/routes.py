@@ -34,7 +34,7 @@ async def clone(call: Call[Empty, Empty]) -> Reply:
     """``GET /api/teams/clone/{clone_token}``."""
     team = await operations.find_public(call.database, call.path["clone_token"])
     tag = teams.etag(team.id, team.revision)
-    if call.headers.get("if-none-match") == tag:
+    if teams.is_named(call.headers.get("if-none-match", ""), tag):
         return Reply(None, 304, {"etag": tag})
     return Reply(operations.clone_bytes(team), headers={"etag": tag})
 

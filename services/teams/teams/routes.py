@@ -61,7 +61,7 @@ async def read(call: Call[Empty, TeamQuery]) -> Reply:
     team_id = operations.read_team_id(call.query.team_id)
     team = await operations.read_one(call.database, token, team_id)
     tag = operations.etag(team.id, team.revision)
-    if call.headers.get("if-none-match") == tag:
+    if operations.is_named(call.headers.get("if-none-match", ""), tag):
         return Reply(None, 304, {"etag": tag})
     return Reply(operations.team_bytes(team), headers={"etag": tag})
 
@@ -72,7 +72,7 @@ async def head(call: Call[Empty, TeamQuery]) -> Reply:
     team_id = operations.read_team_id(call.query.team_id)
     found = await operations.head(call.database, token, team_id)
     tag = operations.etag(found.id, found.revision)
-    if call.headers.get("if-none-match") == tag:
+    if operations.is_named(call.headers.get("if-none-match", ""), tag):
         return Reply(None, 304, {"etag": tag})
     return Reply(HashesAnswer.of(found.hashes), headers={"etag": tag})
 

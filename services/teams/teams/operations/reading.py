@@ -87,6 +87,12 @@ def etag(team_id: str, revision: int) -> str:
     return f'"{team_id[:8]}-{revision}"'
 
 
+def is_named(if_none_match: str, tag: str) -> bool:
+    """Tell whether an ``If-None-Match`` names a validator, weakly (RFC 9110, section 13.1.2)."""
+    sent = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag in sent or sent == ["*"]
+
+
 async def read_all(database: Database, token: str, after: str | None, limit: int | None) -> Page:
     """Give a machine's teams, all of them unless a limit is set.
 
