@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -141,12 +142,15 @@ async def test_the_secret_of_a_new_team_is_in_no_bundle(machine: Machine) -> Non
 async def test_only_so_many_wait_and_everyone_who_waits_is_served() -> None:
     content = Content("x", knowledge="line\n" * 5000)
     with Exports.opened() as exports:
+        is_full = threading.Event()
+        exports._thread.submit(is_full.wait)  # or one might be done, and its place free again
         asked = [
             asyncio.ensure_future(exports.make(content, "cursor")) for _ in range(MOST_WAITING)
         ]
         await asyncio.sleep(0)
         with pytest.raises(Unavailable):
             await exports.make(content, "cursor")
+        is_full.set()
         asked[-1].cancel()
         made = await asyncio.gather(*asked, return_exceptions=True)
         assert isinstance(made[-1], asyncio.CancelledError)
