@@ -143,7 +143,7 @@ async def test_only_so_many_wait_and_everyone_who_waits_is_served() -> None:
     content = Content("x", knowledge="line\n" * 5000)
     with Exports.opened() as exports:
         is_full = threading.Event()
-        exports._thread.submit(is_full.wait)  # or one might be done, and its place free again
+        exports._thread.submit(is_full.wait, 30)  # or one might be done, and its place free again
         asked = [
             asyncio.ensure_future(exports.make(content, "cursor")) for _ in range(MOST_WAITING)
         ]
