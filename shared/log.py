@@ -110,8 +110,9 @@ def configure(process: str, level: str = "info", form: str = "json") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # These repeat at "info" what our own lines already say.
-    for noisy in ("httpx", "httpcore", "aio_pika", "uvicorn"):
+    # These repeat at "info" what our own lines already say; the last tells at "debug" of each rule
+    # that it tries on each line of a text.
+    for noisy in ("httpx", "httpcore", "aio_pika", "uvicorn", "markdown_it"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # It logs a traceback for each connection that a broker drops; our own line says so in one.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)

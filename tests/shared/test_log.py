@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import structlog
+from markdown_it import MarkdownIt
 from pydantic import TypeAdapter, ValidationError
 
 from shared.log import configure, get_logger, mask
@@ -46,6 +47,20 @@ def test_lines_are_json_with_the_request_id_and_without_secrets(
     assert (first["event"], first["request_id"], first["process"]) == ("hello", "req_1", "auth")
     assert first["key"] == "***"
     assert second["event"] == "from ***"
+
+
+def test_drawing_markdown_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    before_structlog = structlog.get_config()
+    try:
+        configure("teams", "debug", "json")
+        MarkdownIt("commonmark").render("# a\n\nb\n")
+    finally:
+        structlog.configure(**before_structlog)
+        structlog.contextvars.clear_contextvars()
+        root.handlers, root.level = before
+    assert capsys.readouterr().err == ""
 
 
 SECRET = "s3cret"
