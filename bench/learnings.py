@@ -19,18 +19,19 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import asyncpg
-import psutil
 import uvloop
 
 from bench.service import (
-    Clock,
+    CONNECTIONS,
+    Cost,
     ask,
+    cost_of,
     database_server,
+    drive,
     head,
     loop_ns,
     make_database,
@@ -43,8 +44,6 @@ from shared.principal import Kind, Principal
 from tests.services.learnings.rows import fill
 from tests.services.learnings.vocabulary import COMMON, Writer
 
-CONNECTIONS: Final = 16
-ROUNDS: Final = 5
 FEW: Final = 1_000
 
 DETAIL: Final = "What was seen, why it happened and what to do about it. " * 12
@@ -84,15 +83,6 @@ LISTS: Final[tuple[dict[str, str], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """CPU per request in microseconds, and requests a second."""
-
-    service: float
-    database: float
-    rate: float
-
-
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.learnings")
@@ -114,8 +104,8 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
         pool = {"GUILDHALL_DATABASE_POOL_SIZE": str(CONNECTIONS)}
         async with running("learnings", urls, next(_get({})), **pool) as (port, process):
             for what, request in (("list of 50", _get({})), ("POST", _post())):
-                await _drive(port, request, arguments.requests // 4)
-                results[what, rows] = await _cost(
+                await drive(port, request, arguments.requests // 4)
+                results[what, rows] = await cost_of(
                     port, request, arguments.requests, process, server
                 )
             searches[rows] = await _search_times(port)
@@ -174,22 +164,6 @@ def _post() -> Iterator[bytes]:
             yield with_body(start, body)
 
 
-async def _drive(port: int, requests: Iterator[bytes], count: int) -> None:
-    left = count
-
-    async def lane() -> None:
-        nonlocal left
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-        while left > 0:
-            left -= 1
-            await ask(reader, writer, next(requests))
-        writer.close()
-
-    async with asyncio.timeout(300), asyncio.TaskGroup() as lanes:
-        for _ in range(CONNECTIONS):
-            lanes.create_task(lane())
-
-
 async def _latency(port: int, requests: Iterator[bytes], times: int = 15) -> float:
     """Median milliseconds of one request after another."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
@@ -232,30 +206,6 @@ async def _search_times(port: int, times: int = 450) -> dict[str, list[float]]:
             taken[kind].append((time.perf_counter() - started) * 1e3)
     writer.close()
     return taken
-
-
-async def _cost(
-    port: int,
-    requests: Iterator[bytes],
-    count: int,
-    process: psutil.Process,
-    server: EmbeddedPostgres,
-) -> Cost:
-    """The cheapest of the rounds, which neighbours disturbed least.
-
-    What the relay still does after the last answer is waited for and counted.
-    """
-    rounds = []
-    each = count // ROUNDS
-    for _ in range(ROUNDS):
-        with Clock(process, server) as clock:
-            await _drive(port, requests, each)
-            wall = clock.wall()
-            await asyncio.sleep(0.5)
-        service, database = clock.taken
-        rounds.append((service / each * 1e6, database / each * 1e6, wall))
-    service_us, database_us, wall = (min(column) for column in zip(*rounds, strict=True))
-    return Cost(service_us, database_us, each / wall)
 
 
 TARGETS: Final = {"POST": 300, "list of 50": 400}

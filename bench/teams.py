@@ -28,15 +28,17 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-import psutil
 import uvloop
 
 from bench.machine import describe
 from bench.process import resident
 from bench.service import (
-    Clock,
+    CONNECTIONS,
+    Cost,
     ask,
+    cost_of,
     database_server,
+    drive,
     head,
     loop_ns,
     make_database,
@@ -51,8 +53,6 @@ from services.teams.teams.rules import hashes_of, members_json
 from shared.principal import Kind, Principal
 from shared.secret import encode_base64url
 
-CONNECTIONS: Final = 16
-ROUNDS: Final = 5
 FEW: Final = 1_000
 LISTENERS: Final = 1_000
 FAN_OUTS: Final = 20
@@ -76,15 +76,6 @@ def token_of(index: int) -> str:
 def team_of(index: int) -> str:
     """Give the id of a team."""
     return f"{index:08x}-0000-4000-8000-000000000000"
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """CPU per request in microseconds, and requests a second."""
-
-    service: float
-    database: float
-    rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +106,8 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
         pool = {"GUILDHALL_DATABASE_POOL_SIZE": str(CONNECTIONS)}
         async with running("teams", urls, next(_heads(1)), **pool) as (port, process):
             for what, requests in _requests(teams):
-                await _drive(port, requests, arguments.requests // 4)
-                costs[what, teams] = await _cost(
+                await drive(port, requests, arguments.requests // 4)
+                costs[what, teams] = await cost_of(
                     port, requests, arguments.requests, process, server
                 )
             if teams == FEW:
@@ -215,46 +206,6 @@ def _pushes_of_one(teams: int) -> Iterator[bytes]:
 def _requests(teams: int) -> Sequence[tuple[str, Iterator[bytes]]]:
     found = [("head", _heads(teams)), ("push, many teams", _pushes(teams))]
     return found if teams > FEW else [*found, ("push, one team", _pushes_of_one(teams))]
-
-
-async def _drive(port: int, requests: Iterator[bytes], count: int) -> None:
-    left = count
-
-    async def lane() -> None:
-        nonlocal left
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
-        while left > 0:
-            left -= 1
-            await ask(reader, writer, next(requests))
-        writer.close()
-
-    async with asyncio.timeout(600), asyncio.TaskGroup() as lanes:
-        for _ in range(CONNECTIONS):
-            lanes.create_task(lane())
-
-
-async def _cost(
-    port: int,
-    requests: Iterator[bytes],
-    count: int,
-    process: psutil.Process,
-    server: EmbeddedPostgres,
-) -> Cost:
-    """The cheapest of the rounds, which neighbours disturbed least.
-
-    What the relay still does after the last answer is waited for and counted.
-    """
-    rounds = []
-    each = count // ROUNDS
-    for _ in range(ROUNDS):
-        with Clock(process, server) as clock:
-            await _drive(port, requests, each)
-            wall = clock.wall()
-            await asyncio.sleep(0.5)
-        service, database = clock.taken
-        rounds.append((service / each * 1e6, database / each * 1e6, wall))
-    service_us, database_us, wall = (min(column) for column in zip(*rounds, strict=True))
-    return Cost(service_us, database_us, each / wall)
 
 
 # Sockets.

@@ -13,7 +13,7 @@ from services.teams.teams import operations as teams
 from services.teams.teams.models import Actor, Edit, Team
 from shared.api import Reply
 from shared.db import Connection, Database
-from shared.errors import Conflict, NotFound
+from shared.errors import NotFound
 
 
 async def add(database: Database, signed: Signed) -> Reply:
@@ -31,7 +31,7 @@ async def add(database: Database, signed: Signed) -> Reply:
 
 
 async def _add(token: str, team_id: str | None, content: str, connection: Connection) -> Done:
-    team = await _locked(connection, token, team_id)
+    team = await teams.lock_knowledge(connection, token, team_id)
     stored = await _append(connection, team, content, Actor.machine(token))
     return Done(stored.model_dump_json().encode(), team_id=team.id)
 
@@ -54,7 +54,7 @@ async def push(
     """
     async with database.transaction() as connection:
         await machines.take_push(connection, token)
-        team = await _locked(connection, token, teams.read_team_id(team_id))
+        team = await teams.lock_knowledge(connection, token, teams.read_team_id(team_id))
         return await _append(connection, team, content, Actor(token[:12], source))
 
 
@@ -70,15 +70,6 @@ async def join(database: Database, token: str, team_id: str) -> KnowledgeJoined:
     if not row:
         raise NotFound
     return KnowledgeJoined(row["news_number"], row["knowledge_hash"], row["size"])
-
-
-async def _locked(connection: Connection, token: str, team_id: str | None) -> Team:
-    team, found = await store.lock(connection, token, team_id)
-    if found > 1:
-        raise Conflict(teams.MANY)
-    if team is None:
-        raise NotFound
-    return team
 
 
 async def _append(

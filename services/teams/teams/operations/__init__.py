@@ -28,6 +28,7 @@ from services.teams.teams.operations.resolving import (
     MANY,
     find,
     lock,
+    lock_knowledge,
     read_team_id,
     require_member,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "knowledge_after",
     "lock",
     "lock_by_id",
+    "lock_knowledge",
     "members_from",
     "next_page",
     "platforms_from",

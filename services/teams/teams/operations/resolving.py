@@ -68,6 +68,20 @@ def require_member(team: Team | None, team_id: str | None) -> Team:
     return team
 
 
+async def lock_knowledge(connection: Connection, token: str, team_id: str | None) -> Team:
+    """Do the same for whoever only adds knowledge: members, skills and platforms are not read.
+
+    Raises:
+        NotFound: the machine is a member of none, or not of that one.
+        Conflict: it named none and is a member of several.
+    """
+    team, found = await store.lock_knowledge(connection, token, team_id)
+    team = _only(team, found)
+    if team is None:
+        raise NotFound
+    return team
+
+
 def _only(team: Team | None, found: int) -> Team | None:
     if found > 1:
         raise Conflict(MANY)

@@ -15,6 +15,7 @@ from services.teams.teams.store.reading import (
     list_of,
     lock,
     lock_by_id,
+    lock_knowledge,
 )
 from services.teams.teams.store.writing import add_member, insert, write
 
@@ -28,5 +29,6 @@ __all__ = [
     "list_of",
     "lock",
     "lock_by_id",
+    "lock_knowledge",
     "write",
 ]

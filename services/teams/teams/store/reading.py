@@ -13,6 +13,13 @@ COLUMNS: Final = """
     t.clone_token, t.owner, t.news_number
 """
 
+WITHOUT_CONTENT: Final = """
+    t.id, t.name, '' AS members, '' AS skills, '' AS platforms, t.knowledge, t.hash,
+    t.members_hash, t.skills_hash, t.knowledge_hash, t.version, t.revision, t.visibility,
+    t.hide_souls, t.edit, t.clone_token, t.owner, t.news_number
+"""
+"""Members and skills may be a megabyte, and who adds knowledge needs neither."""
+
 MINE: Final = """
     SELECT m.team_id FROM teams.membership m JOIN teams.team t ON t.id = m.team_id
      WHERE m.token = $1 AND ($2::uuid IS NULL OR m.team_id = $2) AND t.deleted_at IS NULL
@@ -58,13 +65,24 @@ async def lock(connection: Connection, token: str, team_id: str | None) -> tuple
     return await _found(connection, token, team_id, "FOR UPDATE OF t")
 
 
+async def lock_knowledge(
+    connection: Connection, token: str, team_id: str | None
+) -> tuple[Team | None, int]:
+    """Do the same without reading members, skills and platforms: they are empty in the answer."""
+    return await _found(connection, token, team_id, "FOR UPDATE OF t", WITHOUT_CONTENT)
+
+
 async def _found(
-    connection: Connection, token: str, team_id: str | None, locking: str
+    connection: Connection,
+    token: str,
+    team_id: str | None,
+    locking: str,
+    columns: str = COLUMNS,
 ) -> tuple[Team | None, int]:
     row = await connection.fetchrow(
         f"""
         WITH mine AS ({MINE})
-        SELECT {COLUMNS}, (SELECT count(*) FROM mine) AS found FROM teams.team t
+        SELECT {columns}, (SELECT count(*) FROM mine) AS found FROM teams.team t
          WHERE t.id = (SELECT team_id FROM mine LIMIT 1) AND t.deleted_at IS NULL
         {locking}
         """,  # noqa: S608 - constants of this module

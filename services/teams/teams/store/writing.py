@@ -73,8 +73,13 @@ _WRITE: Final = """
         SELECT id, news_number, 'knowledge', 'knowledge:updated', $18, $19
           FROM changed WHERE $18::text IS NOT NULL
     )
+    {said}
     SELECT true FROM changed
 """
+"""One round trip with its events: everybody else who writes to the team waits meanwhile."""
+
+_FIRST_FREE: Final = 20
+"""The number of its first parameter that events may have."""
 
 
 async def insert(
@@ -134,8 +139,14 @@ async def write(
         events: said with it.
     """
     digests, bodies = parts_of(written)
+    said = ""
+    values: list[Any] = []
+    for index, event in enumerate(events):
+        sql, parameters = outbox.part(event, _FIRST_FREE + len(values), "changed")
+        said += f", said_{index} AS ({sql})"
+        values += parameters
     await connection.fetchval(
-        _WRITE,
+        _WRITE.format(said=said),
         team_id,
         written.name,
         written.members,
@@ -153,8 +164,8 @@ async def write(
         summary,
         news,
         actor.source,
+        *values,
     )
-    await outbox.add_all(connection, events)
 
 
 def parts_of(written: Written) -> tuple[list[Any], list[Any]]:
