@@ -101,7 +101,8 @@ async def before(*services: FakeService, **values: str) -> AsyncIterator[Gateway
     for service in services:
         service.port = service.port or free_port()
     urls = " ".join(service.url for service in services)
-    async with gateway_process(1, values={"GUILDHALL_TEAMS_URL": urls} | values) as gateway:
+    usual = {"GUILDHALL_TEAMS_URL": urls, "GUILDHALL_SOCKET_WAIT": "20"}
+    async with gateway_process(1, values=usual | values) as gateway:
         yield gateway
 
 
@@ -157,7 +158,7 @@ async def test_address_that_works_is_not_waited_for() -> None:
     away, teams = service(), service()
     async with (
         running(teams),
-        before(away, teams, GUILDHALL_SOCKET_WAIT="20") as gateway,
+        before(away, teams) as gateway,
     ):
         for _ in range(6):
             async with guest(gateway.port) as caller:
@@ -166,7 +167,7 @@ async def test_address_that_works_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_gateway_that_stops_refuses_who_waits(number: signal.Signals) -> None:
-    async with before(service(), GUILDHALL_SOCKET_WAIT="20") as gateway:
+    async with before(service()) as gateway:
         async with guest(gateway.port) as caller:
             async with asyncio.timeout(20):
                 while (await gateway.metrics())["guildhall_gateway_waiting_sockets"] != 1:
