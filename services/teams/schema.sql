@@ -84,6 +84,7 @@ CREATE TABLE teams.news (
     topic text NOT NULL,
     event text NOT NULL,
     payload text NOT NULL,
+    part bytea,
     source text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT news_pkey PRIMARY KEY (team_id, number),

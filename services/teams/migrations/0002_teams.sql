@@ -43,6 +43,8 @@ CREATE TABLE teams.team (
     updated_at     timestamptz NOT NULL DEFAULT now(),
     deleted_at     timestamptz
 );
+-- Written with every push, and read as a whole: compressing it costs more than it saves.
+ALTER TABLE teams.team ALTER COLUMN knowledge SET STORAGE EXTERNAL;
 CREATE INDEX team_owner ON teams.team (owner) WHERE owner IS NOT NULL;
 CREATE INDEX team_org ON teams.team (org_id) WHERE org_id IS NOT NULL;
 
@@ -89,6 +91,8 @@ CREATE TABLE teams.news (
     topic      text        NOT NULL CHECK (topic IN ('knowledge', 'tasks')),
     event      text        NOT NULL,
     payload    text        NOT NULL,
+    -- What knowledge it tells: the digest of a part, whose text is left out of the payload.
+    part       bytea,
     -- Who is not told: token:<token>, socket:<id>, or nobody.
     source     text        NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -61,12 +61,20 @@ async def listed(machine: Machine, **query: Any) -> list[dict[str, Any]]:
 async def news_of(sql: Sql, team_id: str, topic: str = "tasks") -> list[tuple[Any, ...]]:
     """Give what sockets are told of a team: number, event, payload, source."""
     rows = await sql.fetch(
-        "SELECT * FROM teams.news WHERE team_id = $1 AND topic = $2 ORDER BY number",
+        "SELECT n.*, p.body FROM teams.news n"
+        " LEFT JOIN teams.part p ON p.team_id = n.team_id AND p.digest = n.part"
+        " WHERE n.team_id = $1 AND n.topic = $2 ORDER BY n.number",
         team_id,
         topic,
     )
     return [
-        (row["number"], row["event"], json.loads(row["payload"]), row["source"]) for row in rows
+        (
+            row["number"],
+            row["event"],
+            json.loads(row["payload"]) | ({"content": row["body"]} if row["part"] else {}),
+            row["source"],
+        )
+        for row in rows
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -205,7 +206,8 @@ async def test_a_change_is_a_version_an_event_and_news(machine: Machine, sql: Sq
     news = await sql.fetch("SELECT * FROM teams.news WHERE team_id = $1", made["id"])
     assert [(row["number"], row["event"]) for row in news] == [(1, "knowledge:updated")]
     assert news[0]["source"] == f"token:{machine.token}"
-    assert json.loads(news[0]["payload"])["content"] == "K"
+    assert json.loads(news[0]["payload"])["knowledge_size"] == 1
+    assert news[0]["part"] == hashlib.sha256(b"K").digest()
     events = await sql.fetch(
         "SELECT kind FROM teams.outbox WHERE payload::json->>'team_id' = $1 ORDER BY id",
         made["id"],

@@ -61,10 +61,11 @@ async def test_a_rollback_is_a_version_that_says_the_old_one_again(
         )
     ]
     said = await said_of(sql, made["id"], "team.changed.v1", "knowledge.changed.v1")
-    assert [(event["kind"], event.get("version"), event.get("number")) for event in said[-2:]] == [
+    kinds = {(event["kind"], event.get("version"), event.get("number")) for event in said[-2:]}
+    assert kinds == {
         ("team.changed.v1", 3, None),
         ("knowledge.changed.v1", None, before + 1),
-    ]
+    }
     assert (await roll_back(machine, 2)).json() == {"team": other, "version": 4}
 
 

@@ -143,7 +143,6 @@ def _hashes(before: Hashes, edit: Edit, written: Written) -> Hashes:
 
 def _news(knowledge: str, hashes: Hashes) -> str:
     payload = {
-        "content": knowledge,
         "knowledge_hash": hashes.knowledge_hash,
         "knowledge_size": rules.size_of(knowledge),
     }

@@ -40,7 +40,7 @@ LONGEST_OF_SKILL: Final = {"title": 512, "description": 4_096, "argumentHint": 1
 MOST_ENTRIES: Final = 200
 LONGEST_ENTRY: Final = 512
 
-_LONGEST_SHOWN: Final = 64
+_LONGEST_SHOWN: Final = 256
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
 _SKILL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")

@@ -69,8 +69,8 @@ _WRITE: Final = """
                $16, $17
           FROM changed
     ), told AS (
-        INSERT INTO teams.news (team_id, number, topic, event, payload, source)
-        SELECT id, news_number, 'knowledge', 'knowledge:updated', $18, $19
+        INSERT INTO teams.news (team_id, number, topic, event, payload, part, source)
+        SELECT id, news_number, 'knowledge', 'knowledge:updated', $18, knowledge_part, $19
           FROM changed WHERE $18::text IS NOT NULL
     )
     {said}
@@ -135,7 +135,7 @@ async def write(
         hashes: of the whole content as it will be.
         actor: who changes it.
         summary: of the version.
-        news: the payload for sockets; given if and only if knowledge changes.
+        news: the payload for sockets, without the text; given if and only if knowledge changes.
         events: said with it.
     """
     digests, bodies = parts_of(written)
