@@ -261,7 +261,7 @@ def test_knowledge_is_stored_as_sent(knowledge: str) -> None:
         ({}, "platforms must be a list"),
         (["cursor", "vim"], "unknown platform: 'vim'"),
         (["Cursor"], "unknown platform: 'Cursor'"),
-        (["v" * 1_000], f"unknown platform: '{'v' * 64}'"),
+        (["v" * 1_000], f"unknown platform: '{'v' * 256}'"),
         (["\ud800"], "unknown platform: '\ufffd'"),
         ([None], "unknown platform: 'not a string'"),
         ([["cursor"]], "unknown platform: 'not a string'"),
