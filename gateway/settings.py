@@ -194,7 +194,7 @@ class GatewaySettings(Settings):
         description="Seconds after which a WebSocket is closed on which neither end says a word.",
     )
     socket_wait: float = Field(
-        10.0,
+        20.0,
         ge=0,
         le=20,
         description="Seconds for which a WebSocket's handshake waits for a service that cannot be "

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SERVICES
 from tests.architecture.tree import ROOT, python_files
 
 _TABLE = re.compile(r"CREATE TABLE (\w+)\.(\w+) \((.*?)\n\);", re.DOTALL)

@@ -71,5 +71,5 @@ async def _claim(
         raise NotFound(INVALID)
     if not await store.set_owner(connection, candidate, account_id):
         raise Conflict(OWNED)
-    # Of no team: whatever happens to it, a repeat is told that it was claimed.
-    return Done(Claimed().model_dump_json().encode())
+    # A second claim fails however soon it comes, also within the second that its signature names.
+    return Done(Claimed().model_dump_json().encode(), is_repeated=False)

@@ -155,8 +155,10 @@ async def join(database: Database, siblings: Siblings, signed: Signed) -> Reply:
 
 
 async def _join(token: str, link_version: int, digest: bytes, connection: Connection) -> Done:
-    if await machines.lock(connection, token, link_version) > link_version:
-        # Its owner has taken it away since auth was asked.
+    known = await machines.lock(connection, token, link_version)
+    if link_version and known > link_version:
+        # Its owner has taken it away since auth was asked. (Auth knows of no version of a machine
+        # that nobody has linked, or whose account is gone.)
         raise Unavailable(retry_after=1)
     door = await store.find(connection, digest, token)
     team = None if door is None else await teams.lock_by_id(connection, door.team_id)

@@ -35,12 +35,15 @@ class Done:
             where a repeat stays one whatever happens to the team, as with tasks.
         kept: what a repeat is answered with, if not ``body``: without the secret that is told only
             once. Empty where a repeat reads the team anew, which cannot have changed.
+        is_repeated: whether a repeat gets the same answer; else it is judged anew, and finds done
+            what it asks for.
     """
 
     body: bytes
     status: int = 200
     team_id: str | None = None
     kept: bytes | None = None
+    is_repeated: bool = True
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -167,6 +167,8 @@ async def once(
                 body = await again(connection, use.team_id)
             return Reply(body, use.status, REPLAYED)
         done = await work(connection)
+        if not done.is_repeated:
+            return Reply(done.body, done.status)
         kept = rules.seal(signed, done.body if done.kept is None else done.kept)
         await store.keep(connection, signed, mark, done.status, kept, done.team_id)
     return Reply(done.body, done.status)

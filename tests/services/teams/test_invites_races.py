@@ -135,6 +135,23 @@ async def test_a_machine_taken_away_while_it_joins_stays_out(
     assert (refused.status_code, refused.json()) == (404, NO_INVITE)
 
 
+async def test_a_machine_whose_account_is_gone_may_join(
+    machine: Machine, stranger: Machine, auth: FakeAuth, urls: DatabaseUrls
+) -> None:
+    """Auth has forgotten it with the account, and so says no version of its link any more."""
+    await machine.make()
+    code = await invited(machine)
+    auth.link(stranger.token, "usr_eve")
+    version = auth.revoke(stranger.token, barred=True)
+    revoked = MachineRevoked(token=stranger.token, account_id="usr_eve", version=version)
+    database = await Database.connect(urls.url("teams"), size=1)
+    async with database.transaction() as connection:
+        await consumers.on_machine_revoked(connection, revoked)
+    await database.close()
+    del auth.owners[stranger.token]
+    assert (await join(stranger, code)).status_code == 200
+
+
 async def test_a_repeated_join_is_answered_the_same(
     machine: Machine, stranger: Machine, replica: httpx.AsyncClient
 ) -> None:
