@@ -24,6 +24,9 @@ from tests.support.stack import MakeStack, Stack, running_stack
 for name in [name for name in os.environ if name.startswith("GUILDHALL_")]:
     del os.environ[name]
 
+# Under nohup it is ignored, and so it would be by every process that a test starts and tells.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 block_other_machines()
 
 # The default shows local variables in tracebacks, which is slow and tells secrets.

@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 
 from services.teams.teams.rules import ordering
 from services.teams.teams.rules.ordering import ordered, sort_key, unicode_key
-from tests.services.teams.rules_support import ask_client, needs_node, property_test
+from tests.services.teams.rules_support import (
+    ask_client,
+    is_client_as_new,
+    needs_node,
+    property_test,
+)
 
 ASCII = [chr(code) for code in range(1, 128)]
 SEED = 20
+# Letters that no version of the last years has moved.
+SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HANGUL SYLLABLE", "HIRAGANA", "KATAKANA")
 # Letters with accents made in two ways, case, other scripts, ideographs, pictures, and what joins
 # or modifies them.
 MIXED = (
@@ -25,6 +32,17 @@ MIXED = (
 
 def same(name: str) -> str:
     return name
+
+
+def known_to_client(characters: Sequence[str]) -> list[str]:
+    """Leave out what an older client orders in its own way."""
+    if is_client_as_new():
+        return list(characters)
+    return [
+        one
+        for one in characters
+        if unicodedata.category(one) not in ("Cc", "Cf") and one not in "\u201c\u201d\u2028"
+    ]
 
 
 def assert_client_agrees(names: Sequence[str], key: Callable[[str], bytes]) -> None:
@@ -45,7 +63,8 @@ def strings(characters: Sequence[str], count: int, longest: int) -> list[str]:
 def test_every_ascii_string_of_up_to_two_characters_stands_where_the_client_has_it(
     key: Callable[[str], bytes],
 ) -> None:
-    assert_client_agrees(["", *ASCII, *(one + two for one in ASCII for two in ASCII)], key)
+    known = known_to_client(ASCII)
+    assert_client_agrees(["", *known, *(one + two for one in known for two in known)], key)
 
 
 @needs_node
@@ -56,7 +75,7 @@ def test_longer_ascii_strings_stand_where_the_client_has_them() -> None:
 
 @needs_node
 def test_strings_of_many_scripts_stand_where_the_client_has_them() -> None:
-    assert_client_agrees(strings(MIXED, 20_000, 5), unicode_key)
+    assert_client_agrees(strings(known_to_client(MIXED), 20_000, 5), unicode_key)
 
 
 @needs_node
@@ -67,7 +86,10 @@ def test_characters_of_all_blocks_stand_where_the_client_has_them() -> None:
         for code in range(1, 0x30000)
         if unicodedata.ucd_3_2_0.category(chr(code)) not in ("Cn", "Co", "Cs")
     ]
-    assert_client_agrees(random.Random(SEED).sample(known, 20_000), unicode_key)
+    if not is_client_as_new():
+        letters = filter(str.isalpha, known)
+        known = [one for one in letters if unicodedata.name(one, "").startswith(SCRIPTS)]
+    assert_client_agrees(random.Random(SEED).sample(known, min(len(known), 20_000)), unicode_key)
 
 
 def test_the_contracts_example_is_in_order() -> None:
