@@ -10,6 +10,7 @@ after its goodbye (section 10.5 of its contract), and one who is refused then ne
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.pipeline.request_head import Headers
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _AWAY: Final = 503
 """What a service answers that stops, or has just begun: not now, but soon."""
+
+
+def _itself(asking: Asking) -> Asking:
+    return asking
 
 
 class Caller(Protocol):
@@ -143,8 +148,9 @@ class Knock:
             asking = self._asking = Asking(self, self._request, self._offer)
             self._deadline = loop.time() + self._upstream.limits.head
             try:
+                protocol = partial(_itself, asking)
                 async with asyncio.timeout(self._upstream.limits.connect):
-                    await loop.create_connection(lambda to=asking: to, loan.host, loan.port)  # type: ignore[misc]
+                    await loop.create_connection(protocol, loan.host, loan.port)
                 return
             except (OSError, TimeoutError):
                 loan.faulted(is_reached=False)

@@ -1,3 +1,3 @@
-"""Forgetting accounts that were erased; teams holds nothing of them yet."""
+"""Forgetting accounts that were erased, and organizations that went with them."""
 
 from __future__ import annotations

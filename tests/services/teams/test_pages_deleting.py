@@ -66,6 +66,9 @@ async def test_only_name_and_roles_are_left_of_it(
     await machine.post("/api/teams/knowledge", {"token": machine.token, "content": "more"})
     task = {"token": machine.token, "description": "Look at it", "assignee": "reviewer"}
     assert (await machine.post("/api/teams/tasks", task)).status_code == 201
+    await sql.execute(
+        "INSERT INTO teams.removal (team_id, token) VALUES ($1, 'trc_ak_x')", made["id"]
+    )
     await deleted(browser, made["id"])
     row = await sql.fetchrow("SELECT * FROM teams.team WHERE id = $1", made["id"])
     assert row is not None
@@ -75,7 +78,7 @@ async def test_only_name_and_roles_are_left_of_it(
     gone = ("clone_token", "owner", "org_id", "claim_lookup", "claim_hash")
     assert [row[name] for name in gone] == [None] * len(gone)
     assert (row["visibility"], row["deleted_at"] is None) == ("private", False)
-    for table in ("membership", "invite", "version", "part", "news", "task"):
+    for table in ("membership", "invite", "removal", "version", "part", "news", "task"):
         query = f"SELECT count(*) FROM teams.{table} WHERE team_id = $1"  # noqa: S608
         assert await sql.fetchval(query, made["id"]) == 0, table
     kept = await sql.fetch("SELECT body FROM teams.replay WHERE team_id = $1", made["id"])

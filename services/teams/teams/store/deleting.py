@@ -48,7 +48,7 @@ async def delete(
     rows = await connection.fetch(
         "DELETE FROM teams.membership WHERE team_id = $1 RETURNING token", team_id
     )
-    for table in ("invite", "version", "part", "news", "task"):
+    for table in ("invite", "removal", "version", "part", "news", "task"):
         await connection.execute(
             f"DELETE FROM teams.{table} WHERE team_id = $1",  # noqa: S608 - names of this module
             team_id,
