@@ -19,3 +19,39 @@ class ErasureCompleted(AgentsEvent):
     kind: ClassVar[str] = "erasure.completed.v1"
     account_id: str
     service: str = "agents"
+
+
+class SessionCreated(AgentsEvent):
+    """A session was made; ``account_id`` is the owner's, empty where no person owns it."""
+
+    kind: ClassVar[str] = "session.created.v1"
+    session_id: str
+    namespace: str
+    state: str
+    parent_session_id: str | None = None
+    account_id: str = ""
+    number: int
+
+
+class SessionChanged(AgentsEvent):
+    """A session went to another state, or was edited or deleted (``state`` DELETED).
+
+    ``number`` rises with everything that happens in the session.
+    """
+
+    kind: ClassVar[str] = "session.changed.v1"
+    session_id: str
+    namespace: str
+    state: str
+    number: int
+
+
+class MessagePosted(AgentsEvent):
+    """A message was added to a session; its text is read where it is."""
+
+    kind: ClassVar[str] = "message.posted.v1"
+    session_id: str
+    namespace: str
+    message_id: str
+    role: str
+    number: int

@@ -1,0 +1,67 @@
+"""Sessions in rows and in hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.agents.sessions.rules import State
+
+HOLD_S: Final = 1.0
+"""Seconds after a USER message before which lists, counts and states know nothing of its reply.
+
+One client counts the messages right after it posted, and waits for one more (section 6, delay).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A row of ``agents.session`` without what only its provider reads.
+
+    Attributes:
+        state: as everybody sees it: BUSY also while the reply that ended the turn is held back.
+        stored: as the row says; moves are compared with it.
+        metadata: JSON as sent.
+        number: of its newest message, state change or job.
+    """
+
+    id: UUID
+    namespace: str
+    name: str
+    starting_prompt: str
+    state: State
+    stored: State
+    waiting_timeout_seconds: int | None
+    container_id: str | None
+    persistent_volume_id: str | None
+    owner_type: str
+    owner_id: str
+    created_by: str
+    parent_session_id: UUID | None
+    is_space: bool
+    metadata: str
+    number: int
+    created_at: datetime
+    started_at: datetime | None
+    last_activity_at: datetime | None
+    terminated_at: datetime | None
+    termination_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move of the state machine.
+
+    Attributes:
+        to: where.
+        reason: kept with ERROR only.
+        container_id: the runner's, None to leave it.
+        persistent_volume_id: None to leave it.
+    """
+
+    to: State
+    reason: str | None = None
+    container_id: str | None = None
+    persistent_volume_id: str | None = None

@@ -1,0 +1,70 @@
+"""The one way in which a session's state changes (agents contract, section 5).
+
+Callers hold the session's row lock (``permitting.lock``, ``reading.lock``): so of two who want to
+move it at once the second sees what the first has done, and is judged by that.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from services.agents.sessions import rules
+from services.agents.sessions.models import Move, Session
+from services.agents.sessions.rules import State
+from services.agents.sessions.store import moving as store
+from shared.bus import outbox
+from shared.contracts.agents import SessionChanged
+from shared.db import Connection
+from shared.errors import BadRequest
+
+CANCELLED: Final = "cancelled"
+DELETED: Final = "User requested deletion"
+
+
+async def move(
+    connection: Connection, session: Session, wanted: Move, until: datetime | None = None
+) -> Session:
+    """Move a session that the caller has locked. Says session.changed.
+
+    Args:
+        connection: in the transaction.
+        session: as it is.
+        wanted: where to.
+        until: the time of the reply that ends the turn, if that is yet to come.
+
+    Raises:
+        BadRequest: there is no such move, or somebody else was faster.
+    """
+    if not rules.may_move(session.state, wanted.to):
+        raise BadRequest(rules.refusal(session.state, wanted.to))
+    moved = await store.move(connection, session.id, session.stored, wanted, until)
+    if moved is None:
+        raise BadRequest(rules.refusal(session.state, wanted.to))
+    await say(connection, moved)
+    return moved
+
+
+async def move_by_hand(connection: Connection, session: Session, wanted: Move) -> Session:
+    """Move a session because somebody asks for it: a turn under way ends without a reply.
+
+    What waits in the session is looked at when it is READY. Raises as ``move`` does.
+    """
+    if session.state is State.BUSY and rules.may_move(session.state, wanted.to):
+        await store.dispossess(connection, session.id, CANCELLED)
+    moved = await move(connection, session, wanted)
+    if moved.stored is State.READY:
+        await store.clear_failures(connection, session.id)
+        await store.wake(connection, session.id)
+    return moved
+
+
+async def say(connection: Connection, session: Session) -> None:
+    """Say what a session has become."""
+    event = SessionChanged(
+        session_id=str(session.id),
+        namespace=session.namespace,
+        state=session.stored,
+        number=session.number,
+    )
+    await outbox.add(connection, event)

@@ -1,0 +1,3 @@
+"""SQL of sessions: ``moving`` changes their state, ``reading`` finds them."""
+
+from __future__ import annotations
