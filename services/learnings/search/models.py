@@ -16,6 +16,9 @@ QUERY_CUT: Final = 2000
 
 DEFAULT_LIMIT: Final = 10
 
+MOST_EXCERPTS: Final = 20
+"""Learnings that a sibling service is told of at once."""
+
 Status = Literal["active", "resolved", "obsolete", "obsolete_poisoned", "archived"]
 LIVE: Final[tuple[Status, ...]] = ("active", "resolved")
 
@@ -86,6 +89,32 @@ class SearchAnswer(Answer):
     """What was found, best first."""
 
     results: list[Item]
+
+
+class SearchQuestion(SearchRequest):
+    """``POST /internal/search``: what a sibling service looks up for somebody, and where.
+
+    ``key_id`` is the API key that it does so for, if it is one: its policy then holds.
+    """
+
+    org_id: Annotated[str, Field(min_length=1, max_length=300)]
+    key_id: Annotated[str, Field(max_length=300)] = ""
+    limit: Annotated[int, Field(ge=1, le=MOST_EXCERPTS)] = DEFAULT_LIMIT
+
+
+class Excerpt(Answer):
+    """The beginning of a learning that was found."""
+
+    id: str
+    summary: str
+    detail: str
+    tags: list[str]
+
+
+class Excerpts(Answer):
+    """What a sibling service is told, best first."""
+
+    results: list[Excerpt]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.learnings.search.models import SearchAnswer, SearchRequest
+from services.learnings.search.models import Excerpts, SearchAnswer, SearchQuestion, SearchRequest
 from services.learnings.search.operations import Searcher
-from shared.api import Call, Operation, Reply
+from shared.api import Call, Empty, Operation, Reply
 from shared.errors import Forbidden
 
 
@@ -16,6 +16,12 @@ async def search(call: Call[SearchRequest, Any]) -> Reply:
     if not org_id:
         raise Forbidden("An organization is needed")
     items = await call.resource(Searcher).search(org_id, call.body)
+    return Reply(f'{{"results":{items}}}'.encode())
+
+
+async def look_up(call: Call[SearchQuestion, Empty]) -> Reply:
+    """``POST /internal/search``."""
+    items = await call.resource(Searcher).look_up(call.body)
     return Reply(f'{{"results":{items}}}'.encode())
 
 
@@ -29,5 +35,15 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         body=SearchRequest,
         scope="learnings:read",
         tag="Learnings",
+    ),
+    Operation(
+        method="POST",
+        path="/internal/search",
+        endpoint=look_up,
+        summary="Search an organization's learnings for somebody who may read them",
+        answer=Excerpts,
+        body=SearchQuestion,
+        internal=True,
+        no_store=True,
     ),
 )

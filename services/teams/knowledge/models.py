@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from shared.api import Answer
+from pydantic import Field
+
+from shared.api import Answer, Body
 
 
 class KnowledgeStored(Answer):
@@ -21,3 +24,28 @@ class KnowledgeJoined:
     number: int
     knowledge_hash: str
     knowledge_size: int
+
+
+class KnowledgeQuestion(Body):
+    """``POST /internal/teams/knowledge``: which team's, and who wants to know."""
+
+    account_id: Annotated[str, Field(max_length=300)]
+    team_id: Annotated[str, Field(max_length=300)]
+
+
+class SkillText(Answer):
+    """What one of a team's skills says."""
+
+    id: str
+    title: str
+    description: str
+    body: str
+
+
+class TeamKnowledge(Answer):
+    """What a team knows, but for its members; all is empty where nothing is for the account."""
+
+    found: bool
+    name: str = ""
+    knowledge: str = ""
+    skills: list[SkillText] = Field(default_factory=list)

@@ -1,12 +1,20 @@
-"""Use cases of knowledge: append to it, over HTTP or a socket, and follow it."""
+"""Use cases of knowledge: append to it, over HTTP or a socket, follow it, look it up."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from services.teams.knowledge import rules, store
-from services.teams.knowledge.models import KnowledgeJoined, KnowledgeStored
+from services.teams.knowledge.models import (
+    KnowledgeJoined,
+    KnowledgeQuestion,
+    KnowledgeStored,
+    SkillText,
+    TeamKnowledge,
+)
 from services.teams.machines import operations as machines
+from services.teams.memberships import operations as memberships
+from services.teams.people import operations as people
 from services.teams.replays import operations as replays
 from services.teams.replays.models import Done, Signed
 from services.teams.teams import operations as teams
@@ -14,6 +22,7 @@ from services.teams.teams.models import Actor, Edit, Team
 from shared.api import Reply
 from shared.db import Connection, Database
 from shared.errors import NotFound
+from shared.siblings import Siblings
 
 
 async def add(database: Database, signed: Signed) -> Reply:
@@ -70,6 +79,40 @@ async def join(database: Database, token: str, team_id: str) -> KnowledgeJoined:
     if not row:
         raise NotFound
     return KnowledgeJoined(row["news_number"], row["knowledge_hash"], row["size"])
+
+
+async def look_up(
+    database: Database, siblings: Siblings, asked: KnowledgeQuestion
+) -> TeamKnowledge:
+    """Tell a sibling service what a team knows, if the account owns it or has a machine in it.
+
+    Members and with them their souls are left out. A stranger is told the same as if there were no
+    such team.
+
+    Raises:
+        Unavailable: auth did not say which machines the account has.
+    """
+    wanted = teams.read_team_id(asked.team_id) or ""
+    async with database.connection() as connection:
+        team = await teams.find_by_id(connection, wanted)
+    if team is None or not await _may_read(database, siblings, team, asked.account_id):
+        return TeamKnowledge(found=False)
+    skills = [
+        SkillText(id=skill.id, title=skill.title, description=skill.description, body=skill.body)
+        for skill in teams.content_of(team).skills
+    ]
+    return TeamKnowledge(found=True, name=team.name, knowledge=team.knowledge, skills=skills)
+
+
+async def _may_read(database: Database, siblings: Siblings, team: Team, account_id: str) -> bool:
+    """Tell whether a team stands among an account's teams."""
+    if not account_id:
+        return False
+    if team.owner == account_id:
+        return True
+    machines_of = await people.machines_of(siblings, account_id)
+    pairs = [(machine.token, team.id) for machine in machines_of]
+    return bool(pairs and await memberships.still(database, pairs))
 
 
 async def _append(

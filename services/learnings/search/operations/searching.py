@@ -17,6 +17,7 @@ from services.learnings.search.models import (
     Found,
     Frequencies,
     Query,
+    SearchQuestion,
     SearchRequest,
     Wanted,
 )
@@ -46,6 +47,9 @@ FRESH_S: Final = 600.0
 
 GROWTH: Final = 1.2
 """By how much an organization may grow before it is sampled anew."""
+
+FILTERED: Final = 1000
+"""Learnings, best first, among which a key's policy chooses."""
 
 MOST_SAMPLES: Final = 32
 """Organizations whose samples a process keeps, about half a megabyte each."""
@@ -89,20 +93,25 @@ class Searcher:
 
     async def search(self, org_id: str, body: SearchRequest) -> str:
         """Answer a search as a JSON array of items, best first."""
-        filters = Filters(
-            statuses=body.status or LIVE,
-            tags=body.tags or (),
-            min_impact=body.min_impact,
-            type=body.type,
-            source_project=body.source_project,
-            origin_project=body.origin_project,
-            expired=False,
-        )
-        wanted = Wanted(body.query, filters, limit=body.limit)
+        wanted = _wanted(body, body.limit)
         vector = await self._vector(wanted)
         async with self._database.connection() as connection:
             found = await self._find(connection, org_id, wanted, vector, blank_is_all=True)
             return await reading.items(connection, org_id, found)
+
+    async def look_up(self, asked: SearchQuestion) -> str:
+        """Answer a sibling service's search as a JSON array of excerpts, best first.
+
+        What the policy of a key leaves out is left out of the most promising learnings, so that of
+        a large organization a narrow policy may leave fewer than there are.
+        """
+        wanted = _wanted(asked, FILTERED if asked.key_id else asked.limit)
+        vector = await self._vector(wanted)
+        async with self._database.connection() as connection:
+            found = await self._find(connection, asked.org_id, wanted, vector, blank_is_all=True)
+            return await reading.excerpts(
+                connection, asked.org_id, found, asked.key_id, asked.limit
+            )
 
     async def find(self, org_id: str, wanted: Wanted) -> Found:
         """Find one page of results, best first; the total counts those that were ranked.
@@ -186,3 +195,17 @@ class Searcher:
         while len(self._samples) > MOST_SAMPLES:
             self._samples.popitem(last=False)
         return drawn
+
+
+def _wanted(body: SearchRequest, limit: int) -> Wanted:
+    """Say a request as a search: without what is over or out of use, unless it is asked for."""
+    filters = Filters(
+        statuses=body.status or LIVE,
+        tags=body.tags or (),
+        min_impact=body.min_impact,
+        type=body.type,
+        source_project=body.source_project,
+        origin_project=body.origin_project,
+        expired=False,
+    )
+    return Wanted(body.query, filters, limit=limit)

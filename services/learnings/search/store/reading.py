@@ -12,6 +12,10 @@ from shared.db import Connection
 MOST_BROWSED: Final = 5000
 """Learnings that a blank query reads, from the highest impact or from the newest that fit."""
 
+LONGEST_SUMMARY: Final = 1000
+LONGEST_DETAIL: Final = 4000
+"""Characters that an excerpt shows."""
+
 _TIME: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 _ITEM: Final = f"""jsonb_build_object(
@@ -74,5 +78,44 @@ async def items(connection: Connection, org_id: str, found: Found) -> str:
         org_id,
         list(found.ids),
         list(found.scores),
+    )
+    return written
+
+
+async def excerpts(
+    connection: Connection, org_id: str, found: Found, key_id: str, limit: int
+) -> str:
+    """Give the beginnings of what was found as a JSON array, in its order.
+
+    Args:
+        connection: to ask.
+        org_id: the tenant.
+        found: what to choose from.
+        key_id: whose policy chooses; empty for people.
+        limit: of the array.
+    """
+    written: str = await connection.fetchval(
+        f"""
+        WITH p AS (
+            SELECT nullif(p.origin_projects, '{{}}') AS origin_projects,
+                   nullif(p.tags, '{{}}') AS tags, coalesce(p.min_impact, 0) AS min_impact
+              FROM (SELECT) AS always
+              LEFT JOIN learnings.key_policy AS p ON p.org_id = $1 AND p.key_id = $3
+        )
+        SELECT '[' || coalesce(string_agg(jsonb_build_object(
+                   'id', e.id, 'summary', left(e.summary, {LONGEST_SUMMARY}),
+                   'detail', left(e.detail, {LONGEST_DETAIL}), 'tags', e.tags)::text,
+                   ',' ORDER BY e.place), '') || ']'
+          FROM (SELECT l.id, l.summary, l.detail, l.tags, f.place
+                  FROM p CROSS JOIN unnest($2::text[]) WITH ORDINALITY AS f (id, place)
+                  JOIN learnings.learning AS l ON l.org_id = $1 AND l.id = f.id
+                 WHERE (p.origin_projects IS NULL OR l.origin_project = ANY (p.origin_projects))
+                   AND (p.tags IS NULL OR l.tags && p.tags) AND l.impact >= p.min_impact
+                 ORDER BY f.place LIMIT $4) AS e
+        """,  # noqa: S608 - constants of this module
+        org_id,
+        list(found.ids),
+        key_id,
+        limit,
     )
     return written
