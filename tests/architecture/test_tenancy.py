@@ -14,8 +14,12 @@ _TABLE = re.compile(r"CREATE TABLE (\w+)\.(\w+) \((.*?)\n\);", re.DOTALL)
 _STATEMENT = re.compile(r"\b(?:FROM|UPDATE|INTO|JOIN)\s+(\w+\.\w+)")
 
 
-TENANTS = {"teams": ("team_id", "token")}
-"""Columns that name a tenant, where that is no organization: a team, or a machine in its own."""
+TENANTS = {
+    "teams": ("team_id", "token"),
+    "agents": ("namespace", "session_id", "owner_id"),
+}
+"""Columns that name a tenant, where that is no organization: a team, or a machine in its own; a
+namespace, a session in one, or the owner of sessions."""
 
 
 def tenants_of(service: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.auth.roles.models import Timestamp
+from shared.agents_wire import Timestamp
 from shared.api import Answer, Body, Query
 
 LONGEST_TOKEN: Final = 32_768

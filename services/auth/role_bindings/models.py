@@ -12,8 +12,9 @@ from uuid import UUID
 from pydantic import AfterValidator, StringConstraints, computed_field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.auth.roles.models import ResourceName, Rule, Timestamp, with_namespace
+from shared.agents_wire import ResourceName, Timestamp, with_namespace
 from shared.api import Answer, Body
+from shared.grants import Rule
 from shared.pagination import ArrayQuery
 
 PrincipalType = Literal["ServiceAccount", "User", "Subject", "Group"]

@@ -20,7 +20,6 @@ from services.auth.role_bindings.models import (
     RoleBindingQuery,
 )
 from services.auth.roles import operations as roles
-from services.auth.roles.models import UUID_TEXT
 from services.auth.roles.operations import (
     PERSON_TYPES,
     SERVICE_ACCOUNT_TYPES,
@@ -29,10 +28,12 @@ from services.auth.roles.operations import (
     require,
     require_bound,
 )
+from shared.agents_wire import UUID_TEXT
 from shared.bus import outbox
 from shared.contracts.auth import RoleBindingChanged
 from shared.db import Connection, Database, Record
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.grants import API, namespaces
 from shared.pagination import TOTAL_CAP
 from shared.principal import Principal
 
@@ -52,7 +53,7 @@ async def list_all(
     holder = await access.holder(principal)
     if query.namespace is not None:
         require(holder, BINDINGS, "list", query.namespace)
-    permitted = roles.namespaces(holder.grants, roles.API, BINDINGS, "list")
+    permitted = namespaces(holder.grants, API, BINDINGS, "list")
     if permitted is not None and not permitted:
         raise Forbidden
     filters = Filters(

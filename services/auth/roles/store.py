@@ -12,8 +12,9 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from services.auth.roles.models import Grant, Holdings, Role, Rule
+from services.auth.roles.models import Holdings, Role
 from shared.db import Connection, Record
+from shared.grants import Grant, Rule
 
 _RULES: Final = TypeAdapter(tuple[Rule, ...])
 _GRANTS: Final = TypeAdapter(tuple[Grant, ...])

@@ -17,8 +17,8 @@ from pydantic import (
 
 from services.auth.accounts.models import LONGEST_PASSWORD
 from services.auth.audit_events.models import Origin
-from services.auth.roles.models import Description, ResourceName, Timestamp
 from services.auth.sessions.models import Code
+from shared.agents_wire import Description, ResourceName, Timestamp
 from shared.api import Answer, Body
 from shared.pagination import ArrayQuery
 

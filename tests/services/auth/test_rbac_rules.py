@@ -10,19 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.auth.roles.models import Grant, NewRole, Rule
+from services.auth.roles.models import NewRole
 from services.auth.roles.rules import (
     BY_STANDING,
-    EVERYTHING,
     SEEDS,
-    allows,
     by_standing,
     covers,
     gives_everything,
-    is_bound,
     is_takeover_safe,
-    namespaces,
 )
+from shared.grants import EVERYTHING, Grant, Rule, allows, is_bound, namespaces
 
 Ask = tuple[str, str, str, str | None, tuple[str, ...]]
 

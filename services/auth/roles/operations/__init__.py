@@ -26,22 +26,17 @@ from services.auth.roles.operations.roles import (
     standings,
 )
 from services.auth.roles.rules import (
-    API,
-    allows,
     covers,
     gives_everything,
     is_takeover_safe,
-    namespaces,
 )
 
 __all__ = [
-    "API",
     "PERSON_TYPES",
     "SERVICE_ACCOUNT_TYPES",
     "Access",
     "Change",
     "advance",
-    "allows",
     "binding_ended",
     "covers",
     "create",
@@ -55,7 +50,6 @@ __all__ = [
     "is_takeover_safe",
     "list_all",
     "lock",
-    "namespaces",
     "read",
     "require",
     "require_bound",

@@ -12,11 +12,12 @@ from uuid import UUID
 from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.audit_events.operations import record
 from services.auth.roles import rules, store
-from services.auth.roles.models import Grant, Holder, Holdings
+from services.auth.roles.models import Holder, Holdings
 from shared.bus import outbox
 from shared.contracts.auth import AuthEvent
 from shared.db import Connection, Database
 from shared.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from shared.grants import API, Grant, allows, is_bound
 from shared.principal import Kind, Principal
 
 LIFE: Final = 1.0
@@ -190,7 +191,7 @@ def require(
     Raises:
         Forbidden: they may not.
     """
-    if not rules.allows(holder.grants, rules.API, resource, verb, namespace, names):
+    if not allows(holder.grants, API, resource, verb, namespace, names):
         raise Forbidden
 
 
@@ -200,7 +201,7 @@ def require_bound(holder: Holder, namespace: str | None, missing: str) -> None:
     Raises:
         NotFound: they hold nothing there; ``missing`` is the text.
     """
-    if namespace is not None and not rules.is_bound(holder.grants, namespace):
+    if namespace is not None and not is_bound(holder.grants, namespace):
         raise NotFound(missing)
 
 

@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 
 from services.auth.audit_events.models import Origin
 from services.auth.roles import rules, store
-from services.auth.roles.models import UUID_TEXT, NewRole, Role, RoleItem, RoleQuery, Rule
+from services.auth.roles.models import NewRole, Role, RoleItem, RoleQuery
 from services.auth.roles.operations.access import Access, deny_keys, require
+from shared.agents_wire import UUID_TEXT
 from shared.bus import outbox
 from shared.contracts.auth import AuthEvent, RoleBindingChanged, RoleChanged, RoleRule
 from shared.db import Connection, Record
 from shared.errors import Conflict, Forbidden, NotFound
+from shared.grants import Rule
 from shared.pagination import TOTAL_CAP
 from shared.principal import Principal
 

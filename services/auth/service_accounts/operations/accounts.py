@@ -11,7 +11,6 @@ from services.auth.audit_events.operations import record_alone
 from services.auth.passwords.operations import Passwords
 from services.auth.role_bindings import operations as role_bindings
 from services.auth.roles import operations as roles
-from services.auth.roles.models import UUID_TEXT
 from services.auth.roles.operations import Access, Change, require
 from services.auth.service_accounts import rules, store
 from services.auth.service_accounts.models import (
@@ -32,6 +31,7 @@ from services.auth.throttles.operations import (
     forgive,
 )
 from services.auth.throttles.operations import require as require_few
+from shared.agents_wire import UUID_TEXT
 from shared.contracts.auth import ServiceAccountChanged
 from shared.db import Connection, Database
 from shared.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
