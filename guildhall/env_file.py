@@ -8,7 +8,7 @@ from guildhall.provision import SCHEMAS
 from shared.secret import encode_base64url
 from shared.settings import SERVICES
 
-ASKED = ("auth", "teams")
+ASKED = ("auth", "learnings", "teams")
 """Services whose answers siblings need at once."""
 
 _HEAD = """\

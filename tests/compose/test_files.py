@@ -73,6 +73,24 @@ def test_the_gateway_knows_every_service_and_no_database() -> None:
     assert "GUILDHALL_SIGNING_KEYS" not in given
 
 
+@pytest.mark.parametrize(
+    ("asker", "asked"),
+    [("auth", {"teams"}), ("teams", {"auth"}), ("agents", {"auth", "learnings", "teams"})],
+)
+def test_a_service_knows_those_whom_it_asks_and_nobody_else(asker: str, asked: set[str]) -> None:
+    given = CONTAINERS[asker]["environment"]
+    for service in set(SERVICES) - {asker}:
+        url, key = f"GUILDHALL_{service.upper()}_URL", f"GUILDHALL_{service.upper()}_SIBLING_KEY"
+        assert (url in given) == (key in given) == (service in asked)
+        if service in asked:
+            assert given[url] == f"http://{service}:8000"
+            assert given[key] == CONTAINERS[service]["environment"][key]
+
+
+def test_agents_reaches_models_and_tools_outside() -> None:
+    assert set(CONTAINERS["agents"]["networks"]) == {"inner", "outer"}
+
+
 def test_every_schema_is_migrated_by_its_own_role() -> None:
     given = CONTAINERS["migrate"]["environment"]
     logins = {f"GUILDHALL_{schema.upper()}_DATABASE_URL" for schema in SCHEMAS}
