@@ -44,7 +44,7 @@ def page() -> str:
         ),
         _section(
             "Services that reach addresses which somebody else wrote down",
-            "auth (issuers), learnings (webhooks)",
+            "auth (issuers), learnings (webhooks), agents (tools)",
             TargetSettings,
         ),
         *(

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
+from services.agents.providers.models import BUILTIN, Price, read_prices
 from shared.settings import KeyBytes, ServiceSettings, WebAddress, settings_config
 from shared.siblings import Sibling, sibling_at
+from shared.targets import TargetSettings
+
+_FOREIGN: Final = {
+    "openai_key": ("OPENAI_API_KEY",),
+    "anthropic_key": ("ANTHROPIC_API_KEY",),
+}
+"""What the model services' own libraries call the same."""
 
 
-class AgentsSettings(ServiceSettings):
+class AgentsSettings(ServiceSettings, TargetSettings):
     """What every service reads, as ``GUILDHALL_AGENTS_<NAME>`` or ``GUILDHALL_<NAME>``."""
 
-    model_config = settings_config("agents")
+    model_config = settings_config("agents", _FOREIGN)
     service: ClassVar[str] = "agents"
 
     auth_url: WebAddress | None = Field(
@@ -46,6 +54,62 @@ class AgentsSettings(ServiceSettings):
         description="Under which agents asks the teams service; derived from the root secret if "
         "absent.",
     )
+
+    default_model: str = Field(
+        BUILTIN,
+        max_length=100,
+        description="The model of agents whose model is `default`, and of the assistant that "
+        "answers where a session has no agent.",
+    )
+    openai_url: WebAddress | None = Field(
+        None,
+        description="A service that speaks OpenAI's chat completions (OpenAI, Ollama, vLLM and "
+        "others), http://host/v1; OpenAI's own if only a key is given.",
+    )
+    openai_key: SecretStr | None = Field(None, description="Its key, if it wants one.")
+    openai_model: str | None = Field(
+        None, max_length=100, description="The model of agents whose model is `openai`."
+    )
+    anthropic_url: WebAddress | None = Field(
+        None,
+        description="A service that speaks Anthropic's messages, http://host; Anthropic's own if "
+        "only a key is given.",
+    )
+    anthropic_key: SecretStr | None = Field(None, description="Its key, if it wants one.")
+    anthropic_model: str | None = Field(
+        None, max_length=100, description="The model of agents whose model is `anthropic`."
+    )
+    model_prices: str = Field(
+        "",
+        description="US dollars per million tokens read/written, by model: "
+        "`gpt-4o=2.50/10 claude-*=3/15`; the longest name that fits counts, others cost nothing.",
+    )
+    model_seconds: float = Field(
+        120, ge=1, le=600, description="Seconds for one answer, tools and retries included."
+    )
+    model_concurrency: int = Field(
+        16, ge=1, le=1000, description="Requests that a process has at one model service at once."
+    )
+    model_retries: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="Times that a request is repeated which a service had no time "
+        "or no health for.",
+    )
+    model_answer_tokens: int = Field(
+        4096, ge=1, le=1_000_000, description="Tokens of one answer at most, where we must say."
+    )
+
+    @field_validator("model_prices")
+    @classmethod
+    def _are_prices(cls, value: str) -> str:
+        read_prices(value)
+        return value
+
+    def prices(self) -> tuple[Price, ...]:
+        """Give the price table."""
+        return read_prices(self.model_prices)
 
     def siblings(self) -> dict[str, Sibling]:
         """Give the services that agents may ask, by name."""

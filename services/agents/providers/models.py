@@ -1,0 +1,177 @@
+"""What a provider is asked and what it answers (agents contract, section 6).
+
+Nothing here shows its content in a ``repr``: prompts and messages do not belong in logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, Self
+
+LONGEST_MESSAGE: Final = 100_000
+"""Characters of a message, whoever wrote it."""
+
+BUILTIN: Final = "builtin"
+"""The model that every installation has."""
+
+DEFAULT: Final = "default"
+"""Stands for the model that the settings name."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Line:
+    """An earlier message of the session.
+
+    Attributes:
+        role: whose it was.
+        name: the agent's, or how the person is shown.
+        content: the text as it is stored.
+    """
+
+    role: Literal["USER", "AGENT", "SYSTEM"]
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Passage:
+    """Something found in a knowledge base.
+
+    Attributes:
+        source: where, such as ``learnings``.
+        title: a line that names it.
+        text: what it says.
+    """
+
+    source: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Speaker:
+    """The agent that answers; ``tools`` and ``guardrails`` are whatever JSON was stored."""
+
+    name: str
+    instructions: str
+    model: str
+    tools: Any = ()
+    guardrails: Any = ()
+
+
+ASSISTANT: Final = Speaker("assistant", "", DEFAULT)
+"""Who answers in a session without agents."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Question:
+    """One turn.
+
+    Attributes:
+        turn_id: the same when the turn is repeated; tools are told it.
+        agent: who answers.
+        starting_prompt: of the session.
+        history: what was said before ``message``, oldest first.
+        message: what is to be answered.
+        passages: what the agent's knowledge bases have on it.
+        memory: what the provider gave back last time in this session; empty at first.
+    """
+
+    turn_id: str
+    agent: Speaker
+    starting_prompt: str
+    history: Sequence[Line]
+    message: str
+    passages: Sequence[Passage] = ()
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written, and what they cost in millionths of a US dollar."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micros: int = 0
+
+    def __add__(self, other: Self) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_micros + other.cost_micros,
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answered:
+    """An answer.
+
+    Attributes:
+        text: not redacted and not yet held against the agent's guardrails: ``apply_output`` does.
+        usage: over all that was asked of a model service, retries included.
+        memory: all of it, to be handed to the session's next turn.
+        notes: for the session's people: what was ignored, cut or done otherwise than asked.
+    """
+
+    text: str
+    usage: Usage
+    memory: Mapping[str, Any]
+    notes: Sequence[str] = ()
+
+
+class ProviderFailed(Exception):
+    """There is no answer.
+
+    Attributes:
+        reason: a sentence for the session's people, without addresses and secrets.
+        usage: what the attempt cost all the same.
+    """
+
+    def __init__(self, reason: str, usage: Usage = Usage()) -> None:
+        self.reason = reason
+        self.usage = usage
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in US dollars per million tokens.
+
+    Attributes:
+        model: its name in lower case; with ``*`` at the end, of all whose names begin so.
+        read: per million tokens that it reads.
+        written: per million tokens that it writes.
+    """
+
+    model: str
+    read: Decimal
+    written: Decimal
+
+
+def read_prices(text: str) -> tuple[Price, ...]:
+    """Read a price table such as ``gpt-4o=2.50/10 claude-*=3/15``; commas may separate too.
+
+    Raises:
+        ValueError: naming each word that is none.
+    """
+    found, bad = [], []
+    for word in text.replace(",", " ").split():
+        model, _, prices = word.rpartition("=")
+        read, slash, written = prices.partition("/")
+        try:
+            price = Price(model.lower(), Decimal(read), Decimal(written))
+        except InvalidOperation:
+            price = None
+        if price is None or not model or not slash or not _is_sane(price):
+            bad.append(word)
+        else:
+            found.append(price)
+    if bad:
+        raise ValueError(f"not a price, model=in/out: {', '.join(bad)}")
+    return tuple(found)
+
+
+def _is_sane(price: Price) -> bool:
+    return all(each.is_finite() and 0 <= each <= 100_000 for each in (price.read, price.written))

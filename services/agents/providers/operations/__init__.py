@@ -1,0 +1,3 @@
+"""Providers."""
+
+from __future__ import annotations
