@@ -21,6 +21,20 @@ class ErasureCompleted(AgentsEvent):
     service: str = "agents"
 
 
+class AgentChanged(AgentsEvent):
+    """An agent was made, changed, deleted (``active`` is then false) or restored.
+
+    ``version`` rises with each change, so that a late event can be told from a new one.
+    """
+
+    kind: ClassVar[str] = "agent.changed.v1"
+    agent_id: str
+    namespace: str
+    name: str
+    active: bool
+    version: int
+
+
 class SessionCreated(AgentsEvent):
     """A session was made; ``account_id`` is the owner's, empty where no person owns it."""
 
