@@ -1,6 +1,6 @@
 # Everything a person or a machine runs here is a target of this file.
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-telemetry bench-teams bench-bus clean
+.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-telemetry bench-teams bench-agents bench-bus clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -80,6 +80,9 @@ bench-telemetry: $(VENV)/.dev ## Measure taking telemetry in, directly and throu
 
 bench-teams: $(VENV)/.dev ## Measure head polls, pushes, telling 1,000 sockets, and what an idle socket takes
 	@$(PYTHON) -m bench.teams
+
+bench-agents: $(VENV)/.dev ## Measure messages and their answers, 1,000 sessions in flight, and lists of sessions
+	@$(PYTHON) -m bench.agents
 
 bench-bus: $(VENV)/.dev ## Measure outbox, relay and consumers on both transports
 	@$(PYTHON) -m bench.bus
