@@ -25,37 +25,46 @@ DELETED: Final = "User requested deletion"
 async def move(
     connection: Connection, session: Session, wanted: Move, until: datetime | None = None
 ) -> Session:
-    """Move a session that the caller has locked. Says session.changed.
+    """Move a session that the caller has locked, as the worker does. Says session.changed.
 
     Args:
         connection: in the transaction.
-        session: as it is.
+        session: as it is; what its row says counts, and not that a reply is held back.
         wanted: where to.
         until: the time of the reply that ends the turn, if that is yet to come.
 
     Raises:
         BadRequest: there is no such move, or somebody else was faster.
     """
-    if not rules.may_move(session.state, wanted.to):
-        raise BadRequest(rules.refusal(session.state, wanted.to))
-    moved = await store.move(connection, session.id, session.stored, wanted, until)
-    if moved is None:
-        raise BadRequest(rules.refusal(session.state, wanted.to))
-    await say(connection, moved)
-    return moved
+    if not rules.may_move(session.stored, wanted.to):
+        raise BadRequest(rules.refusal(session.stored, wanted.to))
+    return await _move(connection, session, wanted, until)
 
 
 async def move_by_hand(connection: Connection, session: Session, wanted: Move) -> Session:
     """Move a session because somebody asks for it: a turn under way ends without a reply.
 
-    What waits in the session is looked at when it is READY. Raises as ``move`` does.
+    What counts is the state that callers see. What waits in the session is looked at when it is
+    READY. Raises as ``move`` does.
     """
-    if session.state is State.BUSY and rules.may_move(session.state, wanted.to):
+    if not rules.may_move(session.state, wanted.to):
+        raise BadRequest(rules.refusal(session.state, wanted.to))
+    if session.stored is State.BUSY:
         await store.dispossess(connection, session.id, CANCELLED)
-    moved = await move(connection, session, wanted)
+    moved = await _move(connection, session, wanted, None)
     if moved.stored is State.READY:
         await store.clear_failures(connection, session.id)
         await store.wake(connection, session.id)
+    return moved
+
+
+async def _move(
+    connection: Connection, session: Session, wanted: Move, until: datetime | None
+) -> Session:
+    moved = await store.move(connection, session.id, session.stored, wanted, until)
+    if moved is None:
+        raise BadRequest(rules.refusal(session.state, wanted.to))
+    await say(connection, moved)
     return moved
 
 
