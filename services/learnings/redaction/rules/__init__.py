@@ -1,18 +1,17 @@
 """What is taken out of texts, and what must survive (learnings contract, section 6.7).
 
-Texts are long and nearly always clean, so each rule looks for its needles first, which costs next
-to nothing, and its pattern begins with a character or a word, so that it is tried at few places.
-Hostile texts cost linear time too: quantifiers are possessive, bounded, or kept from beginning
-again within a run of their own characters.
+Secrets are taken out by ``shared.redaction``; the rules here are written like those, for long
+texts that are nearly always clean and for hostile ones.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from services.learnings.redaction.rules import contacts, paths, secrets
+from services.learnings.redaction.rules import contacts, paths
 from services.learnings.redaction.rules.paths import last_segment
-from services.learnings.redaction.rules.secrets import SECRET, names_a_secret
+from shared import redaction
+from shared.redaction import PASSES, SECRET, names_a_secret, without_secrets
 
 __all__ = [
     "SECRET",
@@ -22,9 +21,6 @@ __all__ = [
     "redacted",
     "without_secrets",
 ]
-
-PASSES: Final = 8
-"""What one pass takes out may uncover more beside it; this many times at most."""
 
 _KEPT: Final = frozenset(
     {
@@ -44,17 +40,7 @@ def redacted(text: str) -> str:
     The very same object comes back if there was nothing to take out.
     """
     for _ in range(PASSES):
-        cleaner = contacts.removed(paths.removed(secrets.removed(text)))
-        if cleaner == text:
-            return text
-        text = cleaner
-    return text
-
-
-def without_secrets(text: str) -> str:
-    """Give the text without known secret forms, and else as it was written."""
-    for _ in range(PASSES):
-        cleaner = secrets.removed(text)
+        cleaner = contacts.removed(paths.removed(redaction.removed(text)))
         if cleaner == text:
             return text
         text = cleaner
