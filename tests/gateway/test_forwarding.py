@@ -47,6 +47,8 @@ async def test_each_path_reaches_its_service(home: House, path: str, service: st
     "path",
     [
         "/internal/sessions/check",
+        "/internal/search",
+        "/internal/teams/knowledge",
         "/%69nternal/sessions/check",
         "//internal/sessions/check",
         "/v1/../internal/sessions/check",
