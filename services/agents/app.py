@@ -1,32 +1,47 @@
-"""Composition root of the agents service: health and metrics, until its surface is built."""
+"""Composition root of the agents service."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from starlette.types import ASGIApp
 
 from services.agents import consumers
+from services.agents.access.operations import Access
+from services.agents.health import routes as health
 from services.agents.settings import AgentsSettings
 from shared import service
-from shared.errors import Unavailable
-
-RETRY_AFTER: Final = 300
-"""Seconds: trying again sooner helps nobody."""
-
-
-def not_built() -> Unavailable:
-    """Say honestly that the surface is not there yet."""
-    return Unavailable("The agents surface is not available yet", retry_after=RETRY_AFTER)
+from shared.bus import Transport
+from shared.db import Database
+from shared.service import Resources, Service
+from shared.siblings import Siblings
 
 
-SERVICE: Final = service.Service(
+@asynccontextmanager
+async def open_resources(
+    settings: AgentsSettings, database: Database, transport: Transport
+) -> AsyncIterator[Resources]:
+    """Open what endpoints need beside the database."""
+    async with AsyncExitStack() as stack:
+        siblings = await stack.enter_async_context(Siblings.opened("agents", settings.siblings()))
+        access = Access.opened(database, transport, siblings)
+        yield {
+            AgentsSettings: settings,
+            Siblings: siblings,
+            Access: await stack.enter_async_context(access),
+        }
+
+
+SERVICE: Final = Service(
     name="agents",
     settings=AgentsSettings,
     migrations=Path(__file__).parent / "migrations",
+    operations=(*health.OPERATIONS,),
     subscriptions=consumers.subscriptions,
-    unknown_path=not_built,
+    open_resources=open_resources,
 )
 
 

@@ -20,7 +20,7 @@ from tests.support.postgres import DatabaseServer, DatabaseUrls
 from tests.support.service import ASSERTION_KEY, asserting, client_of, person, settings_for
 
 ROOT = Path(__file__).resolve().parents[2]
-UNBUILT = {"runs": "/api/v1", "agents": "/api/v0"}
+UNBUILT = {"runs": "/api/v1"}
 
 
 @pytest.fixture(scope="module", params=UNBUILT)
@@ -71,7 +71,7 @@ async def test_its_document_is_empty(running: tuple[Service, httpx.AsyncClient])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*UNBUILT, "teams"])
+@pytest.mark.parametrize("name", [*UNBUILT, "teams", "agents"])
 async def test_it_works_without_http_until_told_to_stop(
     name: str, database_urls: DatabaseUrls
 ) -> None:

@@ -43,3 +43,6 @@ class Access:
         else:
             owner = Owner("User", principal.account, principal.account)
         return Holder(principal, owner, ())
+
+    def forget(self) -> None:
+        """Forget everything that is remembered, because something changed."""

@@ -1,0 +1,3 @@
+"""The surface's public health check and version."""
+
+from __future__ import annotations
