@@ -37,6 +37,21 @@ MOST_AT_ONCE: Final = 20
 
 _PORTS: Final = {"http": 80, "https": 443}
 
+_FRAMING: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
 
 class FetchFailed(Exception):
     """There was no answer that we take. ``reason`` is for logs, never for a client."""
@@ -60,6 +75,23 @@ class Sent:
 
     status: int
     beginning: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Exchanged:
+    """What was answered to a request of any kind.
+
+    Attributes:
+        status: of the answer.
+        content_type: as it was named, or empty.
+        body: the answer's bytes, as many as were wanted at most.
+        is_whole: whether these are all.
+    """
+
+    status: int
+    content_type: str
+    body: bytes
+    is_whole: bool
 
 
 class Fetcher:
@@ -140,6 +172,42 @@ class Fetcher:
                             break
             return Sent(response.status_code, bytes(beginning[:GLANCE]))
 
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        *,
+        seconds: float,
+        most: int,
+    ) -> Exchanged:
+        """Ask with any method, and read the answer whatever it is, compressed ones aside.
+
+        Args:
+            method: in capitals.
+            url: whom.
+            headers: those that say how the message is framed and to whom it goes are left out.
+            content: the body, sent as it is; None for none.
+            seconds: for everything.
+            most: bytes of the answer that are read.
+
+        Raises:
+            FetchFailed: the address may not be reached, or gave no whole answer in time.
+        """
+        kept = {name: value for name, value in headers.items() if name.lower() not in _FRAMING}
+        request = _Request(method, url, kept, content=content, seconds=seconds)
+        async with self._answered(request) as (response, deadline):
+            with _as_failures():
+                async with asyncio.timeout_at(deadline):
+                    body = await _bytes(response, most)
+            return Exchanged(
+                response.status_code,
+                response.headers.get("content-type", ""),
+                body[:most],
+                len(body) <= most,
+            )
+
     async def _fetch(self, request: _Request) -> Fetched:
         async with self._answered(request) as (response, deadline):
             with _as_failures():
@@ -212,7 +280,7 @@ def _as_failures() -> Iterator[None]:
         yield
     except TimeoutError:
         raise FetchFailed("took too long") from None
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise FetchFailed("not an address") from None
     except httpx.HTTPError as error:
         raise FetchFailed(type(error).__name__) from None
@@ -234,15 +302,23 @@ def _port_of(url: httpx.URL) -> int:
 
 
 async def _document(response: httpx.Response) -> dict[str, Any] | None:
+    body = await _bytes(response, LARGEST)
+    if len(body) > LARGEST:
+        raise FetchFailed("too large")
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+async def _bytes(response: httpx.Response, most: int) -> bytes:
+    """Read a body; what is longer than ``most`` ends somewhere behind that."""
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise FetchFailed("compressed")
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) > LARGEST:
-            raise FetchFailed("too large")
-    try:
-        document = from_json(bytes(body), allow_inf_nan=False)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
+        if len(body) > most:
+            break
+    return bytes(body)
