@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -11,12 +11,15 @@ from starlette.types import ASGIApp
 
 from services.agents import consumers
 from services.agents.access.operations import Access
+from services.agents.agents import routes as agents
+from services.agents.agents.operations import ensure_assistant
+from services.agents.audit import operations as audit
 from services.agents.health import routes as health
 from services.agents.settings import AgentsSettings
 from shared import service
 from shared.bus import Transport
 from shared.db import Database
-from shared.service import Resources, Service
+from shared.service import Resources, Service, Sweep
 from shared.siblings import Siblings
 
 
@@ -28,6 +31,8 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         siblings = await stack.enter_async_context(Siblings.opened("agents", settings.siblings()))
         access = Access.opened(database, transport, siblings)
+        if settings.is_development:
+            await ensure_assistant(database)
         yield {
             AgentsSettings: settings,
             Siblings: siblings,
@@ -35,13 +40,19 @@ async def open_resources(
         }
 
 
+def sweeps(resources: Resources) -> Sequence[Sweep]:
+    """Give the hourly clean-ups."""
+    return (audit.sweep_of(resources[AgentsSettings].audit_days),)
+
+
 SERVICE: Final = Service(
     name="agents",
     settings=AgentsSettings,
     migrations=Path(__file__).parent / "migrations",
-    operations=(*health.OPERATIONS,),
+    operations=(*health.OPERATIONS, *agents.OPERATIONS),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,
+    sweeps=sweeps,
 )
 
 

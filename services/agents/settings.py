@@ -111,6 +111,10 @@ class AgentsSettings(ServiceSettings, TargetSettings):
         """Give the price table."""
         return read_prices(self.model_prices)
 
+    audit_days: int = Field(
+        365, ge=1, le=36_500, description="Days that it is kept who changed agents and sessions."
+    )
+
     def siblings(self) -> dict[str, Sibling]:
         """Give the services that agents may ask, by name."""
         root = self.root_secret
