@@ -16,9 +16,9 @@ ASSISTANT_ID: Final = UUID("6d1f4a52-8c3e-4b7a-9d20-5e8b1c7f3a94")
 
 ASSISTANT: Final = NewAgent(
     name="assistant",
-    description="Answers without any model service",
+    description="Answers with the default model",
     instructions="You are a helpful assistant.",
-    model="builtin",
+    model="default",
 )
 
 log = get_logger()
