@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
-
-from services.agents.sessions.rules import State
 
 HOLD_S: Final = 1.0
 """Seconds after a USER message before which lists, counts and states know nothing of its reply.
 
 One client counts the messages right after it posted, and waits for one more (section 6, delay).
 """
+
+
+class State(StrEnum):
+    """Where a session stands."""
+
+    INIT = "INIT"
+    READY = "READY"
+    IDLE = "IDLE"
+    BUSY = "BUSY"
+    ERROR = "ERROR"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,9 @@ INIT ──► READY ◄──► IDLE
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final
 
-
-class State(StrEnum):
-    """Where a session stands."""
-
-    INIT = "INIT"
-    READY = "READY"
-    IDLE = "IDLE"
-    BUSY = "BUSY"
-    ERROR = "ERROR"
-
+from services.agents.sessions.models import State
 
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.INIT: frozenset({State.READY, State.ERROR}),

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from services.agents.sessions import rules
-from services.agents.sessions.models import Move, Session
-from services.agents.sessions.rules import State
+from services.agents.sessions.models import Move, Session, State
+from services.agents.sessions.operations import hearing
 from services.agents.sessions.store import moving as store
 from shared.bus import outbox
 from shared.contracts.agents import SessionChanged
@@ -70,6 +70,7 @@ async def _move(
 
 async def say(connection: Connection, session: Session) -> None:
     """Say what a session has become."""
+    hearing.note(session.id)
     event = SessionChanged(
         session_id=str(session.id),
         namespace=session.namespace,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from services.agents.sessions.models import Session
+from services.agents.sessions import rules
+from services.agents.sessions.models import Move, Session, State
+from services.agents.sessions.operations import moving as moves
 from services.agents.sessions.store import moving, reading
 from shared.db import Connection
 
@@ -36,3 +38,27 @@ async def add_job(
         message_number: of the USER message to be answered, for ``run_turn`` alone.
     """
     return await moving.add_job(connection, session.id, kind, message_number)
+
+
+async def take_up(connection: Connection, session: Session, message_number: int) -> Session:
+    """Make the moves of a USER message that was added, and the jobs (section 4.6).
+
+    What the row says counts: while a reply is held back, the next turn may begin.
+
+    Args:
+        connection: in the transaction.
+        session: locked by the caller.
+        message_number: of that message.
+    """
+    to_make = rules.on_user_message(session.stored)
+    if to_make[:1] == (State.READY,):
+        await moving.add_job(connection, session.id, "reactivate_session", None)
+    for to in to_make:
+        session = await moves.move(connection, session, Move(to))
+    await moving.add_job(connection, session.id, "run_turn", message_number)
+    return session
+
+
+def shown(session: Session) -> str:
+    """Give the word for a session's state in its dialect (section 4.5)."""
+    return rules.shown(session.state, is_space=session.is_space)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from services.agents.sessions.models import Move, Session
-from services.agents.sessions.rules import State
+from services.agents.sessions.models import Move, Session, State
 from services.agents.sessions.store.reading import COLUMNS, session_of
 from shared.db import Connection
 

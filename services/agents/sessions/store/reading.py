@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from services.agents.sessions.models import Session
-from services.agents.sessions.rules import State
+from services.agents.sessions.models import Session, State
 from shared.db import Connection, Record
 
 SHOWN_STATE: Final = """
