@@ -233,6 +233,7 @@ CREATE TABLE agents.session (
     input_tokens bigint DEFAULT 0 NOT NULL,
     output_tokens bigint DEFAULT 0 NOT NULL,
     cost_micros bigint DEFAULT 0 NOT NULL,
+    size integer GENERATED ALWAYS AS ((octet_length(starting_prompt) + octet_length((metadata)::text))) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     started_at timestamp with time zone,
     last_activity_at timestamp with time zone,
@@ -333,20 +334,22 @@ CREATE INDEX role_binding_principal ON agents.role_binding USING btree (principa
 
 CREATE INDEX session_agent_agent ON agents.session_agent USING btree (agent_id);
 
-CREATE INDEX session_created_by ON agents.session USING btree (created_by, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX session_created_by ON agents.session USING btree (created_by, state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX session_deleted ON agents.session USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 
+CREATE INDEX session_held ON agents.session USING btree (busy_until) WHERE ((busy_until IS NOT NULL) AND (deleted_at IS NULL));
+
 CREATE INDEX session_idle ON agents.session USING btree (idle_at) WHERE (idle_at IS NOT NULL);
 
-CREATE INDEX session_namespace ON agents.session USING btree (namespace, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX session_namespace ON agents.session USING btree (namespace, state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
-CREATE INDEX session_newest ON agents.session USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX session_owner ON agents.session USING btree (owner_type, owner_id, state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
-CREATE INDEX session_owner ON agents.session USING btree (owner_type, owner_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX session_owner_namespace ON agents.session USING btree (owner_type, owner_id, namespace, state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX session_passing ON agents.session USING btree (last_activity_at) WHERE ((state = ANY (ARRAY['INIT'::text, 'BUSY'::text])) AND (deleted_at IS NULL));
 
-CREATE INDEX session_state ON agents.session USING btree (namespace, state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX session_state ON agents.session USING btree (state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX work_due ON agents.work USING btree (due_at) WHERE (due_at IS NOT NULL);

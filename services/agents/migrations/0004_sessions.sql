@@ -35,6 +35,9 @@ CREATE TABLE agents.session (
     output_tokens bigint NOT NULL DEFAULT 0,
     -- Millionths of a dollar.
     cost_micros bigint NOT NULL DEFAULT 0,
+    -- Bytes of what is long, so that a list knows how much it will read.
+    size integer NOT NULL GENERATED ALWAYS AS (
+        octet_length(starting_prompt) + octet_length(metadata::text)) STORED,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     started_at timestamptz,
     last_activity_at timestamptz,
@@ -44,15 +47,19 @@ CREATE TABLE agents.session (
     CHECK (state <> 'ERROR' OR terminated_at IS NOT NULL),
     CHECK (state = 'ERROR' OR deleted_at IS NOT NULL OR terminated_at IS NULL)
 );
-CREATE INDEX session_owner ON agents.session (owner_type, owner_id, created_at DESC, id DESC)
+-- Lists look once for each state and namespace that they show, and merge what they find.
+CREATE INDEX session_owner ON agents.session
+    (owner_type, owner_id, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX session_owner_namespace ON agents.session
+    (owner_type, owner_id, namespace, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX session_created_by ON agents.session
+    (created_by, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX session_namespace ON agents.session
+    (namespace, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX session_state ON agents.session (state, created_at DESC, id DESC)
     WHERE deleted_at IS NULL;
-CREATE INDEX session_namespace ON agents.session (namespace, created_at DESC, id DESC)
-    WHERE deleted_at IS NULL;
-CREATE INDEX session_newest ON agents.session (created_at DESC, id DESC) WHERE deleted_at IS NULL;
-CREATE INDEX session_created_by ON agents.session (created_by, created_at DESC, id DESC)
-    WHERE deleted_at IS NULL;
-CREATE INDEX session_state ON agents.session (namespace, state, created_at DESC, id DESC)
-    WHERE deleted_at IS NULL;
+CREATE INDEX session_held ON agents.session (busy_until)
+    WHERE busy_until IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX session_idle ON agents.session (idle_at) WHERE idle_at IS NOT NULL;
 -- Those that must not stay as they are.
 CREATE INDEX session_passing ON agents.session (last_activity_at)
