@@ -101,6 +101,16 @@ class AgentsSettings(ServiceSettings, TargetSettings):
         4096, ge=1, le=1_000_000, description="Tokens of one answer at most, where we must say."
     )
 
+    @field_validator("openai_key", "anthropic_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            plain = value.get_secret_value().strip()
+            if not plain.isascii() or not plain.isprintable():
+                raise ValueError("must be one line of ASCII")
+            return SecretStr(plain)
+        return value
+
     @field_validator("model_prices")
     @classmethod
     def _are_prices(cls, value: str) -> str:
