@@ -196,8 +196,7 @@ CREATE TABLE agents.role_binding (
     namespace text,
     version bigint NOT NULL,
     deleted boolean DEFAULT false NOT NULL,
-    CONSTRAINT role_binding_pkey PRIMARY KEY (id),
-    CONSTRAINT role_binding_principal_type_check CHECK ((principal_type = ANY (ARRAY['ServiceAccount'::text, 'User'::text, 'Subject'::text, 'Group'::text])))
+    CONSTRAINT role_binding_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE agents.service_account (
@@ -274,6 +273,7 @@ CREATE TABLE agents.state_change (
 
 CREATE TABLE agents.work (
     session_id uuid NOT NULL,
+    namespace text NOT NULL,
     due_at timestamp with time zone,
     wakes bigint DEFAULT 0 NOT NULL,
     fence bigint DEFAULT 0 NOT NULL,
@@ -320,6 +320,8 @@ CREATE INDEX job_finished ON agents.job USING btree (finished_at) WHERE (finishe
 
 CREATE INDEX job_open ON agents.job USING btree (session_id, number) WHERE (state = ANY (ARRAY['pending'::text, 'processing'::text]));
 
+CREATE INDEX job_open_other ON agents.job USING btree (session_id, number) WHERE ((state = ANY (ARRAY['pending'::text, 'processing'::text])) AND (kind <> 'run_turn'::text));
+
 CREATE UNIQUE INDEX job_turn ON agents.job USING btree (session_id, message_number) WHERE (message_number IS NOT NULL);
 
 CREATE INDEX message_author ON agents.message USING btree (author_type, author_id) WHERE (author_id IS NOT NULL);
@@ -350,6 +352,12 @@ CREATE INDEX session_owner_namespace ON agents.session USING btree (owner_type, 
 
 CREATE INDEX session_passing ON agents.session USING btree (last_activity_at) WHERE ((state = ANY (ARRAY['INIT'::text, 'BUSY'::text])) AND (deleted_at IS NULL));
 
+CREATE INDEX session_standing ON agents.session USING btree (id) WHERE ((state = ANY (ARRAY['READY'::text, 'BUSY'::text])) AND (deleted_at IS NULL));
+
 CREATE INDEX session_state ON agents.session USING btree (state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
+CREATE INDEX state_change_at ON agents.state_change USING btree (at);
+
 CREATE INDEX work_due ON agents.work USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX work_namespace ON agents.work USING btree (namespace, due_at) WHERE (due_at IS NOT NULL);

@@ -64,6 +64,9 @@ CREATE INDEX session_idle ON agents.session (idle_at) WHERE idle_at IS NOT NULL;
 -- Those that must not stay as they are.
 CREATE INDEX session_passing ON agents.session (last_activity_at)
     WHERE state IN ('INIT', 'BUSY') AND deleted_at IS NULL;
+-- Those that need a runner.
+CREATE INDEX session_standing ON agents.session (id)
+    WHERE state IN ('READY', 'BUSY') AND deleted_at IS NULL;
 CREATE INDEX session_deleted ON agents.session (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE agents.session_agent (
@@ -110,11 +113,14 @@ CREATE TABLE agents.state_change (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (session_id, number)
 );
+CREATE INDEX state_change_at ON agents.state_change (at);
 
 -- One row for each session: who works on it. Whoever claims it takes the next fence, and writes only
 -- while that is the newest and its time has not come again.
 CREATE TABLE agents.work (
     session_id uuid PRIMARY KEY REFERENCES agents.session ON DELETE CASCADE,
+    -- The session's, so that none waits behind all the sessions of another.
+    namespace text NOT NULL,
     -- When somebody should look: at once, or when the lease ends. Null: there is nothing to do.
     due_at timestamptz,
     -- Rises with each reason to look, so that whoever lets go knows whether one came meanwhile.
@@ -126,6 +132,7 @@ CREATE TABLE agents.work (
     CHECK (worker IS NULL OR due_at IS NOT NULL)
 );
 CREATE INDEX work_due ON agents.work (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX work_namespace ON agents.work (namespace, due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE agents.job (
     session_id uuid NOT NULL REFERENCES agents.session ON DELETE CASCADE,
@@ -146,4 +153,7 @@ CREATE UNIQUE INDEX job_turn ON agents.job (session_id, message_number)
     WHERE message_number IS NOT NULL;
 CREATE INDEX job_open ON agents.job (session_id, number)
     WHERE state IN ('pending', 'processing');
+-- They are done before turns.
+CREATE INDEX job_open_other ON agents.job (session_id, number)
+    WHERE state IN ('pending', 'processing') AND kind <> 'run_turn';
 CREATE INDEX job_finished ON agents.job (finished_at) WHERE finished_at IS NOT NULL;

@@ -88,13 +88,14 @@ async def add_job(
     number: int = await connection.fetchval(
         """
         WITH s AS (
-            UPDATE agents.session SET number = number + 1 WHERE id = $1 RETURNING id, number
+            UPDATE agents.session SET number = number + 1 WHERE id = $1
+            RETURNING id, number, namespace
         ), job AS (
             INSERT INTO agents.job (session_id, number, kind, message_number)
             SELECT id, number, $2, $3 FROM s
         ), woken AS (
-            INSERT INTO agents.work AS w (session_id, due_at, wakes)
-            VALUES ($1, clock_timestamp(), 1)
+            INSERT INTO agents.work AS w (session_id, namespace, due_at, wakes)
+            SELECT id, namespace, clock_timestamp(), 1 FROM s
             ON CONFLICT (session_id) DO UPDATE
                SET wakes = w.wakes + 1,
                    due_at = CASE WHEN w.worker IS NULL THEN excluded.due_at ELSE w.due_at END
