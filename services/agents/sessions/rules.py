@@ -9,10 +9,12 @@ INIT ──► READY ◄──► IDLE
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
-from services.agents.sessions.models import State
+from services.agents.sessions.models import LONGEST_NAME, Chosen, JobKind, State
 
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.INIT: frozenset({State.READY, State.ERROR}),
@@ -30,6 +32,14 @@ _SPACE_WORDS: Final[Mapping[State, str]] = {
     State.BUSY: "busy",
     State.ERROR: "errored",
 }
+
+_JOBS: Final[Mapping[State, JobKind]] = {
+    State.INIT: "create_session",
+    State.IDLE: "stop_session",
+    State.ERROR: "stop_session",
+}
+_REMIX: Final = "-remix"
+_BY_WORD: Final = {word: state for state, word in _SPACE_WORDS.items()}
 
 
 def may_move(state: State, to: State) -> bool:
@@ -75,3 +85,46 @@ def on_user_message(state: State) -> tuple[State, ...]:
 def shown(state: State, *, is_space: bool) -> str:
     """Give the word for a state in the session's dialect (section 4.5)."""
     return _SPACE_WORDS[state] if is_space else state.value
+
+
+def meant(word: str, *, is_space: bool) -> State | None:
+    """Read a state that somebody asks for, in any case of letters; None if it is none.
+
+    Where both dialects have the word, the native state is meant, unless the question is in the
+    other: ``idle`` is IDLE, and READY to a client that says ``space``.
+    """
+    native = State.__members__.get(word.upper())
+    dialect = _BY_WORD.get(word.lower())
+    return (dialect or native) if is_space and word.islower() else (native or dialect)
+
+
+def job_after(before: State, to: State) -> JobKind | None:
+    """Give the job that a move by hand needs, so that what runs the session follows.
+
+    A session that leaves BUSY for READY has its runner still.
+    """
+    if to is State.READY:
+        return None if before is State.BUSY else "reactivate_session"
+    return _JOBS.get(to)
+
+
+def remix_name(name: str) -> str:
+    """Name a session after its parent, within the limit of names."""
+    return name[: LONGEST_NAME - len(_REMIX)] + _REMIX
+
+
+def default_name(session_id: UUID) -> str:
+    """Name a session that nobody named (section 4.5)."""
+    return f"session-{session_id.hex[:8]}"
+
+
+def with_dropped(metadata: str, dropped: Sequence[Chosen]) -> str:
+    """Note in metadata which of the parent's agents a remix has no more, because they went."""
+    if not dropped:
+        return metadata
+    note = [{"id": str(agent.id), "name": agent.name} for agent in dropped]
+    return json.dumps(
+        {**json.loads(metadata), "dropped_agents": note},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )

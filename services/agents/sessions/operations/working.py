@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
 from uuid import UUID
 
 from services.agents.sessions import rules
-from services.agents.sessions.models import Move, Session, State
+from services.agents.sessions.models import JobKind, Move, Session, State
 from services.agents.sessions.operations import moving as moves
 from services.agents.sessions.store import moving, reading
 from shared.db import Connection
-
-JobKind = Literal[
-    "create_session", "stop_session", "reactivate_session", "destroy_session", "run_turn"
-]
 
 
 async def lock_by_id(connection: Connection, session_id: UUID) -> Session | None:
