@@ -80,12 +80,25 @@ class Siblings:
             yield cls(client, Principal(Kind.SERVICE, asker), known)
 
     async def ask(
-        self, service: str, path: str, question: Mapping[str, Any], answer: type[AnswerT]
+        self,
+        service: str,
+        path: str,
+        question: Mapping[str, Any],
+        answer: type[AnswerT],
+        *,
+        within: float = TIMEOUT,
     ) -> AnswerT:
         """Post a question as JSON and read the answer.
 
+        Args:
+            service: the sibling's name.
+            path: such as ``/internal/machines/check``.
+            question: the body.
+            answer: its form.
+            within: seconds, where no caller waits for it and it is large.
+
         Raises:
-            Unavailable: there was none within two seconds, or not one of this form.
+            Unavailable: there was none within that time, or not one of this form.
         """
         sibling = self._known.get(service)
         if sibling is None:
@@ -93,9 +106,12 @@ class Siblings:
         assertion = sign_assertion(sibling.key, service, self._asker, time.time())
         headers = {ASSERTION_HEADER: assertion, "content-type": "application/json"}
         try:
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(within):
                 given = await self._client.post(
-                    sibling.url + path, content=to_json(question), headers=headers
+                    sibling.url + path,
+                    content=to_json(question),
+                    headers=headers,
+                    timeout=within,
                 )
             if given.status_code == httpx.codes.OK:
                 return answer.model_validate_json(given.content)

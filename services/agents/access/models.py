@@ -1,17 +1,22 @@
-"""Who owns something on the agents surface, and what a caller holds."""
+"""Who owns something on the agents surface, what a caller holds, and the copy of access."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
 
 from shared import grants as meaning
 from shared.errors import Forbidden, NotFound
-from shared.grants import API, Grant
+from shared.grants import API, Grant, Rule
 from shared.principal import Principal
 
 OwnerType = Literal["ServiceAccount", "User", "Subject"]
+PrincipalType = Literal["ServiceAccount", "User", "Subject", "Group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +82,143 @@ class Holder:
     def owns(self, owner_type: str, owner_id: str) -> bool:
         """Tell whether something of this owner is the caller's own."""
         return self.owner.type == owner_type and self.owner.id == owner_id
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose holdings are looked up.
+
+    Attributes:
+        principal_id: the account that bindings are resolved to, or None.
+        types: of the bindings that may be resolved to it.
+        subject: the name of an external subject, or None.
+        groups: of an external subject.
+        org: whose slug is the namespace of a person's standing, or empty.
+        standing: their role there, or empty.
+        service_account: who is asking, if it is one.
+    """
+
+    principal_id: str | None = None
+    types: tuple[PrincipalType, ...] = ()
+    subject: str | None = None
+    groups: tuple[str, ...] = ()
+    org: str = ""
+    standing: str = ""
+    service_account: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A service account, as the copy knows it; one that was deleted is not active."""
+
+    name: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a caller holds, as the copy says.
+
+    Attributes:
+        is_filled: whether there is a copy at all.
+        account: the service account that was asked for, if it is known.
+        grants: through bindings, and through the standing in an organization that is there.
+    """
+
+    is_filled: bool
+    account: Account | None
+    grants: tuple[Grant, ...]
+
+
+class _Copied(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class CopiedRole(_Copied):
+    """A role; fields as in ``role.changed.v1``."""
+
+    id: UUID
+    name: str
+    rules: tuple[Rule, ...]
+    version: int
+
+    def row(self) -> dict[str, Any]:
+        """Give it as a row of ``agents.role``."""
+        return self.model_dump(mode="json")
+
+
+class CopiedBinding(_Copied):
+    """A binding; fields as in ``role_binding.changed.v1``."""
+
+    id: UUID
+    role_id: UUID
+    principal_type: str
+    principal_name: str
+    principal_id: str
+    namespace: str | None
+    version: int
+
+    def row(self) -> dict[str, Any]:
+        """Give it as a row of ``agents.role_binding``."""
+        return self.model_dump(mode="json") | {"principal_id": self.principal_id or None}
+
+
+class CopiedServiceAccount(_Copied):
+    """A service account; fields as in ``service_account.changed.v1``."""
+
+    id: UUID
+    name: str
+    active: bool
+    version: int
+
+    def row(self) -> dict[str, Any]:
+        """Give it as a row of ``agents.service_account``."""
+        return self.model_dump(mode="json")
+
+
+class CopiedOrganization(_Copied):
+    """An organization; its slug is the namespace of its people."""
+
+    org_id: str
+    slug: str
+
+
+class Snapshot(_Copied):
+    """All of access at one moment, as auth answers ``POST /internal/access/snapshot``.
+
+    ``version`` is the number of the newest change in it; ``standings`` are the rules that people
+    hold in their organization's namespace, by their role there.
+    """
+
+    version: int
+    roles: tuple[CopiedRole, ...]
+    bindings: tuple[CopiedBinding, ...]
+    service_accounts: tuple[CopiedServiceAccount, ...]
+    organizations: tuple[CopiedOrganization, ...]
+    standings: dict[str, tuple[Rule, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was known when a snapshot was asked for.
+
+    Attributes:
+        at: by the database's clock.
+        heard: the highest number of a change.
+    """
+
+    at: datetime
+    heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """How far the copy is.
+
+    Attributes:
+        version: of its snapshot.
+        newest: the highest number heard of.
+    """
+
+    version: int
+    newest: int

@@ -34,8 +34,7 @@ CREATE TABLE agents.role (
 CREATE TABLE agents.role_binding (
     id uuid PRIMARY KEY,
     role_id uuid NOT NULL,
-    principal_type text NOT NULL
-        CHECK (principal_type IN ('ServiceAccount', 'User', 'Subject', 'Group')),
+    principal_type text NOT NULL,
     principal_name text NOT NULL,
     -- Null while the name means no account.
     principal_id text,

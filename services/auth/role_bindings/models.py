@@ -160,7 +160,7 @@ class CopiedOrganization(Answer):
 
 
 class AccessSnapshot(Answer):
-    """``GET /internal/access/snapshot``: all of access at one moment.
+    """``POST /internal/access/snapshot``: all of access at one moment.
 
     ``version`` is the number of the newest change in it: events of that number and below are in it,
     events above are not, and no number is left out. ``standings`` are the rules that people hold in

@@ -51,7 +51,7 @@ async def delete(call: Call[Empty, Empty]) -> Reply:
 
 
 async def snapshot(call: Call[Empty, Empty]) -> Reply:
-    """``GET /internal/access/snapshot``."""
+    """``POST /internal/access/snapshot``."""
     return Reply(await operations.snapshot(call.database))
 
 
@@ -102,7 +102,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         tag=TAG,
     ),
     Operation(
-        method="GET",
+        method="POST",
         path="/internal/access/snapshot",
         endpoint=snapshot,
         summary="All roles, bindings and service accounts at one moment",

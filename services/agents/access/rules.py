@@ -1,0 +1,93 @@
+"""How a copy of access becomes what auth has, whatever order its news comes in. Pure decisions.
+
+Auth numbers its changes in the order of commits. An event brings one numbered change; a snapshot of
+number V is the state after changes 1 to V. So of two accounts of the same thing the one with the
+higher number is right, and what a snapshot leaves out is gone, unless something newer than the
+snapshot is known of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+IdT = TypeVar("IdT")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the copy knows of one thing: the number of its last change, and whether it ended."""
+
+    version: int
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Generic[IdT]):
+    """What a snapshot changes in a copy.
+
+    Attributes:
+        take: these are in the snapshot, and new or newer than in the copy.
+        end: these are in the copy and no more.
+        forget: tombstones that nothing can undo any more.
+    """
+
+    take: frozenset[IdT]
+    end: frozenset[IdT]
+    forget: frozenset[IdT]
+
+
+def is_news(version: int, copied: int, known: Known | None) -> bool:
+    """Tell whether an event says something that the copy does not know yet, of the thing it is of.
+
+    Args:
+        version: of the event.
+        copied: of the last snapshot, in which everything up to there is contained.
+        known: of the same thing, if anything.
+    """
+    return version > copied and (known is None or version > known.version)
+
+
+def is_restored(version: int, heard: int) -> bool:
+    """Tell whether auth has gone back in time: it was restored from a backup.
+
+    Args:
+        version: of a snapshot.
+        heard: the highest number that was known before the snapshot was asked for; changes are
+            said after they are committed, so the snapshot must contain it.
+    """
+    return version < heard
+
+
+def is_stale(version: int, copied: int, *, restored: bool) -> bool:
+    """Tell whether a snapshot was overtaken by a newer one."""
+    return version < copied and not restored
+
+
+def merge(
+    shown: Mapping[IdT, int], known: Mapping[IdT, Known], version: int, *, restored: bool
+) -> Merge[IdT]:
+    """Decide what a snapshot changes in the copy of one table.
+
+    Args:
+        shown: the numbers of the things in the snapshot.
+        known: what the copy knows, tombstones included.
+        version: of the snapshot.
+        restored: auth was restored from a backup: numbers in the copy mean nothing any more.
+    """
+    take = {one for one, number in shown.items() if restored or _is_older(known.get(one), number)}
+    gone = {
+        one: row
+        for one, row in known.items()
+        if one not in shown and (restored or row.version <= version)
+    }
+    return Merge(
+        frozenset(take),
+        frozenset(one for one, row in gone.items() if not row.deleted),
+        frozenset(one for one, row in gone.items() if row.deleted),
+    )
+
+
+def _is_older(known: Known | None, number: int) -> bool:
+    return known is None or known.version < number
