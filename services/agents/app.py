@@ -15,6 +15,8 @@ from services.agents.agents import routes as agents
 from services.agents.agents.operations import ensure_assistant
 from services.agents.audit import operations as audit
 from services.agents.health import routes as health
+from services.agents.messages import routes as messages
+from services.agents.sessions.operations import Bell
 from services.agents.settings import AgentsSettings
 from shared import service
 from shared.bus import Transport
@@ -36,6 +38,7 @@ async def open_resources(
         yield {
             AgentsSettings: settings,
             Siblings: siblings,
+            Bell: Bell(),
             Access: await stack.enter_async_context(access),
         }
 
@@ -49,7 +52,7 @@ SERVICE: Final = Service(
     name="agents",
     settings=AgentsSettings,
     migrations=Path(__file__).parent / "migrations",
-    operations=(*health.OPERATIONS, *agents.OPERATIONS),
+    operations=(*health.OPERATIONS, *agents.OPERATIONS, *messages.OPERATIONS),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,
     sweeps=sweeps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from services.agents.access.operations import Holder
+from services.agents.access.models import Holder
 from services.agents.sessions.models import Session
 from services.agents.sessions.store import reading
 from shared.agents_wire import UUID_TEXT

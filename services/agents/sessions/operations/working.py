@@ -9,6 +9,7 @@ from services.agents.sessions.models import JobKind, Move, Session, State
 from services.agents.sessions.operations import moving as moves
 from services.agents.sessions.store import moving, reading
 from shared.db import Connection
+from shared.errors import BadRequest
 
 
 async def lock_by_id(connection: Connection, session_id: UUID) -> Session | None:
@@ -52,6 +53,31 @@ async def take_up(connection: Connection, session: Session, message_number: int)
         session = await moves.move(connection, session, Move(to))
     await moving.add_job(connection, session.id, "run_turn", message_number)
     return session
+
+
+async def end_turn(connection: Connection, session: Session, reason: str) -> Session:
+    """End the turn that is under way, if there is one, without a reply: BUSY becomes READY.
+
+    Args:
+        connection: in the transaction.
+        session: locked by the caller.
+        reason: kept with the turn's job.
+    """
+    if session.stored is not State.BUSY:
+        return session
+    await moving.dispossess(connection, session.id, reason)
+    return await moves.move(connection, session, Move(State.READY))
+
+
+async def complete(connection: Connection, session: Session) -> Session:
+    """End the turn of a session by hand.
+
+    Raises:
+        BadRequest: the session is not BUSY.
+    """
+    if session.state is not State.BUSY:
+        raise BadRequest(rules.refusal(session.state, State.READY))
+    return await moves.move_by_hand(connection, session, Move(State.READY))
 
 
 def shown(session: Session) -> str:

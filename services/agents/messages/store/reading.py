@@ -1,0 +1,84 @@
+"""SQL: messages as the wire shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from services.agents.messages.models import MessageQuery, Row
+from shared.db import Connection
+
+ITEM: Final = """
+    json_build_object(
+        'id', m.id, 'session_id', m.session_id,
+        'role', CASE WHEN {is_space} THEN lower(m.role) ELSE m.role END, 'content', m.content,
+        'agent_id', m.agent_id, 'agent_name', m.agent_name, 'metadata', m.metadata, 'created_at',
+        to_char(m.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text"""
+"""A message as the wire shows it (``MessageItem``), to be filled in with whether its session speaks
+the ``space`` dialect. The database writes it: metadata stays as it was sent, and nothing large is
+read and written once more on the way.
+"""
+
+# A reply has its time up to a second ahead, and until then it is not there.
+_SHOWN: Final = """
+    m.session_id = $1 AND m.created_at <= statement_timestamp()
+    AND ($2::text IS NULL OR m.role = $2) AND ($3::timestamptz IS NULL OR m.created_at > $3)
+"""
+
+
+async def list_page(
+    connection: Connection, session_id: UUID, query: MessageQuery, is_space: bool, budget: int
+) -> list[Row]:
+    """Give a page, oldest first, with as many messages as fit into a number of bytes."""
+    rows = await connection.fetch(
+        f"""
+        SELECT m.number, m.size,
+               CASE WHEN m.upto <= $7 THEN {ITEM.format(is_space="$6")} END AS item
+          FROM (SELECT p.*, sum(p.size) OVER (ORDER BY p.created_at, p.number) AS upto
+                  FROM (SELECT m.*, octet_length(m.content) + octet_length(m.metadata::text) AS size
+                          FROM agents.message m WHERE {_SHOWN}
+                         ORDER BY m.created_at, m.number LIMIT $4 OFFSET $5) AS p) AS m
+         ORDER BY m.created_at, m.number
+        """,  # noqa: S608 - constants
+        session_id,
+        query.role,
+        query.since,
+        query.limit,
+        query.offset,
+        is_space,
+        budget,
+    )
+    return [Row(**row) for row in rows]
+
+
+async def find_items(
+    connection: Connection, session_id: UUID, numbers: Sequence[int], is_space: bool
+) -> dict[int, str]:
+    """Give some messages by number."""
+    rows = await connection.fetch(
+        f"""
+        SELECT m.number, {ITEM.format(is_space="$3")} AS item FROM agents.message m
+         WHERE m.session_id = $1 AND m.number = ANY($2::bigint[])
+        """,  # noqa: S608 - constants
+        session_id,
+        numbers,
+        is_space,
+    )
+    return {row["number"]: row["item"] for row in rows}
+
+
+async def count(
+    connection: Connection, session_id: UUID, query: MessageQuery | None, cap: int | None
+) -> int:
+    """Count messages, those of a query or all of the session's, up to a cap if there is one."""
+    found: int = await connection.fetchval(
+        f"""
+        SELECT count(*) FROM (SELECT FROM agents.message m WHERE {_SHOWN} LIMIT $4) AS found
+        """,  # noqa: S608 - constants
+        session_id,
+        None if query is None else query.role,
+        None if query is None else query.since,
+        cap,
+    )
+    return found
