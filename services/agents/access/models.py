@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,8 @@ from shared import grants as meaning
 from shared.errors import Forbidden, NotFound
 from shared.grants import API, Grant, Rule
 from shared.principal import Principal
+
+IdT = TypeVar("IdT")
 
 OwnerType = Literal["ServiceAccount", "User", "Subject"]
 PrincipalType = Literal["ServiceAccount", "User", "Subject", "Group"]
@@ -222,3 +224,26 @@ class Copied:
 
     version: int
     newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the copy knows of one thing: the number of its last change, and whether it ended."""
+
+    version: int
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Generic[IdT]):
+    """What a snapshot changes in a copy.
+
+    Attributes:
+        take: these are in the snapshot, and new or newer than in the copy.
+        end: these are in the copy and no more.
+        forget: tombstones that nothing can undo any more.
+    """
+
+    take: frozenset[IdT]
+    end: frozenset[IdT]
+    forget: frozenset[IdT]

@@ -9,33 +9,11 @@ snapshot is known of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
+
+from services.agents.access.models import Known, Merge
 
 IdT = TypeVar("IdT")
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the copy knows of one thing: the number of its last change, and whether it ended."""
-
-    version: int
-    deleted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Merge(Generic[IdT]):
-    """What a snapshot changes in a copy.
-
-    Attributes:
-        take: these are in the snapshot, and new or newer than in the copy.
-        end: these are in the copy and no more.
-        forget: tombstones that nothing can undo any more.
-    """
-
-    take: frozenset[IdT]
-    end: frozenset[IdT]
-    forget: frozenset[IdT]
 
 
 def is_news(version: int, copied: int, known: Known | None) -> bool:

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.agents.access.models import Account, Asked, Copied, Holdings, Wanted
-from services.agents.access.rules import Known
+from services.agents.access.models import Account, Asked, Copied, Holdings, Known, Wanted
 from shared.db import Connection
 from shared.grants import Grant
 
