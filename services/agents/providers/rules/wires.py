@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeGuard
 
 from services.agents.providers.rules.tools import Tool
 
@@ -125,10 +125,11 @@ def count(usage: Any, *names: str) -> int:
     """Add up the counts of tokens under these names."""
     if not isinstance(usage, dict):
         return 0
-    return sum(value for name in names if _is_count(value := usage.get(name)))
+    values = (usage.get(name) for name in names)
+    return sum(value for value in values if _is_count(value))
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
 
 
