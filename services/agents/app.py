@@ -16,6 +16,8 @@ from services.agents.agents.operations import ensure_assistant
 from services.agents.audit import operations as audit
 from services.agents.health import routes as health
 from services.agents.messages import routes as messages
+from services.agents.sessions import operations as conversations
+from services.agents.sessions import routes as sessions
 from services.agents.sessions.operations import Bell
 from services.agents.settings import AgentsSettings
 from shared import service
@@ -45,14 +47,14 @@ async def open_resources(
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return (audit.sweep_of(resources[AgentsSettings].audit_days),)
+    return (audit.sweep_of(resources[AgentsSettings].audit_days), conversations.sweep)
 
 
 SERVICE: Final = Service(
     name="agents",
     settings=AgentsSettings,
     migrations=Path(__file__).parent / "migrations",
-    operations=(*health.OPERATIONS, *agents.OPERATIONS, *messages.OPERATIONS),
+    operations=(*health.OPERATIONS, *agents.OPERATIONS, *sessions.OPERATIONS, *messages.OPERATIONS),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,
     sweeps=sweeps,

@@ -78,3 +78,15 @@ async def say(connection: Connection, session: Session) -> None:
         number=session.number,
     )
     await outbox.add(connection, event)
+
+
+async def say_deleted(connection: Connection, session: Session) -> None:
+    """Say that a session was deleted."""
+    hearing.note(session.id)
+    event = SessionChanged(
+        session_id=str(session.id),
+        namespace=session.namespace,
+        state="DELETED",
+        number=session.number,
+    )
+    await outbox.add(connection, event)

@@ -125,14 +125,24 @@ async def wake(connection: Connection, session_id: UUID) -> None:
 async def dispossess(connection: Connection, session_id: UUID, reason: str) -> int | None:
     """Take a session from whoever runs a turn in it, for good: what they write is refused.
 
+    A turn for which the session is BUSY is under way also while it waits for somebody to run it.
+
     Returns:
         The number of the USER message whose turn that was, or None if there was no turn.
     """
     number: int | None = await connection.fetchval(
         """
-        WITH ended AS (
+        WITH oldest AS (
+            SELECT number FROM agents.job
+             WHERE session_id = $1 AND kind = 'run_turn' AND state IN ('pending', 'processing')
+             ORDER BY number LIMIT 1
+        ), busy AS (
+            SELECT number FROM agents.state_change WHERE session_id = $1 AND state = 'BUSY'
+             ORDER BY number DESC LIMIT 1
+        ), ended AS (
             UPDATE agents.job SET state = 'failed', reason = $2, finished_at = clock_timestamp()
-             WHERE session_id = $1 AND state = 'processing' AND kind = 'run_turn'
+             WHERE session_id = $1 AND number = (SELECT number FROM oldest)
+               AND (state = 'processing' OR message_number < (SELECT number FROM busy))
             RETURNING message_number
         ), freed AS (
             UPDATE agents.work
