@@ -64,7 +64,7 @@ def read_bases(value: Any) -> tuple[list[Wanted], list[str]]:
 def _entries(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [value]
-    return value if isinstance(value, list) else []
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def _shown(name: str) -> str:

@@ -40,12 +40,13 @@ def shared_out(found: Sequence[Sequence[Passage]]) -> list[Passage]:
         if passage in taken:
             continue
         head = len(passage.title.encode())
-        fits = head + len(passage.text.encode()) <= room
-        if not fits and room - head < _WORTHWHILE:
+        size = head + len(passage.text.encode())
+        if size > room:
+            if room - head >= _WORTHWHILE:
+                taken.append(replace(passage, text=cut(passage.text, room - head)))
             break
-        kept = passage if fits else replace(passage, text=cut(passage.text, room - head))
-        taken.append(kept)
-        room -= head + len(kept.text.encode())
+        taken.append(passage)
+        room -= size
     return taken
 
 
