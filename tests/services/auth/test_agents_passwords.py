@@ -46,6 +46,25 @@ async def test_a_reset_by_an_administrator_takes_the_new_password_alone(agents: 
     assert missing.status_code == 404
 
 
+async def test_an_administrator_who_sends_the_present_password_sends_the_right_one(
+    agents: Agents,
+) -> None:
+    made = await agents.account()
+    path = f"{ACCOUNTS}/{made['id']}/password"
+    body = {"new_password": "another", "current_password": "wrong"}
+    wrong = await agents.put(path, body)
+    assert wrong.status_code == 401
+    assert wrong.json()["error"]["code"] == "UNAUTHORIZED"
+    await agents.log_in(made["user"], "test123")
+    right = await agents.put(path, body | {"current_password": "test123"})
+    assert right.status_code == 204
+    await agents.log_in(made["user"], "another")
+    stranger = await agents.robot()
+    refused = await agents.put(path, body | {"current_password": "another"}, stranger)
+    assert refused.status_code == 403
+    await agents.log_in(made["user"], "another")
+
+
 async def test_ones_own_password_takes_the_present_one(agents: Agents) -> None:
     made = await agents.account()
     robot = await agents.log_in(made["user"], "test123")

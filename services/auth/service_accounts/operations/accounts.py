@@ -161,13 +161,14 @@ async def change_password(
 ) -> None:
     """Set a password: one's own with the present one, another's as somebody who may update it.
 
-    All older tokens die. Says service_account.changed.
+    A present password that is sent is checked, whoever sends it. All older tokens die. Says
+    service_account.changed.
 
     Raises:
         Forbidden: the caller may not, or would gain what they do not hold by signing in as it.
         NotFound: there is none.
         Invalid: the password is too weak, or one's present one is absent.
-        Unauthenticated: one's present password is another.
+        Unauthenticated: the present password is another.
         RateLimited: too many tries failed.
     """
     roles.deny_keys(principal)
@@ -183,25 +184,25 @@ async def change_password(
         account.name, edit.new_password, "new_password", is_development=is_development
     )
     proof = None
-    if is_self:
-        proof = await _prove_self(access.database, passwords, account, principal, edit, origin)
+    if is_self or edit.current_password is not None:
+        proof = await _prove(access.database, passwords, account, principal, edit, origin)
     password_hash = await passwords.hash(edit.new_password)
     is_known = rules.is_known(account.name, edit.new_password)
     async with access.changing(principal, origin) as change:
         current = await store.find_by_id(change.connection, account.id)
         if current is None:
             raise NotFound(MISSING)
-        if proof is None:
+        if not is_self:
             require(change.holder, ACCOUNTS, "update", None, _names(current, reference))
             await _require_no_gain(change, current.id)
-        elif current.token_version != proof.token_version:
+        if proof is not None and current.token_version != proof.token_version:
             raise Unauthenticated
         version = await change.advance()
         await store.set_password(change.connection, current.id, password_hash, is_known, version)
         await say(change, current, "service_account.password_changed", version)
 
 
-async def _prove_self(
+async def _prove(
     database: Database,
     passwords: Passwords,
     account: ServiceAccount,
