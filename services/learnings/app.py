@@ -55,7 +55,7 @@ async def open_resources(
         sightings = await stack.enter_async_context(Sightings.opened(database))
         files = await stack.enter_async_context(FileStore.opened(settings.files_url))
         streams = await stack.enter_async_context(
-            Streams.opened(
+            Streams(
                 transport, most=settings.streams, per_organization=settings.streams_per_organization
             )
         )

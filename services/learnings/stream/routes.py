@@ -7,22 +7,22 @@ from typing import Any, Final
 from services.learnings.stream import operations
 from services.learnings.stream.operations import Streams
 from shared.api import Call, Operation, Reply
+from shared.server_sent import HEADERS, MEDIA_TYPE
 from shared.streams import Draining
 
 
 async def stream(call: Call[Any, Any]) -> Reply:
     """Follow the organization's learnings as they are published, updated and retired."""
-    streams = call.resource(Streams)
-    follower = await streams.admit(call.principal)
+    streams, draining = call.resource(Streams), call.resource(Draining)
+    follower = await streams.admit_principal(call.principal)
     try:
         last = call.headers.get("last-event-id", "")
-        cursor = await operations.begin(call.database, follower, last)
+        cursor = await operations.begin(call.database, follower.topic, last)
     except BaseException:
         streams.leave(follower)
         raise
-    body = operations.follow(call.database, streams, call.resource(Draining), follower, cursor)
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Reply(body, headers=headers, media_type="text/event-stream")
+    body = operations.follow(call.database, streams, draining, follower, call.principal, cursor)
+    return Reply(body, headers=HEADERS, media_type=MEDIA_TYPE)
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from services.learnings.app import SERVICE
-from services.learnings.stream import operations
+from shared import followers
 from shared.contracts.auth import ApiKeyRevoked, MembershipChanged, SessionRevoked
 from shared.db import Database
 from shared.principal import Kind, Principal
@@ -181,7 +181,7 @@ async def test_silence_is_broken_by_comments_and_polls(
     there: Tenant, monkeypatch: pytest.MonkeyPatch, sql: asyncpg.Connection[Any]
 ) -> None:
     """What the bus does not tell is found when the next comment is due."""
-    monkeypatch.setattr(operations, "HEARTBEAT", 0.1)
+    monkeypatch.setattr(followers, "HEARTBEAT", 0.1)
     async with follow(there) as found:
         async with asyncio.timeout(LIMIT):
             while len(found.comments) < 3:
@@ -206,7 +206,7 @@ async def test_silence_is_broken_by_comments_and_polls(
 
 
 async def test_ends_after_its_life(there: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "LIFE", 0.2)
+    monkeypatch.setattr(followers, "LIFE", 0.2)
     async with follow(there) as found, asyncio.timeout(LIMIT):
         await found.over.wait()
 
