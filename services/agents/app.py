@@ -14,6 +14,8 @@ from services.agents.access.operations import Access
 from services.agents.agents import routes as agents
 from services.agents.agents.operations import ensure_assistant
 from services.agents.audit import operations as audit
+from services.agents.events import routes as events
+from services.agents.events.operations import Streams
 from services.agents.health import routes as health
 from services.agents.messages import routes as messages
 from services.agents.sessions import operations as conversations
@@ -37,10 +39,14 @@ async def open_resources(
         access = Access.opened(database, transport, siblings)
         if settings.is_development:
             await ensure_assistant(database)
+        streams = Streams(
+            database, transport, most=settings.streams, per_caller=settings.streams_per_caller
+        )
         yield {
             AgentsSettings: settings,
             Siblings: siblings,
             Bell: Bell(),
+            Streams: await stack.enter_async_context(streams),
             Access: await stack.enter_async_context(access),
         }
 
@@ -54,7 +60,13 @@ SERVICE: Final = Service(
     name="agents",
     settings=AgentsSettings,
     migrations=Path(__file__).parent / "migrations",
-    operations=(*health.OPERATIONS, *agents.OPERATIONS, *sessions.OPERATIONS, *messages.OPERATIONS),
+    operations=(
+        *health.OPERATIONS,
+        *agents.OPERATIONS,
+        *sessions.OPERATIONS,
+        *messages.OPERATIONS,
+        *events.OPERATIONS,
+    ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,
     sweeps=sweeps,

@@ -121,6 +121,15 @@ class AgentsSettings(ServiceSettings, TargetSettings):
         """Give the price table."""
         return read_prices(self.model_prices)
 
+    streams: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        description="Open streams of one process at most; fewer than upstream_connections.",
+    )
+    streams_per_caller: int = Field(
+        20, ge=1, le=100_000, description="And those of one caller on the agents surface."
+    )
     audit_days: int = Field(
         365, ge=1, le=36_500, description="Days that it is kept who changed agents and sessions."
     )

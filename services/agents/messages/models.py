@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +20,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from services.agents.providers.models import LONGEST_MESSAGE, Line
+from services.agents.sessions.models import metadata_text
 from shared.agents_wire import Timestamp
 from shared.api import Answer, Body, Query
 from shared.pagination import OFFSET_CAP
-
-LARGEST_METADATA: Final = 65_536
-"""Bytes of a message's metadata, written without blanks."""
 
 DEFAULT_LIMIT: Final = 100
 MOST: Final = 1000
@@ -44,18 +41,7 @@ RoleWord = Annotated[Literal["USER", "AGENT", "SYSTEM"], BeforeValidator(_upper)
 
 
 def _metadata(value: Any) -> str:
-    if value is None:
-        return "{}"
-    if not isinstance(value, dict):
-        raise PydanticCustomError("dict_type", "must be an object")
-    try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    except ValueError:
-        raise PydanticCustomError("finite_number", "a number in it is too large") from None
-    if len(text.encode()) > LARGEST_METADATA:
-        limit = {"most": LARGEST_METADATA}
-        raise PydanticCustomError("too_long", "must have at most {most} bytes as JSON", limit)
-    return text
+    return "{}" if value is None else metadata_text(value)
 
 
 Metadata = Annotated[str, PlainValidator(_metadata), WithJsonSchema({"type": "object"})]

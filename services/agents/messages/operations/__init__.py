@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.agents.messages.operations.clearing import clear, complete
 from services.agents.messages.operations.posting import post
-from services.agents.messages.operations.reading import count, list_page
+from services.agents.messages.operations.reading import count, list_page, write_items
 from services.agents.messages.operations.replying import add_reply, is_answered, turn_input
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "list_page",
     "post",
     "turn_input",
+    "write_items",
 ]

@@ -76,3 +76,10 @@ async def count(database: Database, holder: Holder, reference: str) -> MessageCo
         session = await permitting.find(connection, holder, reference, GET)
         found = await store.count(connection, session.id, None, None)
     return MessageCount(count=found, session_id=session.id)
+
+
+async def write_items(
+    connection: Connection, session: Session, numbers: Sequence[int]
+) -> dict[int, str]:
+    """Give some messages by number as the wire shows them, also those that are held back."""
+    return await store.find_items(connection, session.id, numbers, session.is_space)

@@ -80,6 +80,6 @@ async def complete(connection: Connection, session: Session) -> Session:
     return await moves.move_by_hand(connection, session, Move(State.READY))
 
 
-def shown(session: Session) -> str:
-    """Give the word for a session's state in its dialect (section 4.5)."""
-    return rules.shown(session.state, is_space=session.is_space)
+def shown(session: Session, state: State | None = None) -> str:
+    """Give the word for a session's state, or for another one, in its dialect (section 4.5)."""
+    return rules.shown(state or session.state, is_space=session.is_space)
