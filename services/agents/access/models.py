@@ -239,7 +239,7 @@ class Merge(Generic[IdT]):
     """What a snapshot changes in a copy.
 
     Attributes:
-        take: these are in the snapshot, and new or newer than in the copy.
+        take: these are in the snapshot, and not or otherwise in the copy.
         end: these are in the copy and no more.
         forget: tombstones that nothing can undo any more.
     """

@@ -54,7 +54,11 @@ def merge(
         version: of the snapshot.
         restored: auth was restored from a backup: numbers in the copy mean nothing any more.
     """
-    take = {one for one, number in shown.items() if restored or _is_older(known.get(one), number)}
+    take = {
+        one
+        for one, number in shown.items()
+        if restored or _differs(known.get(one), number, version)
+    }
     gone = {
         one: row
         for one, row in known.items()
@@ -67,5 +71,11 @@ def merge(
     )
 
 
-def _is_older(known: Known | None, number: int) -> bool:
-    return known is None or known.version < number
+def _differs(known: Known | None, number: int, version: int) -> bool:
+    """Tell whether a snapshot corrects what is known of a thing; what is newer than it, it cannot.
+
+    A higher number that the snapshot should contain is of before auth was restored.
+    """
+    if known is None:
+        return True
+    return known.version <= version and (known.deleted or known.version != number)
