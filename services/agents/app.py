@@ -22,6 +22,7 @@ from services.agents.sessions import operations as conversations
 from services.agents.sessions import routes as sessions
 from services.agents.sessions.operations import Bell
 from services.agents.settings import AgentsSettings
+from services.agents.workspaces import routes as workspaces
 from shared import service
 from shared.bus import Transport
 from shared.db import Database
@@ -66,6 +67,7 @@ SERVICE: Final = Service(
         *sessions.OPERATIONS,
         *messages.OPERATIONS,
         *events.OPERATIONS,
+        *workspaces.OPERATIONS,
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,

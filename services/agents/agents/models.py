@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,9 @@ from shared.api import Answer, Body, Query
 from shared.pagination import ArrayQuery
 
 DEFAULT_NAMESPACE: Final = "default"
+
+NAME_TEXT: Final = re.compile(r"[a-zA-Z0-9_.-]{1,255}")
+"""How an agent or a namespace may be called."""
 
 LARGEST_JSON: Final = 262_144
 """Bytes of one JSON field, written without blanks."""

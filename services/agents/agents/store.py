@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +19,9 @@ from services.agents.agents.models import (
     Stored,
 )
 from shared.db import Connection, Record
+
+ERASURE_TIMEOUT: Final = 280.0
+"""Seconds that the agents of a whole namespace may take."""
 
 _TIME: Final = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _JSON_FIELDS: Final = ("tools", "routes", "guardrails", "knowledge_bases")
@@ -233,9 +237,14 @@ async def find_by_ids(connection: Connection, ids: Sequence[UUID]) -> list[Agent
     return [_agent(row) for row in rows]
 
 
-async def delete_namespace(connection: Connection, namespace: str) -> None:
-    """Drop all agents of a namespace, those that were deleted too."""
-    await connection.execute("DELETE FROM agents.agent WHERE namespace = $1", namespace)
+async def delete_namespace(connection: Connection, namespace: str, until: datetime) -> None:
+    """Drop all agents of a namespace that were made until then, those that were deleted too."""
+    await connection.execute(
+        "DELETE FROM agents.agent WHERE namespace = $1 AND created_at <= $2",
+        namespace,
+        until,
+        timeout=ERASURE_TIMEOUT,
+    )
 
 
 def _stored(row: Record | None) -> Stored | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import UUID
@@ -11,6 +10,7 @@ from services.agents.access.models import Holder
 from services.agents.agents import store
 from services.agents.agents.models import (
     DEFAULT_NAMESPACE,
+    NAME_TEXT,
     Agent,
     AgentQuery,
     Filters,
@@ -31,8 +31,6 @@ AT_ONCE: Final = 4_000_000
 """Bytes of agents that are read at once: a list may show 1,000 of a megabyte each."""
 
 MOST_NAMESAKES: Final = 1000
-
-_NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{1,255}")
 
 
 async def list_page(database: Database, holder: Holder, query: AgentQuery) -> Listed:
@@ -112,7 +110,7 @@ def check_reference(reference: str) -> None:
     Raises:
         BadRequest: it is neither.
     """
-    if not _NAME.fullmatch(reference):
+    if not NAME_TEXT.fullmatch(reference):
         raise BadRequest(NO_REFERENCE)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from pydantic_core import to_json
@@ -29,8 +29,24 @@ AT_ONCE: Final = 4_000_000
 """Bytes of sessions that are read at once: a list may show 1,000 of some 130,000 each."""
 
 
-async def list_page(database: Database, holder: Holder, query: SessionQuery) -> Listed:
+def written(shown: Shown) -> str:
+    """Give a session as JSON, as its own routes show it."""
+    return to_json(item_of(shown)).decode()
+
+
+async def list_page(
+    database: Database,
+    holder: Holder,
+    query: SessionQuery,
+    write: Callable[[Shown], str] = written,
+) -> Listed:
     """List sessions, newest first: the caller's own, unless others are asked for.
+
+    Args:
+        database: the service's.
+        holder: who asks.
+        query: which sessions.
+        write: gives one as JSON.
 
     Raises:
         BadRequest: there is no such state.
@@ -42,9 +58,9 @@ async def list_page(database: Database, holder: Holder, query: SessionQuery) -> 
         rows = await store.list_page(connection, filters, query.most, query.offset, AT_ONCE)
         total = await store.count(connection, filters, TOTAL_CAP)
     read = [row.shown for row in rows if row.shown is not None]
-    first = "[" + ",".join(_written(shown) for shown in read)
+    first = "[" + ",".join(write(shown) for shown in read)
     later = rows[len(read) :]
-    body = _pieces(database, first, later) if later else f"{first}]".encode()
+    body = _pieces(database, first, later, write) if later else f"{first}]".encode()
     return Listed(body, len(rows), total)
 
 
@@ -75,7 +91,9 @@ def _state(query: SessionQuery) -> State | None:
     return state
 
 
-async def _pieces(database: Database, first: str, later: Sequence[Row]) -> AsyncIterator[bytes]:
+async def _pieces(
+    database: Database, first: str, later: Sequence[Row], write: Callable[[Shown], str]
+) -> AsyncIterator[bytes]:
     """Give a long list as it is read, so that few sessions are in memory at a time."""
     yield first.encode()
     while later:
@@ -85,10 +103,6 @@ async def _pieces(database: Database, first: str, later: Sequence[Row]) -> Async
         ids = [row.id for row in later[:count]]
         async with database.connection() as connection:
             found = await store.find_shown(connection, ids)
-        yield "".join("," + _written(found[one]) for one in ids if one in found).encode()
+        yield "".join("," + write(found[one]) for one in ids if one in found).encode()
         later = later[count:]
     yield b"]"
-
-
-def _written(shown: Shown) -> str:
-    return to_json(item_of(shown)).decode()
