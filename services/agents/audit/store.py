@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic_core import to_json
 
 from services.agents.audit.models import AuditEvent
 from shared.db import Connection
+
+ERASURE_TIMEOUT: Final = 280.0
+"""Seconds that the events of a person, or of a whole namespace, may take."""
 
 SYSTEM: Final = ("System", "", "")
 """Stands for the service itself."""
@@ -58,9 +61,15 @@ async def clear_owner(connection: Connection, owner_type: str, owner_id: str) ->
         """,
         owner_type,
         owner_id,
+        timeout=ERASURE_TIMEOUT,
     )
 
 
-async def delete_namespace(connection: Connection, namespace: str) -> None:
-    """Drop the events of a namespace."""
-    await connection.execute("DELETE FROM agents.audit_event WHERE namespace = $1", namespace)
+async def delete_namespace(connection: Connection, namespace: str, until: datetime) -> None:
+    """Drop the events of a namespace until then."""
+    await connection.execute(
+        "DELETE FROM agents.audit_event WHERE namespace = $1 AND at <= $2",
+        namespace,
+        until,
+        timeout=ERASURE_TIMEOUT,
+    )

@@ -1,3 +1,3 @@
-"""Forgetting accounts that were erased; agents holds nothing of them yet."""
+"""Forgetting accounts that were erased, and organizations with all that is in their namespaces."""
 
 from __future__ import annotations

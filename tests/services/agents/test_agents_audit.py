@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -158,7 +158,7 @@ async def test_a_person_who_is_erased_is_taken_out(agents: Agents, namespace: st
     ]
     assert json.loads(rows[0]["detail"]) == {"long": "x" * LONGEST_DETAIL}
     async with agents.resources[Database].transaction() as connection:
-        await audit.forget_namespace(connection, namespace)
+        await audit.forget_namespace(connection, namespace, datetime.now(UTC) + timedelta(days=1))
     assert (
         await agents.sql.fetch("SELECT 1 FROM agents.audit_event WHERE namespace = $1", namespace)
         == []
