@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,9 @@ from tests.gateway.fake_service import Asked, Behaviour, FakeService, plain
 from tests.support.service import ASSERTION_KEY
 
 SERVICES = ("openai", "anthropic")
+TRUST = ssl.create_default_context()
+"""Made once, because that takes longer than most tests."""
+
 KEY = "key-of-the-" + "operator-0123456789"
 
 
@@ -119,7 +123,7 @@ def saying(*answers: bytes) -> Behaviour:
 @asynccontextmanager
 async def providers_of(service: str, fake: FakeService, **values: Any) -> AsyncIterator[Providers]:
     """Providers whose one model service is a fake."""
-    async with Providers.opened(settings_with(service, fake.url, **values)) as providers:
+    async with Providers.opened(settings_with(service, fake.url, **values), TRUST) as providers:
         yield providers
 
 

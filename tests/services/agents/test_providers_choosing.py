@@ -10,7 +10,7 @@ from services.agents.providers.operations import Providers
 from services.agents.providers.rules.choosing import Offers, Service, choose, cost_of
 from services.agents.settings import AgentsSettings
 from shared.settings import SettingsError, read
-from tests.services.agents.providers_support import provider_settings, question
+from tests.services.agents.providers_support import TRUST, provider_settings, question
 
 NOTHING = Offers({})
 BOTH = Offers({"openai": "small", "anthropic": None})
@@ -68,7 +68,7 @@ def test_what_nobody_offers_is_answered_by_the_built_in_provider_which_says_so(
 
 
 async def test_without_any_key_every_model_is_answered() -> None:
-    async with Providers.opened(provider_settings()) as providers:
+    async with Providers.opened(provider_settings(), TRUST) as providers:
         for model in ("gpt-4", "claude-3-opus", "llama3", "openai/x", "anthropic/y"):
             answered = await providers.complete(question("hello there", model=model))
             assert "Ada" in answered.text

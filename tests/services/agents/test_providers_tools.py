@@ -19,7 +19,13 @@ from services.agents.providers.rules.tools import Tool
 from shared.fetch import Fetcher
 from shared.targets import TargetPolicy
 from tests.gateway.fake_service import Asked, FakeService, answering, plain, running
-from tests.services.agents.providers_support import as_json, provider_settings, question, weather
+from tests.services.agents.providers_support import (
+    TRUST,
+    as_json,
+    provider_settings,
+    question,
+    weather,
+)
 from tests.shared.test_fetch import _resolving
 
 SECRET = "tool-key-0123456789"
@@ -306,7 +312,7 @@ async def test_a_slow_tool_is_given_up_and_no_redirect_followed(
 
 async def ask_tool(url: str, **settings: Any) -> str:
     tool = GOOD | {"url": url}
-    async with Providers.opened(provider_settings(**settings)) as providers:
+    async with Providers.opened(provider_settings(**settings), TRUST) as providers:
         return (await providers.complete(question("/t", tools=[tool]))).text
 
 

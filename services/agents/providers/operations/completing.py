@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -50,10 +51,17 @@ class Providers:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, settings: AgentsSettings) -> AsyncIterator[Providers]:
-        """Open the clients of what the settings configure; they close with the context."""
+    async def opened(
+        cls, settings: AgentsSettings, trust: ssl.SSLContext | None = None
+    ) -> AsyncIterator[Providers]:
+        """Open the clients of what the settings configure; they close with the context.
+
+        Args:
+            settings: of the service.
+            trust: certificates; those of ``SSL_CERT_FILE`` or of Mozilla if absent.
+        """
         async with AsyncExitStack() as stack:
-            trust = httpx.create_ssl_context()
+            trust = trust or httpx.create_ssl_context()
             fetcher = await stack.enter_async_context(Fetcher.opened(settings.targets(), trust))
             endpoints: dict[Service, Endpoint] = {}
             for service, (address, key) in _configured(settings).items():
