@@ -20,7 +20,7 @@ async def create_for(connection: Connection, account_id: str, name: str) -> Orga
     """
     base = rules.slug_of(name)
     organization = Organization(new_id("org_"), name, base)
-    while not await store.insert(connection, organization):
+    while organization.slug in rules.RESERVED or not await store.insert(connection, organization):
         organization = Organization(organization.id, name, f"{base}-{new_id('', 6).lower()}")
     version = await store.insert_membership(connection, organization.id, account_id, Role.OWNER)
     created = OrganizationCreated(

@@ -10,6 +10,9 @@ from shared.principal import Role
 
 LONGEST_SLUG: Final = 60
 
+RESERVED: Final = frozenset({"default"})
+"""Namespaces of the agents surface that everybody shares: no organization may be called so."""
+
 
 def slug_of(name: str) -> str:
     """Make a slug from a name: plain letters, digits and dashes; ``team`` where none are left."""

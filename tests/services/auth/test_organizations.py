@@ -117,6 +117,18 @@ def test_a_slug_is_plain(name: str, slug: str) -> None:
     assert slug_of(name) == slug
 
 
+@pytest.mark.parametrize("name", ["Default", "default!", "  DEFAULT "])
+async def test_nobody_gets_the_namespace_that_all_share(
+    auth: Auth, database: Database, name: str
+) -> None:
+    person = await auth.person()
+    async with database.transaction() as connection:
+        made = await operations.create_for(connection, person.claims.sub, name)
+    assert made.slug.startswith("default-")
+    (event,) = [e for e in await auth.events("organization.created.v1") if e["org_id"] == made.id]
+    assert event["slug"] == made.slug
+
+
 async def test_memberships_change_with_a_rising_version(
     auth: Auth, database: Database, ada: Person
 ) -> None:
