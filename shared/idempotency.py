@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +41,18 @@ class Claim:
     key: str
 
 
+def sent(body: bytes, path: Mapping[str, str]) -> bytes:
+    """Give what a repeat must have in common with the first request: the same about something else
+    is another one.
+
+    Args:
+        body: raw.
+        path: the path parameters.
+    """
+    objects = "\n".join(path.values()).encode(errors="surrogatepass")
+    return objects + b"\n" + body if objects else body
+
+
 async def claim(
     database: Database,
     schema: str,
@@ -57,7 +70,7 @@ async def claim(
         principal: who is calling.
         operation: method and path template.
         key: as the caller sent it.
-        body: raw.
+        body: what was sent.
         secret: the service's; bodies are kept as their HMAC-SHA256 under it, because a plain hash
             of a body with a password in it could be guessed.
 

@@ -252,7 +252,7 @@ def _operation_routes(service: Service, runtime: Runtime) -> list[BaseRoute]:
         call, raw = await decode(operation, request, runtime.database, runtime.resources)
         key = request.headers.get(idempotency.HEADER)
         if operation.idempotent and key is not None:
-            return await _once(runtime, operation, call, raw, key)
+            return await _once(runtime, operation, call, idempotency.sent(raw, call.path), key)
         response = encode(operation, await operation.endpoint(call))
         if operation.personal:
             response.headers.update(PERSONAL)
