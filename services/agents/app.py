@@ -18,10 +18,12 @@ from services.agents.events import routes as events
 from services.agents.events.operations import Streams
 from services.agents.health import routes as health
 from services.agents.messages import routes as messages
+from services.agents.providers.operations import Providers
 from services.agents.sessions import operations as conversations
 from services.agents.sessions import routes as sessions
 from services.agents.sessions.operations import Bell
 from services.agents.settings import AgentsSettings
+from services.agents.turns import operations as turns
 from services.agents.workspaces import routes as workspaces
 from shared import service
 from shared.bus import Transport
@@ -46,7 +48,9 @@ async def open_resources(
         yield {
             AgentsSettings: settings,
             Siblings: siblings,
+            Transport: transport,
             Bell: Bell(),
+            Providers: await stack.enter_async_context(Providers.opened(settings)),
             Streams: await stack.enter_async_context(streams),
             Access: await stack.enter_async_context(access),
         }
@@ -54,7 +58,8 @@ async def open_resources(
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return (audit.sweep_of(resources[AgentsSettings].audit_days), conversations.sweep)
+    audit_days = resources[AgentsSettings].audit_days
+    return (audit.sweep_of(audit_days), conversations.sweep, turns.sweep)
 
 
 SERVICE: Final = Service(
@@ -71,6 +76,7 @@ SERVICE: Final = Service(
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,
+    background=turns.working,
     sweeps=sweeps,
 )
 

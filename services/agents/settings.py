@@ -121,6 +121,18 @@ class AgentsSettings(ServiceSettings, TargetSettings):
         """Give the price table."""
         return read_prices(self.model_prices)
 
+    turns: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Sessions that a process works on at once; they mostly wait for models.",
+    )
+    turn_lease_seconds: float = Field(
+        20,
+        ge=0.5,
+        le=60,
+        description="Seconds after which other processes take over the sessions of one that died.",
+    )
     streams: int = Field(
         100,
         ge=1,

@@ -1,0 +1,3 @@
+"""SQL of the worker: ``leases``, ``jobs``, ``results`` and ``overdue``."""
+
+from __future__ import annotations
