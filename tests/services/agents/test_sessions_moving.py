@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -232,7 +233,7 @@ async def test_different_moves_at_once_follow_one_another(
     )
     assert {answer.status_code for answer in answers} <= {200, 400}
     seen = ["READY", *(await changes_of(agents, session_id))[1:]]
-    for one, after in zip(seen, seen[1:], strict=False):
+    for one, after in pairwise(seen):
         assert rules.may_move(State(one), State(after))
     assert seen[-1] == (await row_of(agents, session_id))["state"]
 

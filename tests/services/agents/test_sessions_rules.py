@@ -159,7 +159,7 @@ TestConversation = Conversation.TestCase
         ("error", State.ERROR, State.ERROR),
         ("started", None, None),
         ("", None, None),
-        ("ſtarted", None, None),
+        ("IDLE READY", None, None),
     ],
 )
 def test_a_state_is_meant_in_any_case_and_dialect(
