@@ -80,25 +80,33 @@ class Siblings:
             yield cls(client, Principal(Kind.SERVICE, asker), known)
 
     async def ask(
-        self,
-        service: str,
-        path: str,
-        question: Mapping[str, Any],
-        answer: type[AnswerT],
-        *,
-        within: float = TIMEOUT,
+        self, service: str, path: str, question: Mapping[str, Any], answer: type[AnswerT]
     ) -> AnswerT:
         """Post a question as JSON and read the answer.
+
+        Raises:
+            Unavailable: there was none within two seconds, or not one of this form.
+        """
+        given = await self.fetch(service, path, question)
+        try:
+            return answer.model_validate_json(given)
+        except ValidationError:
+            log.error("answer of a sibling not understood", service=service, path=path)
+            raise Unavailable from None
+
+    async def fetch(
+        self, service: str, path: str, question: Mapping[str, Any], *, within: float = TIMEOUT
+    ) -> bytes:
+        """Post a question as JSON and give the answer as it came.
 
         Args:
             service: the sibling's name.
             path: such as ``/internal/machines/check``.
             question: the body.
-            answer: its form.
-            within: seconds, where no caller waits for it and it is large.
+            within: seconds; more than two where nobody waits for it.
 
         Raises:
-            Unavailable: there was none within that time, or not one of this form.
+            Unavailable: there was none within that time.
         """
         sibling = self._known.get(service)
         if sibling is None:
@@ -113,13 +121,10 @@ class Siblings:
                     headers=headers,
                     timeout=within,
                 )
-            if given.status_code == httpx.codes.OK:
-                return answer.model_validate_json(given.content)
         except (httpx.HTTPError, TimeoutError) as error:
             log.info("sibling is away", service=service, path=path, reason=type(error).__name__)
             raise Unavailable from None
-        except ValidationError:
-            log.error("answer of a sibling not understood", service=service, path=path)
-            raise Unavailable from None
+        if given.status_code == httpx.codes.OK:
+            return given.content
         log.info("sibling gave no answer", service=service, path=path, status=given.status_code)
         raise Unavailable

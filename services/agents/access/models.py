@@ -178,26 +178,41 @@ class CopiedServiceAccount(_Copied):
         return self.model_dump(mode="json")
 
 
-class CopiedOrganization(_Copied):
-    """An organization; its slug is the namespace of its people."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the copy knows of one thing: the number of its last change, and whether it ended."""
 
-    org_id: str
-    slug: str
+    version: int
+    deleted: bool
 
 
-class Snapshot(_Copied):
-    """All of access at one moment, as auth answers ``POST /internal/access/snapshot``.
+class Bearing(_Copied):
+    """What a snapshot says of itself.
 
-    ``version`` is the number of the newest change in it; ``standings`` are the rules that people
-    hold in their organization's namespace, by their role there.
+    Attributes:
+        version: the number of the newest change in it.
+        standings: the rules that people hold in their organization's namespace, by their role.
     """
 
     version: int
-    roles: tuple[CopiedRole, ...]
-    bindings: tuple[CopiedBinding, ...]
-    service_accounts: tuple[CopiedServiceAccount, ...]
-    organizations: tuple[CopiedOrganization, ...]
     standings: dict[str, tuple[Rule, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing of which a snapshot and the copy differ.
+
+    Attributes:
+        id: of the thing.
+        shown: as the snapshot has it, JSON; None if it has it not.
+        number: its number there.
+        known: what the copy knows, if anything.
+    """
+
+    id: UUID
+    shown: str | None
+    number: int
+    known: Known | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +239,6 @@ class Copied:
 
     version: int
     newest: int
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the copy knows of one thing: the number of its last change, and whether it ended."""
-
-    version: int
-    deleted: bool
 
 
 @dataclass(frozen=True, slots=True)

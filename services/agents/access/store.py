@@ -10,7 +10,16 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.agents.access.models import Account, Asked, Copied, Holdings, Known, Wanted
+from services.agents.access.models import (
+    Account,
+    Asked,
+    Bearing,
+    Copied,
+    Difference,
+    Holdings,
+    Known,
+    Wanted,
+)
 from shared.db import Connection
 from shared.grants import Grant
 
@@ -36,6 +45,14 @@ _COLUMNS: Final = {
     },
     Table.SERVICE_ACCOUNT: {"name": "text", "active": "boolean"},
 }
+
+
+_PARTS: Final = {
+    Table.ROLE: "roles",
+    Table.ROLE_BINDING: "bindings",
+    Table.SERVICE_ACCOUNT: "service_accounts",
+}
+"""What the tables are called in a snapshot."""
 
 
 async def find_holdings(connection: Connection, wanted: Wanted) -> Holdings:
@@ -134,12 +151,52 @@ async def has_gap(connection: Connection, patience: float) -> bool:
     return found
 
 
-async def find_known(connection: Connection, table: Table) -> dict[UUID, Known]:
-    """Give the numbers of all rows of a table; all tenants: it is compared with a snapshot."""
-    rows = await connection.fetch(
-        f"SELECT id, version, deleted FROM agents.{table}"  # noqa: S608 - a constant
+async def read_bearing(connection: Connection, snapshot: str) -> Bearing:
+    """Read what a snapshot says of itself; the database takes it apart, off the event loop."""
+    written: str = await connection.fetchval(
+        """
+        SELECT json_build_object('version', given -> 'version', 'standings', given -> 'standings')
+          FROM (SELECT $1::text::json) AS snapshot (given)
+        """,
+        snapshot,
     )
-    return {row["id"]: Known(row["version"], row["deleted"]) for row in rows}
+    return Bearing.model_validate_json(written)
+
+
+async def find_differences(
+    connection: Connection, table: Table, snapshot: str, *, everything: bool
+) -> list[Difference]:
+    """Compare a snapshot with the copy of one table; all tenants: it has those of all.
+
+    Args:
+        connection: in a transaction that holds the lock.
+        table: which.
+        snapshot: JSON as auth wrote it.
+        everything: also what has the same number in both.
+    """
+    rows = await connection.fetch(
+        f"""
+        SELECT coalesce(shown.id, known.id) AS id, shown.written, shown.version AS number,
+               known.version, known.deleted
+          FROM (SELECT (one ->> 'id')::uuid AS id, (one ->> 'version')::bigint AS version,
+                       one::text AS written
+                  FROM json_array_elements($1::text::json -> $2) AS one) AS shown
+          FULL JOIN agents.{table} AS known ON known.id = shown.id
+         WHERE $3 OR known.deleted OR known.version IS DISTINCT FROM shown.version
+        """,  # noqa: S608 - a constant
+        snapshot,
+        _PARTS[table],
+        everything,
+    )
+    return [
+        Difference(
+            row["id"],
+            row["written"],
+            row["number"] or 0,
+            None if row["version"] is None else Known(row["version"], row["deleted"]),
+        )
+        for row in rows
+    ]
 
 
 async def find_one(connection: Connection, table: Table, row_id: UUID) -> Known | None:
@@ -207,19 +264,20 @@ async def remove_accounts(connection: Connection, ids: Sequence[UUID]) -> None:
     )
 
 
-async def merge_organizations(connection: Connection, shown: str, at: datetime) -> None:
+async def merge_organizations(connection: Connection, snapshot: str, at: datetime) -> None:
     """Make the organizations those of a snapshot, but for what was heard after it was asked for.
 
     Args:
         connection: in a transaction that holds the lock.
-        shown: a JSON array of objects with ``org_id`` and ``slug``.
+        snapshot: JSON as auth wrote it.
         at: when the snapshot was asked for.
     """
     await connection.execute(
         """
         WITH shown AS (
             SELECT org_id, slug
-              FROM jsonb_to_recordset($1::text::jsonb) AS said (org_id text, slug text)),
+              FROM json_to_recordset($1::text::json -> 'organizations')
+                   AS said (org_id text, slug text)),
         taken AS (
             INSERT INTO agents.organization AS o (id, slug, heard_at)
             SELECT org_id, slug, $2 FROM shown
@@ -230,7 +288,7 @@ async def merge_organizations(connection: Connection, shown: str, at: datetime) 
          WHERE NOT o.deleted AND o.heard_at < $2
            AND NOT EXISTS (SELECT FROM shown WHERE shown.org_id = o.id)
         """,
-        shown,
+        snapshot,
         at,
     )
 

@@ -62,7 +62,7 @@ class Copy:
 chances = st.randoms(use_true_random=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(chance=chances)
 def test_any_order_of_events_and_snapshots_ends_in_what_auth_has(chance: Random) -> None:
     auth, copy = Auth(chance), Copy()
@@ -71,7 +71,7 @@ def test_any_order_of_events_and_snapshots_ends_in_what_auth_has(chance: Random)
     assert copy.contents == auth.state().contents
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(chance=chances)
 def test_a_snapshot_makes_up_for_events_that_never_came(chance: Random) -> None:
     auth, copy = Auth(chance), Copy()
@@ -83,7 +83,7 @@ def test_a_snapshot_makes_up_for_events_that_never_came(chance: Random) -> None:
     assert copy.contents == auth.state().contents
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(chance=chances)
 def test_a_copy_follows_auth_back_to_a_backup(chance: Random) -> None:
     auth, copy = Auth(chance), Copy()

@@ -8,12 +8,18 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import chain, repeat
-from typing import Any, Final
+from typing import Final
 
 from pydantic_core import to_json
 
 from services.agents.access import rules, store
-from services.agents.access.models import Asked, Snapshot
+from services.agents.access.models import (
+    Asked,
+    CopiedBinding,
+    CopiedRole,
+    CopiedServiceAccount,
+    Difference,
+)
 from services.agents.access.operations.hearing import written
 from services.agents.access.store import Table
 from shared.bus.transport import backoff
@@ -39,7 +45,14 @@ PATIENCE: Final = 3.0
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two tries while auth is away."""
 
-BATCH: Final = 5_000
+BATCH: Final = 1_000
+"""Rows that are read and written at once."""
+
+_FORMS: Final[dict[Table, type[CopiedRole | CopiedBinding | CopiedServiceAccount]]] = {
+    Table.ROLE: CopiedRole,
+    Table.ROLE_BINDING: CopiedBinding,
+    Table.SERVICE_ACCOUNT: CopiedServiceAccount,
+}
 
 log = get_logger()
 
@@ -113,45 +126,54 @@ async def take(database: Database, siblings: Siblings) -> None:
     """
     async with database.connection() as connection:
         asked = await store.asked(connection)
-    snapshot = await siblings.ask("auth", PATH, {}, Snapshot, within=WITHIN)
-    await merge(database, snapshot, asked)
+    given = await siblings.fetch("auth", PATH, {}, within=WITHIN)
+    await merge(database, given.decode(), asked)
 
 
-async def merge(database: Database, snapshot: Snapshot, asked: Asked) -> None:
-    """Make the copy what a snapshot says, but for what was heard since it was asked for."""
-    version = snapshot.version
-    standings = to_json(snapshot.standings).decode()
-    organizations = to_json(snapshot.organizations).decode()
+async def merge(database: Database, snapshot: str, asked: Asked) -> None:
+    """Make the copy what a snapshot says, but for what was heard since it was asked for.
+
+    Args:
+        database: the service's.
+        snapshot: JSON as auth wrote it.
+        asked: what was known then.
+    """
     async with database.transaction() as connection:
         copied = await store.lock(connection)
+        bearing = await store.read_bearing(connection, snapshot)
+        version = bearing.version
         # Another process may have found out before that auth was restored.
         restored = rules.is_restored(version, asked.heard) and copied.newest >= asked.heard
         if rules.is_stale(version, copied.version, restored=restored):
             return
         if restored:
             log.warning("auth was restored from a backup; the copy of access is made anew")
-        for table, shown in (
-            (Table.ROLE, snapshot.roles),
-            (Table.ROLE_BINDING, snapshot.bindings),
-            (Table.SERVICE_ACCOUNT, snapshot.service_accounts),
-        ):
-            await _merge_table(connection, table, shown, version, restored=restored)
-        await store.merge_organizations(connection, organizations, asked.at)
+        for table in Table:
+            found = await store.find_differences(connection, table, snapshot, everything=restored)
+            await _merge_table(connection, table, found, version, restored=restored)
+        await store.merge_organizations(connection, snapshot, asked.at)
+        standings = to_json(bearing.standings).decode()
         await store.finish(connection, version, standings, restored=restored)
 
 
 async def _merge_table(
-    connection: Connection, table: Table, shown: Sequence[Any], version: int, *, restored: bool
+    connection: Connection,
+    table: Table,
+    found: Sequence[Difference],
+    version: int,
+    *,
+    restored: bool,
 ) -> None:
-    known = await store.find_known(connection, table)
-    # In a thread, because it walks over all of a large installation.
-    numbers = {one.id: one.version for one in shown}
-    found = await asyncio.to_thread(rules.merge, numbers, known, version, restored=restored)
-    wanted = [one for one in shown if one.id in found.take]
+    shown = {one.id: one.number for one in found if one.shown is not None}
+    known = {one.id: one.known for one in found if one.known is not None}
+    merged = rules.merge(shown, known, version, restored=restored)
+    wanted = [one.shown for one in found if one.shown is not None and one.id in merged.take]
     for first in range(0, len(wanted), BATCH):
-        await store.put(connection, table, written(wanted[first : first + BATCH]))
+        batch = wanted[first : first + BATCH]
+        rows = [_FORMS[table].model_validate_json(one) for one in batch]
+        await store.put(connection, table, written(rows))
     if table is Table.SERVICE_ACCOUNT:
-        await store.end_accounts(connection, [*found.end], version)
-        await store.remove_accounts(connection, [*found.forget])
-    elif found.end or found.forget:
-        await store.remove(connection, table, [*found.end, *found.forget])
+        await store.end_accounts(connection, [*merged.end], version)
+        await store.remove_accounts(connection, [*merged.forget])
+    elif merged.end or merged.forget:
+        await store.remove(connection, table, [*merged.end, *merged.forget])
