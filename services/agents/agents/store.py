@@ -81,6 +81,13 @@ async def lock(connection: Connection, agent_id: UUID) -> Stored | None:
     return _stored(await connection.fetchrow(query, agent_id))
 
 
+async def lock_names(connection: Connection, namespace: str) -> None:
+    """Wait for one's turn to rename in a namespace: two that swap names wait for each other."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('agents.agent:' || $1, 0))", namespace
+    )
+
+
 async def find_named(
     connection: Connection, name: str, namespaces: Sequence[str] | None, limit: int
 ) -> list[Named]:

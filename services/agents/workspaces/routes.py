@@ -24,7 +24,7 @@ from shared.pagination import array_headers
 COLLECTION: Final = "/api/v0/workspaces"
 ONE: Final = COLLECTION + "/{id}"
 SESSIONS: Final = ONE + "/sessions"
-SESSION: Final = SESSIONS + "/{session_id}"
+SESSION: Final = SESSIONS + "/{sid}"
 TAG: Final = "Workspaces"
 
 
@@ -75,7 +75,7 @@ async def create_session(call: Call[WorkspaceSessionRequest, Empty]) -> Workspac
 
 
 async def delete_session(call: Call[Empty, Empty]) -> Reply:
-    """``DELETE /api/v0/workspaces/{id}/sessions/{session_id}``."""
+    """``DELETE /api/v0/workspaces/{id}/sessions/{sid}``."""
     holder = await call.resource(Access).holder(call.principal)
     bell, (namespace, session_id) = call.resource(Bell), _place(call)
     await operations.delete_session(
@@ -85,7 +85,7 @@ async def delete_session(call: Call[Empty, Empty]) -> Reply:
 
 
 async def start(call: Call[Empty, Empty]) -> WorkspaceSession:
-    """``POST /api/v0/workspaces/{id}/sessions/{session_id}/start``."""
+    """``POST /api/v0/workspaces/{id}/sessions/{sid}/start``."""
     holder = await call.resource(Access).holder(call.principal)
     bell, (namespace, session_id) = call.resource(Bell), _place(call)
     return await operations.start(
@@ -94,7 +94,7 @@ async def start(call: Call[Empty, Empty]) -> WorkspaceSession:
 
 
 async def stop(call: Call[Empty, Empty]) -> WorkspaceSession:
-    """``POST /api/v0/workspaces/{id}/sessions/{session_id}/stop``."""
+    """``POST /api/v0/workspaces/{id}/sessions/{sid}/stop``."""
     holder = await call.resource(Access).holder(call.principal)
     bell, (namespace, session_id) = call.resource(Bell), _place(call)
     return await operations.stop(
@@ -103,7 +103,7 @@ async def stop(call: Call[Empty, Empty]) -> WorkspaceSession:
 
 
 def _place(call: Call[Empty, Empty]) -> tuple[str, str]:
-    return call.path["id"], call.path["session_id"]
+    return call.path["id"], call.path["sid"]
 
 
 def _row(method: str, path: str, endpoint: object, summary: str, **more: object) -> Operation:

@@ -68,6 +68,17 @@ async def test_of_many_that_take_a_name_one_does(
     assert counted[200] + counted[201] == 1
 
 
+async def test_names_that_are_swapped_at_once_end_well(
+    agents: Agents, admin: Principal, namespace: str
+) -> None:
+    one, other = [await make(agents, admin, namespace, name=name) for name in ("a", "b")]
+    counted = await together(
+        *(agents.put(f"agents/{one['id']}", admin, {"name": "b"}) for _ in range(5)),
+        *(agents.put(f"agents/{other['id']}", admin, {"name": "a"}) for _ in range(5)),
+    )
+    assert counted == {409: 10}
+
+
 async def test_no_change_is_lost(agents: Agents, admin: Principal, namespace: str) -> None:
     made = await make(agents, admin, namespace)
     fields = ("description", "instructions", "model", "tools", "routes", "guardrails")

@@ -86,6 +86,8 @@ async def update(
 
 
 async def _apply(connection: Connection, agent: Stored, edit: AgentEdit) -> Stored:
+    if edit.name is not None:
+        await store.lock_names(connection, agent.namespace)
     try:
         return await store.update(connection, agent.namespace, agent.id, edit)
     except UniqueViolation:
