@@ -266,6 +266,14 @@ async def test_what_an_answer_repeats_of_the_headers_is_taken_out(
     assert "<secret>" in text
 
 
+async def test_half_a_secret_at_the_end_is_not_shown(server: FakeService, fetcher: Fetcher) -> None:
+    secret = "".join(f"{number:05}" for number in range(1_000))
+    server.behave = answering(plain(200, secret.encode() * 60))
+    text = await called(fetcher, GOOD | {"url": server.url, "headers": {"x-key": secret}})
+    assert "<secret>" in text
+    assert secret[:20] not in text
+
+
 async def test_of_a_huge_answer_the_beginning_is_shown(
     server: FakeService, fetcher: Fetcher
 ) -> None:
