@@ -23,7 +23,7 @@ from services.agents.turns import operations as turns
 from services.agents.turns.models import Placed, Prepared, RunnerFailed
 from services.agents.turns.operations.answering import Doer
 from services.agents.turns.operations.worker import Limits, TurnWorker
-from shared.bus import Transport
+from shared.bus import Relay, Transport
 from shared.db import Database
 from shared.siblings import Siblings
 from shared.streams import Draining
@@ -182,7 +182,10 @@ async def working(
             Draining: Draining(),
             Transport: agents.resources[Transport],
         }
-        async with turns.working(resources, database):
+        async with (
+            Relay(database, "agents", agents.resources[Transport]),
+            turns.working(resources, database),
+        ):
             yield
     finally:
         await database.close()
@@ -257,6 +260,11 @@ class Chat:
         await self.sql.execute(
             "UPDATE agents.work SET due_at = clock_timestamp() WHERE session_id = $1", self.id
         )
+
+
+async def forget_work(sql: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Let nothing be due that earlier tests have left."""
+    await sql.execute("UPDATE agents.work SET due_at = NULL, worker = NULL")
 
 
 async def chat(agents: Agents, namespace: str = "", *, ready: bool = True, **body: Any) -> Chat:
