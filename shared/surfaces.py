@@ -136,9 +136,12 @@ def _sentence(fault: Fault) -> str:
 
 _AGENTS_CODES: Final = {
     "unauthorized": "UNAUTHORIZED",
+    "invalid_json": "BAD_REQUEST",
     "validation_error": "UNPROCESSABLE_ENTITY",
     "too_large": "PAYLOAD_TOO_LARGE",
 }
+_AGENTS_SENTENCES: Final = 3
+"""How many wrong fields the message names; the details have them all."""
 _AGENTS_FIXED: Final[dict[type[ServiceError], str]] = {
     Unauthenticated: "Authentication required",
 }
@@ -149,6 +152,10 @@ def _agents(error: ServiceError, request_id: str) -> tuple[int, dict[str, Any]]:
     message = _AGENTS_FIXED.get(type(error), error.message)
     if isinstance(error, Forbidden) and error.is_default:
         message = "Insufficient permissions"
+    if isinstance(error, Invalid) and error.is_default and error.faults:
+        # The web client shows nothing else, so it says what to change.
+        sentences = map(_sentence, error.faults[:_AGENTS_SENTENCES])
+        message = f"{message}: {'; '.join(sentences)}"
     code = _AGENTS_CODES.get(error.code, error.code.upper())
     inner: dict[str, Any] = {"code": code, "message": message}
     if isinstance(error, Invalid) and error.faults:

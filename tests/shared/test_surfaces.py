@@ -14,6 +14,7 @@ import pytest
 
 from shared.bus import BusUnavailable
 from shared.errors import (
+    BadRequest,
     Fault,
     Invalid,
     MethodNotAllowed,
@@ -78,6 +79,22 @@ def test_a_framework_405_keeps_its_allow_header() -> None:
     rendered = render(Surface.RUNS, from_status(405, allow="GET"))
     assert rendered.headers["allow"] == "GET"
     assert json.loads(rendered.body)["type"] == "method_not_allowed"
+
+
+def test_agents_call_a_broken_body_a_bad_request() -> None:
+    error = BadRequest("The body is not valid JSON", code="invalid_json")
+    body = json.loads(render(Surface.AGENTS, error).body)
+    assert body["error"] == {"code": "BAD_REQUEST", "message": "The body is not valid JSON"}
+
+
+def test_agents_name_the_first_wrong_fields_in_the_message() -> None:
+    error = Invalid([Fault(("body", f"f{n}"), "is wrong", "value_error") for n in range(5)])
+    body = json.loads(render(Surface.AGENTS, error).body)
+    assert body["message"] == body["error"]["message"]
+    assert body["message"] == "Validation failed: f0: is wrong; f1: is wrong; f2: is wrong"
+    assert len(body["error"]["details"]) == 5
+    told = json.loads(render(Surface.AGENTS, Invalid(error.faults, "Not this one")).body)
+    assert told["message"] == "Not this one"
 
 
 def test_extra_fields_stand_at_the_top() -> None:
