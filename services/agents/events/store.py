@@ -9,13 +9,17 @@ from shared.db import Connection
 
 
 async def present(connection: Connection, session_id: UUID) -> Step | None:
-    """Give the state of now under the session's newest number; None if there is no session."""
+    """Give the state of now under the session's newest number; None if there is no session.
+
+    What was told of it long ago may be gone; the session's row has the state all the same.
+    """
     row = await connection.fetchrow(
         """
-        SELECT s.number, 0 AS size, c.state, c.reason, c.at
+        SELECT s.number, 0 AS size, coalesce(c.state, s.state) AS state, c.reason,
+               coalesce(c.at, s.last_activity_at, s.created_at) AS at
           FROM agents.session s
-         CROSS JOIN LATERAL (SELECT c.state, c.reason, c.at FROM agents.state_change c
-                              WHERE c.session_id = s.id ORDER BY c.number DESC LIMIT 1) AS c
+          LEFT JOIN LATERAL (SELECT c.state, c.reason, c.at FROM agents.state_change c
+                              WHERE c.session_id = s.id ORDER BY c.number DESC LIMIT 1) AS c ON true
          WHERE s.id = $1
         """,
         session_id,
