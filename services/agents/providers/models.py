@@ -113,12 +113,16 @@ class Answered:
         usage: over all that was asked of a model service, retries included.
         memory: all of it, to be handed to the session's next turn.
         notes: for the session's people: what was ignored, cut or done otherwise than asked.
+        provider: who answered: ``builtin``, ``openai`` or ``anthropic``.
+        model: what was really asked for there.
     """
 
     text: str
     usage: Usage
     memory: Mapping[str, Any]
     notes: Sequence[str] = ()
+    provider: str = BUILTIN
+    model: str = BUILTIN
 
 
 class ProviderFailed(Exception):

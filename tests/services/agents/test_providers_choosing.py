@@ -75,6 +75,7 @@ async def test_without_any_key_every_model_is_answered() -> None:
             assert "hello there" in answered.text
             assert answered.usage == Usage()
             assert model in " ".join(answered.notes)
+            assert (answered.provider, answered.model) == (BUILTIN, BUILTIN)
         assert not (await providers.complete(question(model="builtin"))).notes
 
 

@@ -62,6 +62,7 @@ async def test_a_model_is_asked_and_answers(server: FakeService, service: str) -
     assert answered.text == "Blue."
     assert answered.usage == Usage(7, 3, 44)
     assert (answered.memory, answered.notes) == ({"a": 1}, ())
+    assert (answered.provider, answered.model) == (service, "m-1")
     asked = server.asked[0]
     assert asked.method == "POST"
     assert asked.json["model"] == "m-1"

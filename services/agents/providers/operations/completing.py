@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -114,6 +115,7 @@ class Providers:
             self._settings.model_answer_tokens,
         )
         answered = await converse(model, question, toolbox, tally, deadline)
+        answered = replace(answered, provider=choice.service, model=choice.model)
         log.debug(
             "model answered",
             service=choice.service,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from services.agents.providers.rules.schemas import compact
 from services.agents.providers.rules.texts import CUT, storable
-from services.agents.providers.rules.tools import LONGEST_HEADER, PLACEHOLDER, WITH_BODY, Tool
+from services.agents.providers.rules.tools import PLACEHOLDER, WITH_BODY, Tool
 from shared.redaction import SECRET
 
 LONGEST_ARGUMENTS: Final = 32_768
@@ -147,19 +147,29 @@ def shown(tool: Tool, status: int, content_type: str, body: bytes, *, is_whole: 
     """
     if content_type and not _TEXTUAL.match(content_type):
         return f"status {status}, {len(body)} bytes that are no text"
-    text = _without(tool, storable(body.decode(errors="replace")))
-    if not is_whole:  # half a secret may stand at the end
-        text = text[:-LONGEST_HEADER]
+    text = storable(body.decode(errors="replace"))
+    for secret in _secrets(tool):
+        text = text.replace(secret, SECRET)
+        if not is_whole:
+            text = _without_beginning(text, secret)
     encoded = text.encode()
     if len(encoded) > LARGEST_SHOWN:
         text, is_whole = encoded[:LARGEST_SHOWN].decode(errors="ignore"), False
     return f"status {status}\n{text}{'' if is_whole else CUT}"
 
 
-def _without(tool: Tool, text: str) -> str:
-    values = (value for name, value in tool.headers.items() if name not in _OPEN)
-    for value in sorted(values, key=len, reverse=True):
-        for secret in (value, _SCHEME.sub("", value, count=1)):
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, SECRET)
+def _secrets(tool: Tool) -> Iterator[str]:
+    """Give what an answer must not repeat, the longest first."""
+    values = {value for name, value in tool.headers.items() if name not in _OPEN}
+    found = values | {_SCHEME.sub("", value, count=1) for value in values}
+    for secret in sorted(found, key=lambda each: (-len(each), each)):
+        if len(secret) >= SHORTEST_SECRET:
+            yield secret
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Take away the beginning of a secret that was cut off at the end of a text."""
+    for length in range(len(secret) - 1, 0, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length]
     return text
