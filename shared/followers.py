@@ -20,6 +20,7 @@ from shared.contracts.auth import (
     AccountDisabled,
     ApiKeyRevoked,
     MembershipChanged,
+    ServiceAccountChanged,
     SessionRevoked,
 )
 from shared.errors import RateLimited, Unavailable
@@ -216,6 +217,7 @@ class Followers:
             (ApiKeyRevoked, "key_id"),
             (AccountDisabled, "account_id"),
             (AccountDeleted, "account_id"),
+            (ServiceAccountChanged, "service_account_id"),
         )
         return [
             *(BroadcastSubscription(kind, self._wakes(name)) for kind, name in self._news.items()),
