@@ -249,6 +249,20 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(
         assert not access._known
 
 
+async def test_for_a_moment_after_news_nothing_is_remembered(
+    agents: Agents, urls: DatabaseUrls
+) -> None:
+    robot, now = await agents.robot(), 100.0
+    async with access_of(urls, clock=lambda: now) as access:
+        access.doubt()
+        assert grants_of(await access.holder(robot)) == [], "the copy was not changed yet"
+        await agents.bind("viewer", robot)
+        assert grants_of(await access.holder(robot)) == [("viewer", None)]
+        now += LIFE
+        await access.holder(robot)
+        assert access._known
+
+
 async def test_what_is_remembered_is_bounded(agents: Agents, urls: DatabaseUrls) -> None:
     async with access_of(urls, clock=lambda: 100.0) as access:
         robot = await agents.robot()

@@ -6,9 +6,9 @@ import pytest
 
 from shared import VERSION
 from shared.db import Database
-from shared.errors import Unavailable
 from shared.principal import ANONYMOUS
-from tests.services.agents.conftest import Agents
+from tests.services.agents.conftest import Agents, running
+from tests.support.postgres import DatabaseServer
 
 
 async def test_anybody_may_ask_whether_it_works(agents: Agents) -> None:
@@ -17,14 +17,10 @@ async def test_anybody_may_ask_whether_it_works(agents: Agents) -> None:
     assert answer.headers["content-type"].startswith("text/plain")
 
 
-async def test_without_a_database_it_says_so(
-    agents: Agents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(self: Database) -> None:
-        raise Unavailable
-
-    monkeypatch.setattr(Database, "ping", away)
-    answer = await agents.get("health", ANONYMOUS)
+async def test_without_a_database_it_says_so(database_server: DatabaseServer) -> None:
+    async with database_server.clone() as urls, running(urls) as agents:
+        await agents.resources[Database].close()
+        answer = await agents.get("health", ANONYMOUS)
     assert answer.status_code == 503
     body = answer.json()
     assert body["message"] == body["error"]["message"] == "The database cannot be reached"

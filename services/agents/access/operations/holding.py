@@ -56,6 +56,7 @@ class Access:
         self._clock = clock
         self._known: dict[tuple[Any, ...], tuple[_Held, float]] = {}
         self._changes = 0
+        self._doubtful_until = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -73,11 +74,11 @@ class Access:
         keeper = Keeper(database, siblings, access.forget)
 
         async def on_news(event: Event) -> None:
-            access.forget()
+            access.doubt()
             keeper.stir()
 
         def on_gap() -> None:
-            access.forget()
+            access.doubt()
             keeper.stir()
 
         heard = [BroadcastSubscription(kind, on_news) for kind in _NEWS]
@@ -112,7 +113,7 @@ class Access:
         changes, until = self._changes, self._clock() + LIFE
         held = await self._look_up(principal)
         # What was read while something changed may be of before.
-        if changes == self._changes:
+        if changes == self._changes and self._clock() >= self._doubtful_until:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
             self._known[caller] = held, until
@@ -122,6 +123,11 @@ class Access:
         """Forget everything that is remembered, because something changed."""
         self._changes += 1
         self._known.clear()
+
+    def doubt(self) -> None:
+        """Remember nothing for a moment: something changed, but perhaps not in the copy yet."""
+        self.forget()
+        self._doubtful_until = self._clock() + LIFE
 
     async def _look_up(self, principal: Principal) -> _Held:
         wanted = _wanted(principal)
