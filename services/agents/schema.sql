@@ -328,6 +328,8 @@ CREATE INDEX message_author ON agents.message USING btree (author_type, author_i
 
 CREATE UNIQUE INDEX message_reply ON agents.message USING btree (session_id, reply_to) WHERE (reply_to IS NOT NULL);
 
+CREATE INDEX message_role ON agents.message USING btree (session_id, role, created_at, number);
+
 CREATE INDEX message_time ON agents.message USING btree (session_id, created_at, number);
 
 CREATE INDEX role_binding_name ON agents.role_binding USING btree (principal_name, principal_type) WHERE ((NOT deleted) AND (principal_id IS NULL));

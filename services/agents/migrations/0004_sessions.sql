@@ -102,6 +102,7 @@ CREATE TABLE agents.message (
 CREATE UNIQUE INDEX message_reply ON agents.message (session_id, reply_to)
     WHERE reply_to IS NOT NULL;
 CREATE INDEX message_time ON agents.message (session_id, created_at, number);
+CREATE INDEX message_role ON agents.message (session_id, role, created_at, number);
 CREATE INDEX message_author ON agents.message (author_type, author_id)
     WHERE author_id IS NOT NULL;
 

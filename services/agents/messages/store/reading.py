@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from services.agents.messages.models import MessageQuery, Row
@@ -20,30 +20,41 @@ the ``space`` dialect. The database writes it: metadata stays as it was sent, an
 read and written once more on the way.
 """
 
-# A reply has its time up to a second ahead, and until then it is not there.
-_SHOWN: Final = """
-    m.session_id = $1 AND m.created_at <= statement_timestamp()
-    AND ($2::text IS NULL OR m.role = $2) AND ($3::timestamptz IS NULL OR m.created_at > $3)
-"""
+
+def _shown(query: MessageQuery | None) -> tuple[str, list[Any]]:
+    """Give the condition of what a query shows, and its values; ``$1`` is the session.
+
+    Filters that are not asked for stay out of the statement, so that each has its index. A reply
+    has its time up to a second ahead, and until then it is not there.
+    """
+    text, values = "m.session_id = $1 AND m.created_at <= statement_timestamp()", list[Any]()
+    if query is not None and query.role is not None:
+        values.append(query.role)
+        text += " AND m.role = $2"
+    if query is not None and query.since is not None:
+        values.append(query.since)
+        text += f" AND m.created_at > ${len(values) + 1}"
+    return text, values
 
 
 async def list_page(
     connection: Connection, session_id: UUID, query: MessageQuery, is_space: bool, budget: int
 ) -> list[Row]:
     """Give a page, oldest first, with as many messages as fit into a number of bytes."""
+    shown, values = _shown(query)
+    at = len(values) + 2
     rows = await connection.fetch(
         f"""
         SELECT m.number, m.size,
-               CASE WHEN m.upto <= $7 THEN {ITEM.format(is_space="$6")} END AS item
+               CASE WHEN m.upto <= ${at + 3} THEN {ITEM.format(is_space=f"${at + 2}")} END AS item
           FROM (SELECT p.*, sum(p.size) OVER (ORDER BY p.created_at, p.number) AS upto
                   FROM (SELECT m.*, octet_length(m.content) + octet_length(m.metadata::text) AS size
-                          FROM agents.message m WHERE {_SHOWN}
-                         ORDER BY m.created_at, m.number LIMIT $4 OFFSET $5) AS p) AS m
+                          FROM agents.message m WHERE {shown}
+                         ORDER BY m.created_at, m.number LIMIT ${at} OFFSET ${at + 1}) AS p) AS m
          ORDER BY m.created_at, m.number
         """,  # noqa: S608 - constants
         session_id,
-        query.role,
-        query.since,
+        *values,
         query.limit,
         query.offset,
         is_space,
@@ -72,13 +83,14 @@ async def count(
     connection: Connection, session_id: UUID, query: MessageQuery | None, cap: int | None
 ) -> int:
     """Count messages, those of a query or all of the session's, up to a cap if there is one."""
+    shown, values = _shown(query)
     found: int = await connection.fetchval(
         f"""
-        SELECT count(*) FROM (SELECT FROM agents.message m WHERE {_SHOWN} LIMIT $4) AS found
+        SELECT count(*)
+          FROM (SELECT FROM agents.message m WHERE {shown} LIMIT ${len(values) + 2}) AS found
         """,  # noqa: S608 - constants
         session_id,
-        None if query is None else query.role,
-        None if query is None else query.since,
+        *values,
         cap,
     )
     return found
