@@ -224,6 +224,7 @@ def test_who_may_read_what(kind: str, scopes: tuple[str, ...], learnings: bool, 
         ("ÜBERLASTET", "überlastet"),
         ("数据库连接池", "连接池耗尽"),
         ("соединение", "Соединения"),
+        ("连接 pool", "pools连接x"),
         ("CI", "our ci"),
     ],
 )

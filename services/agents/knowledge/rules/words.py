@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from services.agents.providers.models import Passage
@@ -35,19 +36,44 @@ _COMMON: Final = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The words of a question; ``heads`` are the beginnings of ``stems``."""
+
+    stems: frozenset[str]
+    pairs: frozenset[str]
+    heads: frozenset[str]
+
+    def found_in(self, text: str) -> set[str]:
+        """Give those that a text has. Few words of it are looked at closely: texts are long."""
+        text = text.casefold()
+        pairs = set[str]()
+        if not text.isascii():
+            pairs = {pair for pair in self.pairs if pair in text}
+            text = _UNSPACED.sub(" ", text)
+        near = {word for word in _WORD.findall(text) if word[:2] in self.heads}
+        return pairs | {_stem(word) for word in near} & self.stems
+
+
 def words_of(text: str) -> set[str]:
     """Give the words of a text in the form in which they are compared.
 
     Without the most common ones, endings cut off: six letters are enough to tell words apart.
     """
-    found: set[str] = set()
-    for word in _WORD.findall(text.casefold()):
-        for run in _UNSPACED.findall(word):
-            found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
-        rest = _UNSPACED.sub("", word)
-        if len(rest) > 1 and rest not in _COMMON:
-            found.add(_stem(rest))
-    return found
+    asked = _asked(text)
+    return {*asked.stems, *asked.pairs}
+
+
+def _asked(question: str) -> _Asked:
+    question = question.casefold()
+    pairs = {
+        run[at : at + 2]
+        for run in _UNSPACED.findall(question)
+        for at in range(max(1, len(run) - 1))
+    }
+    words = _WORD.findall(_UNSPACED.sub(" ", question))
+    stems = {_stem(word) for word in words if len(word) > 1 and word not in _COMMON}
+    return _Asked(frozenset(stems), frozenset(pairs), frozenset(stem[:2] for stem in stems))
 
 
 def _stem(word: str) -> str:
@@ -70,15 +96,15 @@ def fitting(question: str, texts: Iterable[Passage], most: int) -> list[Passage]
         texts: to choose from; of two that fit alike, the earlier one wins.
         most: of the answer.
     """
-    asked = words_of(question)
-    if not asked:
+    asked = _asked(question)
+    if not (asked.stems or asked.pairs):
         return []
     shared: list[tuple[Passage, set[str], set[str]]] = []
     count = 0
     for text in texts:
         count += 1
-        title = words_of(text.title) & asked
-        words = title | (words_of(text.text) & asked)
+        title = asked.found_in(text.title)
+        words = title | asked.found_in(text.text)
         if words:
             shared.append((text, words, title))
     if not shared:
