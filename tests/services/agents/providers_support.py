@@ -9,12 +9,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services.agents.providers.models import Line, Passage, ProviderFailed, Question, Speaker
 from services.agents.providers.operations import Providers
 from services.agents.settings import AgentsSettings
 from tests.gateway.fake_service import Asked, Behaviour, FakeService, plain
 from tests.support.service import ASSERTION_KEY
+
+many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How often a property is tried, however long the machine takes."""
 
 SERVICES = ("openai", "anthropic")
 TRUST = ssl.create_default_context()

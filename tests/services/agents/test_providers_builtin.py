@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.agents.providers.models import Line, Passage, Question, Speaker
 from services.agents.providers.rules import tools
 from services.agents.providers.rules.builtin import Reply, Wanted, arguments_of, understood
 from services.agents.providers.rules.todo import todo
-from tests.services.agents.providers_support import question, weather
+from tests.services.agents.providers_support import many, question, weather
 
 
 def reply(asked: Question) -> str:
@@ -169,8 +169,8 @@ QUESTIONS = st.builds(
 )
 
 
+@many
 @given(QUESTIONS)
-@settings(deadline=None)
 def test_the_same_question_has_the_same_answer(asked: Question) -> None:
     first, second = understood(asked, ()), understood(asked, ())
     assert isinstance(first, Reply)
@@ -180,11 +180,13 @@ def test_the_same_question_has_the_same_answer(asked: Question) -> None:
     assert len(first.text) < 100_000
 
 
+@many
 @given(st.text(alphabet=st.characters(exclude_characters="/@\x00"), min_size=1, max_size=500))
 def test_a_message_that_is_no_command_is_quoted(message: str) -> None:
     assert f'You said: "{message.strip()}"' in reply(question(message))
 
 
+@many
 @given(
     st.lists(
         st.tuples(

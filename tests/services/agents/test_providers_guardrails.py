@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.agents.providers.models import ProviderFailed, Speaker
 from services.agents.providers.operations import apply_output, check_input
+from tests.services.agents.providers_support import many
 
 TOKEN = "ghp" + "_" + "aB3" * 12
 
@@ -102,6 +103,7 @@ JSON = st.recursive(
 )
 
 
+@many
 @given(JSON, st.text(max_size=200))
 def test_no_json_and_no_text_breaks_them(guardrails: Any, text: str) -> None:
     speaker = guarded(guardrails)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.agents.providers.models import Usage
@@ -24,6 +24,7 @@ from tests.services.agents.providers_support import (
     SERVICES,
     TRUST,
     as_json,
+    many,
     provider_settings,
     providers_of,
     question,
@@ -248,7 +249,7 @@ async def test_what_was_used_before_the_time_ran_out_is_counted(server: FakeServ
 
     server.behave = behave
     tool = {"type": "http", "name": "t", "url": f"{server.url}/tool"}
-    async with providers_of("openai", server, model_seconds=1, model_prices="*=1/1") as providers:
+    async with providers_of("openai", server, model_seconds=3, model_prices="*=1/1") as providers:
         failed = await refusal(providers, question(model="m", tools=[tool]))
     assert failed.usage == Usage(7, 3, 10)
 
@@ -296,8 +297,8 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("wire", [OpenAI(), Anthropic()])
+@many
 @given(document=st.dictionaries(st.sampled_from(["choices", "content", "usage"]), JSON))
-@settings(deadline=None)
 def test_no_document_breaks_a_wire(wire: Wire, document: dict[str, Any]) -> None:
     assert all(number >= 0 for number in wire.tokens(document))
     try:

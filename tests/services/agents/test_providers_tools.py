@@ -22,6 +22,7 @@ from tests.gateway.fake_service import Asked, FakeService, answering, plain, run
 from tests.services.agents.providers_support import (
     TRUST,
     as_json,
+    many,
     provider_settings,
     question,
     weather,
@@ -225,6 +226,7 @@ JSON = st.recursive(
 )
 
 
+@many
 @given(JSON)
 def test_no_json_breaks_the_reading(value: Any) -> None:
     found, notes = tools.read(value)
@@ -234,6 +236,7 @@ def test_no_json_breaks_the_reading(value: Any) -> None:
         json.dumps(tool.parameters, allow_nan=False)
 
 
+@many
 @given(st.dictionaries(st.sampled_from(["city", "days", "x"]), JSON, max_size=3))
 def test_a_request_stays_under_the_path_that_was_declared(arguments: dict[str, Any]) -> None:
     tool = one(weather("http://tool.example"))
