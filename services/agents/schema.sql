@@ -289,9 +289,11 @@ CREATE TABLE agents.workspace (
     description text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    title text,
     CONSTRAINT workspace_pkey PRIMARY KEY (namespace),
     CONSTRAINT workspace_description_check CHECK ((char_length(description) <= 1000)),
-    CONSTRAINT workspace_namespace_check CHECK ((namespace ~ '^[a-zA-Z0-9_.-]{1,255}$'::text))
+    CONSTRAINT workspace_namespace_check CHECK ((namespace ~ '^[a-zA-Z0-9_.-]{1,255}$'::text)),
+    CONSTRAINT workspace_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 255)))
 );
 
 CREATE INDEX agent_active ON agents.agent USING btree (active, name, namespace);
@@ -339,6 +341,8 @@ CREATE INDEX role_binding_principal ON agents.role_binding USING btree (principa
 CREATE INDEX session_agent_agent ON agents.session_agent USING btree (agent_id);
 
 CREATE INDEX session_created_by ON agents.session USING btree (created_by, state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX session_created_by_namespace ON agents.session USING btree (created_by, namespace, state, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX session_deleted ON agents.session USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 

@@ -54,6 +54,8 @@ CREATE INDEX session_owner_namespace ON agents.session
     (owner_type, owner_id, namespace, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
 CREATE INDEX session_created_by ON agents.session
     (created_by, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX session_created_by_namespace ON agents.session
+    (created_by, namespace, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
 CREATE INDEX session_namespace ON agents.session
     (namespace, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
 CREATE INDEX session_state ON agents.session (state, created_at DESC, id DESC)
