@@ -27,7 +27,9 @@ from shared.pagination import OFFSET_CAP
 
 DEFAULT_LIMIT: Final = 100
 MOST: Final = 1000
-"""Messages of one answer."""
+"""Messages of one answer; also of one without a limit in the ``space`` dialect, whose client counts
+them to see whether there is one more.
+"""
 
 ReplyRole = Literal["AGENT", "SYSTEM"]
 
@@ -86,9 +88,9 @@ class NewMessage(Body):
 
 
 class MessageQuery(Query):
-    """Which messages a list shows."""
+    """Which messages a list shows; how many without ``limit`` depends on the session's dialect."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST)] = DEFAULT_LIMIT
+    limit: Annotated[int | None, Field(ge=1, le=MOST)] = None
     offset: Annotated[int, Field(ge=0, le=OFFSET_CAP)] = 0
     role: RoleWord | None = None
     since: Moment | None = None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from services.agents.messages.models import MessageQuery
+from services.agents.messages.models import DEFAULT_LIMIT, MOST, MessageQuery
 from shared.pagination import TOTAL_CAP
 from shared.principal import Principal
 
@@ -34,12 +34,20 @@ def storable(text: str) -> str:
     return text.replace("\x00", _REPLACEMENT)
 
 
-def list_headers(session_id: UUID, query: MessageQuery, total: int, shown: int) -> dict[str, str]:
+def limit_of(query: MessageQuery, is_space: bool) -> int:
+    """Give how many messages an answer may have, by the dialect unless it was said."""
+    return query.limit or (MOST if is_space else DEFAULT_LIMIT)
+
+
+def list_headers(
+    session_id: UUID, query: MessageQuery, limit: int, total: int, shown: int
+) -> dict[str, str]:
     """Write ``X-Total-Count`` and ``Link`` (RFC 8288) of a list, with the query's filters.
 
     Args:
         session_id: whose messages.
         query: what was asked.
+        limit: messages of one answer.
         total: messages over all pages, counted up to ``TOTAL_CAP``; the last page is then unknown.
         shown: messages of this answer.
     """
@@ -48,7 +56,7 @@ def list_headers(session_id: UUID, query: MessageQuery, total: int, shown: int) 
         filters["role"] = query.role
     if query.since is not None:
         filters["since"] = query.since.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    limit, is_capped = query.limit, total >= TOTAL_CAP
+    is_capped = total >= TOTAL_CAP
     last = max(0, (total - 1) // limit * limit)
     offsets = {"first": 0}
     if query.offset > 0:

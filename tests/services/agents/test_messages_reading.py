@@ -106,6 +106,27 @@ async def test_a_page_behind_the_end_is_empty(agents: Agents) -> None:
     assert "next" not in links
 
 
+async def test_the_space_dialect_shows_up_to_a_thousand_unless_told(agents: Agents) -> None:
+    """CLI 0.2 counts what a list without a limit shows, and waits for one more."""
+    space = new_name("ns")
+    owner = await agents.robot("developer", namespace=space)
+    talk = await begin(agents, space, owner, "INIT", space=space)
+    await fill(talk, 1001)
+    assert len(await talk.contents()) == 1000
+    assert len(await talk.contents(limit=10)) == 10
+    answer = await talk.send("GET", "/messages")
+    assert links_of(answer.headers["link"])["next"][1] == {"offset": "1000", "limit": "1000"}
+
+
+async def test_is_written_without_blanks(agents: Agents) -> None:
+    talk = await begin(agents, state="INIT")
+    said = await talk.send("POST", "/messages", json={"role": "USER", "content": "a: b, c"})
+    listed = await talk.send("GET", "/messages")
+    for answer in (said, listed):
+        assert answer.text.replace("a: b, c", "").count(" ") == 0
+    assert listed.text == f"[{said.text}]"
+
+
 @pytest.mark.parametrize("role", ["AGENT", "agent", "Agent"])
 async def test_filters_by_role_in_any_case(agents: Agents, role: str) -> None:
     talk = await begin(agents, state="INIT")

@@ -32,21 +32,21 @@ async def list_page(
     """
     async with database.connection() as connection:
         session = await permitting.find(connection, holder, reference, GET)
-        rows = await store.list_page(connection, session.id, query, session.is_space, AT_ONCE)
-        total = await _total(connection, session, query, len(rows))
+        limit = rules.limit_of(query, session.is_space)
+        rows = await store.list_page(
+            connection, session.id, query, limit, session.is_space, AT_ONCE
+        )
+        total = query.offset + len(rows)
+        # A page that is not full is the last, and tells by itself.
+        if len(rows) == limit or (query.offset and not rows):
+            total = await store.count(connection, session.id, query, TOTAL_CAP)
     items = [row.item for row in rows if row.item is not None]
     first = "[" + ",".join(items)
     later = rows[len(items) :]
     body = _pieces(database, session, first, later) if later else f"{first}]".encode()
-    headers = rules.list_headers(session.id, query, total, len(rows))
+    total = min(total, TOTAL_CAP)
+    headers = rules.list_headers(session.id, query, limit, total, len(rows))
     return Listed(body, len(rows), total), headers
-
-
-async def _total(connection: Connection, session: Session, query: MessageQuery, shown: int) -> int:
-    """Count up to the cap; a page that is not full is the last, and tells by itself."""
-    if shown < query.limit and (shown or not query.offset):
-        return min(query.offset + shown, TOTAL_CAP)
-    return await store.count(connection, session.id, query, TOTAL_CAP)
 
 
 async def _pieces(
