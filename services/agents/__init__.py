@@ -1,10 +1,13 @@
-"""Agents: not built yet. It will own agents, sessions and messages of the agents surface.
+"""Agents: agents, the sessions in which they are spoken to, and the worker that answers.
 
-Owns: the tables of its outbox and inbox only.
-Says: ``erasure.completed.v1``.
-Hears: ``account.deleted.v1``.
-
-Every path of its surface answers 503 with ``Retry-After``, in the surface's own shape.
+Owns: agents, sessions with their messages and state changes, the work that is to be done for them,
+named namespaces, its audit log, and its copy of roles, bindings, service accounts and
+organizations.
+Says: ``agent.changed.v1``, ``session.created/changed.v1``, ``message.posted.v1``,
+``erasure.completed.v1``.
+Hears: ``role.changed.v1``, ``role_binding.changed.v1``, ``service_account.changed.v1``,
+``organization.created/deleted.v1``, ``account.deleted.v1``; its own news by broadcast, to wake
+streams and workers of each process.
 """
 
 from __future__ import annotations

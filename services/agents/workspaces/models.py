@@ -19,7 +19,7 @@ from pydantic import (
 
 from services.agents.sessions.models import metadata_text
 from services.agents.sessions.models.wire import SessionName
-from shared.agents_wire import Description, ResourceName, Timestamp
+from shared.agents_wire import Description, Timestamp
 from shared.api import Answer, Body
 from shared.pagination import ArrayQuery
 
@@ -31,15 +31,24 @@ DEFAULT_IMAGE: Final = "ubuntu:latest"
 Status = Literal["running", "stopped", "pending", "error"]
 
 
-class NewWorkspace(Body):
-    """``POST /api/v0/workspaces``."""
+Title = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]+$"
+    ),
+]
+"""What people call a workspace: any text of one line that is no path."""
 
-    name: ResourceName
+
+class NewWorkspace(Body):
+    """``POST /api/v0/workspaces``; a name that no namespace can have becomes its title."""
+
+    name: Title
     description: Description | None = None
 
 
 class WorkspaceItem(Answer):
-    """A namespace; its name is its id."""
+    """A namespace, which is its id; its name is how it was called by whoever made it."""
 
     id: str
     name: str
@@ -78,9 +87,10 @@ def _can_be_kept(container: ContainerInfo) -> ContainerInfo:
 
 
 class WorkspaceSessionRequest(Body):
-    """``POST /api/v0/workspaces/{id}/sessions``; a ``status`` is ignored: sessions start."""
+    """``POST /api/v0/workspaces/{id}/sessions``; one that is made ``stopped`` waits for a start."""
 
     name: SessionName | None = None
+    status: Annotated[str, StringConstraints(max_length=255)] = ""
     container_info: Annotated[ContainerInfo, AfterValidator(_can_be_kept)] = ContainerInfo()
 
     @model_validator(mode="before")
@@ -111,7 +121,7 @@ class WorkspaceSession(Answer):
 
 
 class WorkspaceSessionQuery(ArrayQuery):
-    """The query of a workspace's sessions: the caller's own, unless others are asked for."""
+    """The query of a workspace's sessions: all that the caller may list, unless some are named."""
 
     created_by: Annotated[str | None, StringConstraints(max_length=320)] = None
 
@@ -128,11 +138,13 @@ class Workspace:
     """A namespace, whether somebody made it or something is in it.
 
     Attributes:
+        title: what whoever made it called it, if that is no namespace's name.
         created_at: since when there is something in it, or it was made.
         updated_at: when something was last added to it.
     """
 
     namespace: str
+    title: str | None
     description: str | None
     created_at: datetime
     updated_at: datetime
@@ -141,7 +153,7 @@ class Workspace:
         """Give it as the wire shows it."""
         return WorkspaceItem(
             id=self.namespace,
-            name=self.namespace,
+            name=self.title or self.namespace,
             description=self.description,
             created_at=self.created_at,
             updated_at=self.updated_at,

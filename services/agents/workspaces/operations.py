@@ -37,6 +37,8 @@ __all__ = [
     "forget_namespace",
     "list_page",
     "list_sessions",
+    "read",
+    "read_session",
     "start",
     "stop",
 ]
@@ -74,16 +76,31 @@ async def create(
         Forbidden: the caller may create neither agents nor sessions there.
         Conflict: it is there already.
     """
-    _require(holder, "create", wanted.name)
+    namespace = rules.namespace_of(wanted.name)
+    title = None if namespace == wanted.name else wanted.name
+    _require(holder, "create", namespace)
     async with database.transaction() as connection:
-        content = await store.look(connection, wanted.name)
-        if content.is_used or not await store.insert(connection, wanted.name, wanted.description):
-            raise Conflict(f"Workspace '{wanted.name}' already exists")
-        await record(
-            connection, "workspace.created", holder.owner, origin, wanted.name, wanted.name
-        )
-        made = await store.describe(connection, [wanted.name])
+        content = await store.look(connection, namespace)
+        if content.is_used or not await store.insert(
+            connection, namespace, title, wanted.description
+        ):
+            raise Conflict(f"Workspace '{namespace}' already exists")
+        await record(connection, "workspace.created", holder.owner, origin, namespace, namespace)
+        made = await store.describe(connection, [namespace])
     return made[0].item()
+
+
+async def read(database: Database, holder: Holder, namespace: str) -> WorkspaceItem:
+    """Give a namespace in which the caller holds anything.
+
+    Raises:
+        NotFound: they do not.
+    """
+    _require_name(namespace)
+    holder.require_seen(namespace, MISSING)
+    async with database.connection() as connection:
+        found = await store.describe(connection, [namespace])
+    return found[0].item()
 
 
 async def delete(database: Database, holder: Holder, namespace: str, origin: Origin) -> None:
@@ -111,15 +128,19 @@ async def delete(database: Database, holder: Holder, namespace: str, origin: Ori
 async def list_sessions(
     database: Database, holder: Holder, namespace: str, query: WorkspaceSessionQuery
 ) -> Listed:
-    """List a namespace's sessions, newest first: the caller's own, unless others are asked for.
+    """List a namespace's sessions, newest first: all of them for whom may list all, else their own.
+
+    The web client shows one list and asks for nobody's in particular.
 
     Raises:
         NotFound: no namespace can be called so.
         Forbidden: others' sessions are asked for, and the caller may not list them there.
     """
     _require_name(namespace)
+    may_all = holder.may(permitting.SESSIONS, "list-all", namespace)
+    created_by = query.created_by or ("*" if may_all else None)
     wanted = SessionQuery(
-        namespace=namespace, created_by=query.created_by, page=query.page, limit=query.limit
+        namespace=namespace, created_by=created_by, page=query.page, limit=query.limit
     )
     return await sessions.list_page(database, holder, wanted, _written)
 
@@ -136,7 +157,7 @@ async def create_session(
     wanted: WorkspaceSessionRequest,
     origin: Origin,
 ) -> WorkspaceSession:
-    """Make a session, and have it started. Says session.created.
+    """Make a session, and have it started unless it is to be stopped. Says session.created.
 
     Raises:
         NotFound: no namespace can be called so.
@@ -146,7 +167,18 @@ async def create_session(
     metadata = metadata_of(wanted.container_info)
     fields = {"namespace": namespace, "name": wanted.name, "metadata": metadata}
     request = SessionRequest.model_validate(fields)
-    return rules.seen(await sessions.create(database, bell, holder, request, origin))
+    is_stopped = wanted.status.lower() == rules.STOPPED
+    return rules.seen(
+        await sessions.create(database, bell, holder, request, origin, is_stopped=is_stopped)
+    )
+
+
+async def read_session(
+    database: Database, holder: Holder, namespace: str, reference: str
+) -> WorkspaceSession:
+    """Give a session of a namespace; errors are as for ``delete_session``."""
+    await _require_in(database, holder, namespace, reference, "get-all")
+    return rules.seen(await sessions.read(database, holder, reference))
 
 
 async def delete_session(

@@ -49,6 +49,12 @@ async def create(call: Call[NewWorkspace, Empty]) -> WorkspaceItem:
     return await operations.create(call.database, holder, call.body, Origin.of(call))
 
 
+async def read(call: Call[Empty, Empty]) -> WorkspaceItem:
+    """``GET /api/v0/workspaces/{id}``."""
+    holder = await call.resource(Access).holder(call.principal)
+    return await operations.read(call.database, holder, call.path["id"])
+
+
 async def delete(call: Call[Empty, Empty]) -> Reply:
     """``DELETE /api/v0/workspaces/{id}``."""
     holder = await call.resource(Access).holder(call.principal)
@@ -72,6 +78,12 @@ async def create_session(call: Call[WorkspaceSessionRequest, Empty]) -> Workspac
     return await operations.create_session(
         call.database, bell, holder, namespace, call.body, Origin.of(call)
     )
+
+
+async def read_session(call: Call[Empty, Empty]) -> WorkspaceSession:
+    """``GET /api/v0/workspaces/{id}/sessions/{sid}``."""
+    holder = await call.resource(Access).holder(call.principal)
+    return await operations.read_session(call.database, holder, *_place(call))
 
 
 async def delete_session(call: Call[Empty, Empty]) -> Reply:
@@ -138,6 +150,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         idempotent=True,
         errors=(403, 409),
     ),
+    _row("GET", ONE, read, "Read a namespace", answer=WorkspaceItem, errors=(403, 404)),
     _row(
         "DELETE",
         ONE,
@@ -166,6 +179,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         status=201,
         idempotent=True,
         errors=(403, 404),
+    ),
+    _row(
+        "GET",
+        SESSION,
+        read_session,
+        "Read a session",
+        answer=WorkspaceSession,
+        errors=(400, 403, 404),
     ),
     _row(
         "DELETE",

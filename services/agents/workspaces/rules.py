@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,6 +22,22 @@ STATUSES: Final[Mapping[str, Status]] = {
     "closed": "stopped",
     "errored": "error",
 }
+
+
+STOPPED: Final = "stopped"
+
+_NOT_OF_NAMES: Final = re.compile(r"[^a-zA-Z0-9_.-]+")
+
+
+def namespace_of(name: str) -> str:
+    """Give the namespace for a name that somebody typed: the name itself where it can be one.
+
+    ``Development Environment`` becomes ``development-environment``; a name without any letter or
+    digit that namespaces know becomes ``workspace``.
+    """
+    if not _NOT_OF_NAMES.search(name):
+        return name
+    return _NOT_OF_NAMES.sub("-", name.lower()).strip("-") or "workspace"
 
 
 def seen(session: SessionItem) -> WorkspaceSession:

@@ -53,7 +53,7 @@ async def describe(connection: Connection, names: Sequence[str]) -> list[Workspa
     """
     rows = await connection.fetch(
         f"""
-        SELECT asked.namespace, w.description,
+        SELECT asked.namespace, w.title, w.description,
                coalesce(least(w.created_at, a.oldest, s.oldest), m.applied_at) AS created_at,
                coalesce(greatest(w.updated_at, a.newest, s.newest), m.applied_at) AS updated_at
           FROM unnest($1::text[]) WITH ORDINALITY AS asked (namespace, position)
@@ -75,14 +75,17 @@ async def describe(connection: Connection, names: Sequence[str]) -> list[Workspa
     return [Workspace(**row) for row in rows]
 
 
-async def insert(connection: Connection, namespace: str, description: str | None) -> bool:
+async def insert(
+    connection: Connection, namespace: str, title: str | None, description: str | None
+) -> bool:
     """Make a namespace; False when somebody has made it already."""
     made = await connection.fetchval(
         """
-        INSERT INTO agents.workspace (namespace, description) VALUES ($1, $2)
+        INSERT INTO agents.workspace (namespace, title, description) VALUES ($1, $2, $3)
         ON CONFLICT DO NOTHING RETURNING true
         """,
         namespace,
+        title,
         description,
     )
     return bool(made)

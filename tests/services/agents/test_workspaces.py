@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.agents.workspaces import rules
 from shared.principal import ANONYMOUS, Principal
 from tests.services.agents import agents_support, sessions_support
 from tests.services.agents.agents_support import (
@@ -36,7 +37,8 @@ async def listed(agents: Agents, principal: Principal) -> dict[str, dict[str, An
     answer = await agents.get("workspaces", principal)
     assert answer.status_code == 200, answer.text
     names = [item["name"] for item in answer.json()]
-    assert names == sorted(set(names))
+    ids = [item["id"] for item in answer.json()]
+    assert ids == sorted(set(ids))
     assert answer.headers["x-total-count"] == str(len(names))
     return {item["name"]: item for item in answer.json()}
 
@@ -63,6 +65,37 @@ async def test_one_is_made_shown_and_dropped(
         "SELECT action FROM agents.audit_event WHERE target = $1 ORDER BY id", namespace
     )
     assert [row["action"] for row in rows] == ["workspace.created", "workspace.deleted"]
+
+
+async def test_people_may_call_one_what_they_like(
+    agents: Agents, admin: Principal, namespace: str
+) -> None:
+    """Its namespace, which is its id, is made from that."""
+    body = {"name": f"Räume: {namespace.upper()} (2)", "description": None}
+    answer = await agents.post("workspaces", admin, body)
+    made = answer.json()
+    assert made["name"] == body["name"]
+    assert made["id"] == f"r-ume-{namespace}-2"
+    assert (await agents.get(f"workspaces/{made['id']}", admin)).json() == made
+    assert (await listed(agents, admin))[made["name"]] == made
+    again = await agents.post("workspaces", admin, {"name": f"r ume {namespace} 2"})
+    assert said(again) == (409, f"Workspace '{made['id']}' already exists")
+    assert (await agents.delete(f"workspaces/{made['id']}", admin)).status_code == 204
+    stranger = await agents.robot("developer", namespace=namespace)
+    assert said(await agents.get(f"workspaces/{made['id']}", stranger)) == MISSING
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace"),
+    [
+        ("Kept.As_is-1", "Kept.As_is-1"),
+        ("Development Environment", "development-environment"),
+        ("  a  b  ", "a-b"),
+        ("Ü", "workspace"),
+    ],
+)
+def test_a_namespace_is_made_from_any_name(name: str, namespace: str) -> None:
+    assert rules.namespace_of(name) == namespace
 
 
 async def test_one_is_there_because_something_is_in_it(
@@ -168,7 +201,9 @@ async def test_who_may_not(agents: Agents, admin: Principal, namespace: str) -> 
         ({}, ["name"]),
         ({"name": None}, ["name"]),
         ({"name": ""}, ["name"]),
-        ({"name": "a b"}, ["name"]),
+        ({"name": "a/b"}, ["name"]),
+        ({"name": "a\nb"}, ["name"]),
+        ({"name": "  "}, ["name"]),
         ({"name": "../x"}, ["name"]),
         ({"name": "x" * 256}, ["name"]),
         ({"name": "x", "description": "x" * 1001}, ["description"]),

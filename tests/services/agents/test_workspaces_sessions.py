@@ -49,19 +49,31 @@ async def test_one_is_made_as_the_client_does(
         agents, robot, namespace, name="first", status="stopped", container_info=container
     )
     assert list(one) == KEYS
-    assert one == one | {"workspace_id": namespace, "name": "first", "status": "pending"}
+    assert one == one | {"workspace_id": namespace, "name": "first", "status": "stopped"}
     assert one["container_info"] == container
     native = await read(agents, robot, one["id"])
     assert native["metadata"] == {"container_info": container}
-    assert (native["state"], native["namespace"]) == ("INIT", namespace)
+    assert (native["state"], native["namespace"]) == ("IDLE", namespace)
+    assert (
+        await agents.sql.fetchval(
+            "SELECT count(*) FROM agents.job WHERE session_id = $1", native["id"]
+        )
+        == 0
+    )
+    path = f"workspaces/{namespace}/sessions/{one['id']}"
+    again = await agents.get(path, robot)
+    assert again.json() == one
+    started = await agents.post(f"{path}/start", robot)
+    assert started.json()["status"] == "running"
     assert one["created_at"] == native["created_at"]
     bare = await made(agents, robot, namespace)
+    assert bare["status"] == "pending"
     default = {"image": "ubuntu:latest", "ports": [], "environment": {}}
     assert bare["container_info"] == default
     assert bare["name"].startswith("session-")
     partly = await made(agents, robot, namespace, container_info={"image": None, "x": 1})
     assert partly["container_info"] == default
-    assert await shown(agents, robot, namespace) == [partly, bare, one], "newest first"
+    assert await shown(agents, robot, namespace) == [partly, bare, started.json()], "newest first"
 
 
 async def test_one_that_was_made_elsewhere_is_shown_without_a_container(
@@ -173,12 +185,14 @@ async def test_rights_are_those_of_sessions(
     assert said(answer) == (403, "Cannot delete other users' sessions")
     assert said(await agents.delete(f"{path}/{one['id']}", stranger)) == MISSING
     operator = await agents.robot("operator", namespace=namespace)
-    assert await shown(agents, operator, namespace) == []
-    assert await shown(agents, operator, namespace, created_by="*") == [one | {"status": "running"}]
+    queries: list[dict[str, str]] = [{}, {"created_by": "*"}]
+    for query in queries:
+        assert await shown(agents, operator, namespace, **query) == [one | {"status": "running"}]
     assert (await agents.post(f"{path}/{one['id']}/stop", operator)).status_code == 200
     for method, where in (
         ("GET", path),
         ("POST", path),
+        ("GET", f"{path}/{one['id']}"),
         ("DELETE", f"{path}/{one['id']}"),
         ("POST", f"{path}/{one['id']}/start"),
         ("POST", f"{path}/{one['id']}/stop"),

@@ -15,6 +15,7 @@ from services.agents.sessions import rules
 from services.agents.sessions.models import (
     DEFAULT_NAMESPACE,
     Chosen,
+    Move,
     NewSession,
     RemixRequest,
     Session,
@@ -22,8 +23,9 @@ from services.agents.sessions.models import (
     SessionItem,
     SessionRequest,
     Shown,
+    State,
 )
-from services.agents.sessions.operations import hearing, permitting
+from services.agents.sessions.operations import hearing, moving, permitting
 from services.agents.sessions.operations.bell import Bell
 from services.agents.sessions.operations.permitting import SESSIONS
 from services.agents.sessions.operations.showing import item_of
@@ -40,9 +42,23 @@ AGENTS = "agents"
 
 
 async def create(
-    database: Database, bell: Bell, holder: Holder, wanted: SessionRequest, origin: Origin
+    database: Database,
+    bell: Bell,
+    holder: Holder,
+    wanted: SessionRequest,
+    origin: Origin,
+    *,
+    is_stopped: bool = False,
 ) -> SessionItem:
     """Make a session, in INIT, and have it started. Says session.created.
+
+    Args:
+        database: the service's.
+        bell: wakes the worker.
+        holder: who makes it.
+        wanted: the session.
+        origin: where the request came from.
+        is_stopped: close it at once instead, until somebody restores it.
 
     Raises:
         Forbidden: the caller may not create sessions there, or not use one of the agents.
@@ -66,7 +82,7 @@ async def create(
     )
     async with bell.ringing(database) as connection:
         chosen = await _choose(connection, holder, namespace, wanted.agent_ids)
-        made = await _make(connection, holder, new, chosen, origin)
+        made = await _make(connection, holder, new, chosen, origin, is_stopped=is_stopped)
     return made
 
 
@@ -147,9 +163,12 @@ async def _make(
     new: NewSession,
     chosen: Sequence[Chosen],
     origin: Origin,
+    *,
+    is_stopped: bool = False,
 ) -> SessionItem:
     session = await store.insert(connection, new, [agent.id for agent in chosen])
-    await add_job(connection, session, "create_session")
+    if not is_stopped:
+        await add_job(connection, session, "create_session")
     hearing.note(session.id)
     owner, parent = holder.owner, new.parent_session_id
     event = SessionCreated(
@@ -164,5 +183,8 @@ async def _make(
     detail = {} if parent is None else {"parent": str(parent)}
     action = "session.created" if parent is None else "session.remixed"
     await record(connection, action, owner, origin, str(session.id), session.namespace, **detail)
+    if is_stopped:
+        for state in (State.READY, State.IDLE):
+            session = await moving.move(connection, session, Move(state))
     shown = [SessionAgent(id=agent.id, name=agent.name, model=agent.model) for agent in chosen]
     return item_of(Shown(session, to_json(shown).decode()))
