@@ -50,7 +50,7 @@ async def seen(agents: Agents, principal: Principal) -> list[tuple[str, str | No
         holder = await access.holder(principal)
     except ServiceError as error:
         return error.code
-    return sorted((grant.role, grant.namespace) for grant in holder.grants)
+    return sorted(((grant.role, grant.namespace) for grant in holder.grants), key=str)
 
 
 @asynccontextmanager
