@@ -21,8 +21,7 @@ from tests.support.postgres import DatabaseServer, DatabaseUrls
 from tests.support.stack import MakeStack, Stack, running_stack
 
 # Before any module reads its settings: the machine's own must not leak in.
-_OTHERS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")  # with these, agents would ask and pay somebody
-for name in [name for name in os.environ if name.startswith(("GUILDHALL_", *_OTHERS))]:
+for name in [name for name in os.environ if name.startswith("GUILDHALL_")]:
     del os.environ[name]
 
 # Under nohup it is ignored, and so it would be by every process that a test starts and tells.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -11,17 +11,10 @@ from shared.settings import KeyBytes, ServiceSettings, WebAddress, settings_conf
 from shared.siblings import Sibling, sibling_at
 from shared.targets import TargetSettings
 
-_FOREIGN: Final = {
-    "openai_key": ("OPENAI_API_KEY",),
-    "anthropic_key": ("ANTHROPIC_API_KEY",),
-}
-"""What the model services' own libraries call the same."""
-
-
 class AgentsSettings(ServiceSettings, TargetSettings):
     """What every service reads, as ``GUILDHALL_AGENTS_<NAME>`` or ``GUILDHALL_<NAME>``."""
 
-    model_config = settings_config("agents", _FOREIGN)
+    model_config = settings_config("agents")
     service: ClassVar[str] = "agents"
 
     auth_url: WebAddress | None = Field(
