@@ -11,6 +11,7 @@ from shared.settings import KeyBytes, ServiceSettings, WebAddress, settings_conf
 from shared.siblings import Sibling, sibling_at
 from shared.targets import TargetSettings
 
+
 class AgentsSettings(ServiceSettings, TargetSettings):
     """What every service reads, as ``GUILDHALL_AGENTS_<NAME>`` or ``GUILDHALL_<NAME>``."""
 
