@@ -98,7 +98,11 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
         together = await _talk(port, process, server, talkers=TOGETHER, messages=EACH)
         crowd = await _crowd(port, process, urls["agents"], "builtin")
     async with Model.opened(THINKING_S) as model:
-        slow = {**pool, "GUILDHALL_AGENTS_OPENAI_URL": model.url}
+        slow = {
+            **pool,
+            "GUILDHALL_AGENTS_OPENAI_URL": model.url,
+            "GUILDHALL_AGENTS_MODEL_CONCURRENCY": str(IN_FLIGHT),
+        }
         async with running("agents", urls, _probe(), **slow) as (port, process):
             waiting = await _crowd(port, process, urls["agents"], "openai/slow", model)
     lists: dict[tuple[str, int], Cost] = {}

@@ -82,7 +82,7 @@ class AgentsSettings(ServiceSettings, TargetSettings):
         120, ge=1, le=600, description="Seconds for one answer, tools and retries included."
     )
     model_concurrency: int = Field(
-        16, ge=1, le=1000, description="Requests that a process has at one model service at once."
+        64, ge=1, le=1000, description="Requests that a process has at one model service at once."
     )
     model_retries: int = Field(
         2,
