@@ -145,6 +145,7 @@ async def worker_of(
     bell: Bell | None = None,
     limits: Limits | None = None,
     seconds: float = 120.0,
+    runner: FakeRunner | None = None,
 ) -> AsyncIterator[Work]:
     """Work as a process would, without the clock's part and without hearing others.
 
@@ -153,8 +154,9 @@ async def worker_of(
         bell: of the service that adds work, if that is in this process.
         limits: of the worker.
         seconds: that a provider has.
+        runner: what sessions run in.
     """
-    providers, runner, bell = FakeProviders(), FakeRunner(), bell or Bell()
+    providers, runner, bell = FakeProviders(), runner or FakeRunner(), bell or Bell()
     database = await Database.connect(urls.url("agents"))
     try:
         async with Siblings.opened("agents", {}) as siblings:
@@ -287,7 +289,8 @@ async def start(made: Chat) -> None:
     )
     await made.sql.execute(
         "UPDATE agents.session SET state = 'READY', started_at = now(), container_id = 'box', "
-        "idle_at = now() + make_interval(secs => waiting_timeout_seconds) WHERE id = $1",
+        "idle_at = CASE WHEN waiting_timeout_seconds > 0 "
+        "THEN now() + make_interval(secs => waiting_timeout_seconds) END WHERE id = $1",
         made.id,
     )
 
