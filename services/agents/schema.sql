@@ -141,6 +141,13 @@ CREATE TABLE agents.migration (
     CONSTRAINT migration_pkey PRIMARY KEY (number)
 );
 
+CREATE TABLE agents.namespace (
+    namespace text NOT NULL,
+    claimed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT namespace_pkey PRIMARY KEY (namespace),
+    CONSTRAINT namespace_namespace_check CHECK ((namespace ~ '^[a-zA-Z0-9_.-]{1,255}$'::text))
+);
+
 CREATE TABLE agents.organization (
     id text NOT NULL,
     slug text,

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from services.auth.erasures import operations as erasures
 from services.auth.machines import operations as machines
+from services.auth.organizations import operations as organizations
 from services.auth.role_bindings import operations as role_bindings
 from shared.bus import Subscription
+from shared.contracts.agents import NamespaceClaimed
 from shared.contracts.auth import AccountVerified
 from shared.contracts.learnings import ErasureCompleted
 from shared.contracts.teams import MachineSeen
@@ -34,10 +36,16 @@ async def on_machine_seen(connection: Connection, event: MachineSeen) -> None:
     await machines.note_seen(connection, event.token, event.at)
 
 
+async def on_namespace_claimed(connection: Connection, event: NamespaceClaimed) -> None:
+    """Note that there is something in a namespace, so that no new organization is called so."""
+    await organizations.note_namespace(connection, event.namespace)
+
+
 SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
     Subscription("close_erasure", ErasureCompleted, on_erasure_completed),
     Subscription("bind_verified_person", AccountVerified, on_account_verified),
     Subscription("note_machine_seen", MachineSeen, on_machine_seen),
+    Subscription("note_namespace", NamespaceClaimed, on_namespace_claimed),
 )
 
 

@@ -263,6 +263,13 @@ CREATE TABLE auth.migration (
     CONSTRAINT migration_pkey PRIMARY KEY (number)
 );
 
+CREATE TABLE auth.namespace (
+    namespace text NOT NULL,
+    heard_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT namespace_pkey PRIMARY KEY (namespace),
+    CONSTRAINT namespace_namespace_check CHECK ((namespace ~ '^[a-zA-Z0-9_.-]{1,255}$'::text))
+);
+
 CREATE TABLE auth.organization (
     id text NOT NULL,
     name text NOT NULL,

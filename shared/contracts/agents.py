@@ -21,6 +21,13 @@ class ErasureCompleted(AgentsEvent):
     service: str = "agents"
 
 
+class NamespaceClaimed(AgentsEvent):
+    """Something was put into a namespace for the first time; said once of each."""
+
+    kind: ClassVar[str] = "namespace.claimed.v1"
+    namespace: str
+
+
 class AgentChanged(AgentsEvent):
     """An agent was made, changed, deleted (``active`` is then false) or restored.
 

@@ -10,6 +10,7 @@ from services.agents.access.models import Holder
 from services.agents.agents.models import NAME_TEXT
 from services.agents.audit.models import Origin
 from services.agents.audit.operations import record
+from services.agents.namespaces.operations import claim
 from services.agents.sessions import operations as sessions
 from services.agents.sessions.models import Listed, SessionQuery, SessionRequest, Shown
 from services.agents.sessions.operations import Bell, permitting
@@ -85,6 +86,7 @@ async def create(
             connection, namespace, title, wanted.description
         ):
             raise Conflict(f"Workspace '{namespace}' already exists")
+        await claim(connection, namespace)
         await record(connection, "workspace.created", holder.owner, origin, namespace, namespace)
         made = await store.describe(connection, [namespace])
     return made[0].item()

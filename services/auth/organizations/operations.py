@@ -16,11 +16,20 @@ from shared.principal import Principal, Role
 async def create_for(connection: Connection, account_id: str, name: str) -> Organization:
     """Make a person's own organization, in the caller's transaction.
 
+    Its slug is the namespace that its people administer, and that is erased with it. So it is none
+    that is reserved, that a role binding names at this moment, or in which the agents service ever
+    had something, be it of an organization that has gone. A binding that is made at the same moment
+    comes before, and counts, or after. Two things remain. What is put into a namespace that no
+    binding names, as only a global administrator can, counts once its event is heard: an
+    organization made within that moment may get the name, and what is there with it. And
+    whoever puts something into an organization's namespace afterwards, or binds there, leaves it
+    to that organization.
+
     Says organization.created and membership.changed.
     """
     base = rules.slug_of(name)
     organization = Organization(new_id("org_"), name, base)
-    while organization.slug in rules.RESERVED or not await store.insert(connection, organization):
+    while not await _insert(connection, organization):
         organization = Organization(organization.id, name, f"{base}-{new_id('', 6).lower()}")
     version = await store.insert_membership(connection, organization.id, account_id, Role.OWNER)
     created = OrganizationCreated(
@@ -31,6 +40,28 @@ async def create_for(connection: Connection, account_id: str, name: str) -> Orga
     )
     await outbox.add_all(connection, [created, joined])
     return organization
+
+
+async def _insert(connection: Connection, organization: Organization) -> bool:
+    slug = organization.slug
+    if slug in rules.RESERVED or not await store.lock_slug(connection, slug):
+        return False
+    # A statement of its own, which sees what was committed before the name was ours.
+    return await store.insert(connection, organization)
+
+
+async def lock_namespace(connection: Connection, namespace: str) -> None:
+    """Keep organizations from getting a name while the caller's transaction brings it into use."""
+    await store.lock_namespace(connection, namespace)
+
+
+async def note_namespace(connection: Connection, namespace: str) -> None:
+    """Note that there is something in a namespace: no new organization gets its name.
+
+    The first time counts. Its own people may have put it there, or the organization may have gone:
+    the name is not given again.
+    """
+    await store.insert_namespace(connection, namespace)
 
 
 async def lock(connection: Connection, org_id: str) -> None:

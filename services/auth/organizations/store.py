@@ -11,17 +11,36 @@ _ITEM = """
       FROM auth.organization o
 """
 
+_LOCK = "pg_advisory_xact_lock(hashtextextended('auth.namespace:' || $1, 0))"
+
 _USER = """
     SELECT a.id, a.email, a.name, a.verified_at IS NOT NULL AS verified, a.platform_admin,
            a.created_at, m.org_id, m.role
 """
 
 
+async def lock_namespace(connection: Connection, namespace: str) -> None:
+    """Take the name of a namespace for this transaction."""
+    await connection.execute(f"SELECT {_LOCK}", namespace)
+
+
+async def lock_slug(connection: Connection, slug: str) -> bool:
+    """Take the name of a namespace, unless an organization has it: then False, without waiting."""
+    row = await connection.fetchrow(
+        f"SELECT {_LOCK} WHERE NOT EXISTS (SELECT FROM auth.organization WHERE slug = $1)",  # noqa: S608 - a constant
+        slug,
+    )
+    return row is not None
+
+
 async def insert(connection: Connection, organization: Organization) -> bool:
-    """Add an organization; False when the slug is taken."""
+    """Add an organization; False when the slug is taken, or names a namespace in use."""
     inserted = await connection.fetchval(
         """
-        INSERT INTO auth.organization (id, name, slug) VALUES ($1, $2, $3)
+        INSERT INTO auth.organization (id, name, slug)
+        SELECT $1::text, $2::text, $3::text
+         WHERE NOT EXISTS (SELECT FROM auth.role_binding WHERE namespace = $3)
+           AND NOT EXISTS (SELECT FROM auth.namespace WHERE namespace = $3)
         ON CONFLICT (slug) DO NOTHING RETURNING true
         """,
         organization.id,
@@ -29,6 +48,13 @@ async def insert(connection: Connection, organization: Organization) -> bool:
         organization.slug,
     )
     return bool(inserted)
+
+
+async def insert_namespace(connection: Connection, namespace: str) -> None:
+    """Note that a namespace is in use; nothing if that is known."""
+    await connection.execute(
+        "INSERT INTO auth.namespace (namespace) VALUES ($1) ON CONFLICT DO NOTHING", namespace
+    )
 
 
 async def insert_membership(connection: Connection, org_id: str, account_id: str, role: str) -> int:

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from services.auth.accounts.operations import email_key
 from services.auth.audit_events.models import Origin
+from services.auth.organizations.operations import lock_namespace
 from services.auth.role_bindings import store
 from services.auth.role_bindings.models import (
     Filters,
@@ -125,6 +126,8 @@ async def _insert(change: Change, role_id: UUID, wanted: NewRoleBinding) -> Role
     elif wanted.principal_type in PERSON_TYPES and "@" in name:
         key = email_key(name)
         principal_id = await store.find_person(connection, key)
+    if wanted.namespace is not None:
+        await lock_namespace(connection, wanted.namespace)
     version = await change.advance()
     binding = await store.insert(connection, uuid4(), role_id, wanted, principal_id, key, version)
     if binding is None:

@@ -17,6 +17,7 @@ from services.agents.agents.operations.reading import (
 )
 from services.agents.audit.models import Origin
 from services.agents.audit.operations import record
+from services.agents.namespaces.operations import claim
 from shared.agents_wire import UUID_TEXT
 from shared.bus import outbox
 from shared.contracts.agents import AgentChanged
@@ -44,9 +45,10 @@ async def create(database: Database, holder: Holder, wanted: NewAgent, origin: O
 async def make(
     connection: Connection, agent_id: UUID, wanted: NewAgent, owner: Owner | None, origin: Origin
 ) -> Stored | None:
-    """Add an agent, with its event; None, and nothing said, where its name or id is taken."""
+    """Add an agent, with its events; None, and nothing said, where its name or id is taken."""
     agent = await store.insert(connection, agent_id, wanted)
     if agent is not None:
+        await claim(connection, agent.namespace)
         await _say(connection, agent, "agent.created", owner, origin)
     return agent
 

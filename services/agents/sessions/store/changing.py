@@ -8,11 +8,17 @@ from uuid import UUID
 
 from services.agents.sessions.models import NewSession, Session
 from services.agents.sessions.store.reading import COLUMNS, session_of
+from shared.bus import outbox
+from shared.contracts.agents import NamespaceClaimed
 from shared.db import Connection
 
 
 async def insert(connection: Connection, wanted: NewSession, agents: Sequence[UUID]) -> Session:
-    """Add a session that begins in INIT, and note that for those who follow."""
+    """Add a session that begins in INIT, and note that for those who follow.
+
+    Says namespace.claimed if it is the first thing in its namespace (``namespaces.claim``).
+    """
+    says, said = outbox.part(NamespaceClaimed(namespace=wanted.namespace), 13, "claimed")
     row = await connection.fetchrow(
         f"""
         WITH s AS (
@@ -29,7 +35,10 @@ async def insert(connection: Connection, wanted: NewSession, agents: Sequence[UU
             INSERT INTO agents.session_agent (session_id, position, agent_id)
             SELECT $1, position, agent_id
               FROM unnest($12::uuid[]) WITH ORDINALITY AS asked (agent_id, position)
-        )
+        ), claimed AS (
+            INSERT INTO agents.namespace (namespace) VALUES ($2)
+            ON CONFLICT DO NOTHING RETURNING namespace
+        ), said AS ({says})
         SELECT {COLUMNS} FROM s
         """,  # noqa: S608 - constants
         wanted.id,
@@ -44,6 +53,7 @@ async def insert(connection: Connection, wanted: NewSession, agents: Sequence[UU
         wanted.is_space,
         wanted.metadata,
         agents,
+        *said,
     )
     assert row is not None  # INSERT … RETURNING of one row
     return session_of(row)
