@@ -6,8 +6,10 @@ move it at once the second sees what the first has done, and is judged by that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from services.agents.sessions import rules
 from services.agents.sessions.models import Move, Session, State
@@ -68,16 +70,36 @@ async def _move(
     return moved
 
 
+async def move_all(
+    connection: Connection, session_ids: Sequence[UUID], expected: State, wanted: Move
+) -> list[Session]:
+    """Move sessions that the caller has locked, all at once; give those that were as expected.
+
+    Raises:
+        BadRequest: there is no such move.
+    """
+    if not rules.may_move(expected, wanted.to):
+        raise BadRequest(rules.refusal(expected, wanted.to))
+    moved = await store.move_all(connection, session_ids, expected, wanted)
+    for session in moved:
+        hearing.note(session.id)
+    await outbox.add_all(connection, [_changed(session) for session in moved])
+    return moved
+
+
 async def say(connection: Connection, session: Session) -> None:
     """Say what a session has become."""
     hearing.note(session.id)
-    event = SessionChanged(
+    await outbox.add(connection, _changed(session))
+
+
+def _changed(session: Session) -> SessionChanged:
+    return SessionChanged(
         session_id=str(session.id),
         namespace=session.namespace,
         state=session.stored,
         number=session.number,
     )
-    await outbox.add(connection, event)
 
 
 async def say_deleted(connection: Connection, session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.agents.sessions import rules
@@ -34,6 +35,11 @@ async def add_job(
         message_number: of the USER message to be answered, for ``run_turn`` alone.
     """
     return await moving.add_job(connection, session.id, kind, message_number)
+
+
+async def add_jobs(connection: Connection, sessions: Sequence[Session], kind: JobKind) -> None:
+    """Add a job to each of some sessions that the caller has locked, and wake who works."""
+    await moving.add_jobs(connection, [session.id for session in sessions], kind)
 
 
 async def take_up(connection: Connection, session: Session, message_number: int) -> Session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,16 +14,28 @@ from shared.db import Connection
 async def move(
     connection: Connection, session_id: UUID, expected: State, wanted: Move, until: datetime | None
 ) -> Session | None:
-    """Move a session, and note it for those who follow; None if it is not as expected any more.
+    """Move a session likewise; None if it is not as expected any more."""
+    moved = await move_all(connection, [session_id], expected, wanted, until)
+    return moved[0] if moved else None
+
+
+async def move_all(
+    connection: Connection,
+    session_ids: Sequence[UUID],
+    expected: State,
+    wanted: Move,
+    until: datetime | None = None,
+) -> list[Session]:
+    """Move those sessions that are as expected, and note it for those who follow; give them.
 
     Args:
         connection: in the transaction.
-        session_id: whose.
+        session_ids: whose.
         expected: the stored state that the move was decided on.
         wanted: the move.
         until: when what ended the turn has its time, if that is yet to come.
     """
-    row = await connection.fetchrow(
+    rows = await connection.fetch(
         f"""
         WITH s AS (
             UPDATE agents.session SET
@@ -38,7 +51,7 @@ async def move(
                    idle_at = CASE WHEN $3 = 'READY' AND waiting_timeout_seconds > 0
                                   THEN coalesce($7, clock_timestamp())
                                        + make_interval(secs => waiting_timeout_seconds) END
-             WHERE id = $1 AND state = $2 AND deleted_at IS NULL
+             WHERE id = ANY($1::uuid[]) AND state = $2 AND deleted_at IS NULL
             RETURNING *
         ), told AS (
             INSERT INTO agents.state_change (session_id, number, state, reason)
@@ -46,7 +59,7 @@ async def move(
         )
         SELECT {COLUMNS} FROM s
         """,  # noqa: S608 - constants
-        session_id,
+        session_ids,
         expected,
         wanted.to,
         wanted.reason,
@@ -54,7 +67,7 @@ async def move(
         wanted.persistent_volume_id,
         until,
     )
-    return None if row is None else session_of(row)
+    return [session_of(row) for row in rows]
 
 
 async def touch(connection: Connection, session_id: UUID) -> Session:
@@ -85,10 +98,21 @@ async def add_job(
     connection: Connection, session_id: UUID, kind: str, message_number: int | None
 ) -> int:
     """Add a job under the session's next number, and wake who works; give that number."""
-    number: int = await connection.fetchval(
+    (number,) = await add_jobs(connection, [session_id], kind, message_number)
+    return number
+
+
+async def add_jobs(
+    connection: Connection,
+    session_ids: Sequence[UUID],
+    kind: str,
+    message_number: int | None = None,
+) -> list[int]:
+    """Add a job to each of some sessions likewise."""
+    rows = await connection.fetch(
         """
         WITH s AS (
-            UPDATE agents.session SET number = number + 1 WHERE id = $1
+            UPDATE agents.session SET number = number + 1 WHERE id = ANY($1::uuid[])
             RETURNING id, number, namespace
         ), job AS (
             INSERT INTO agents.job (session_id, number, kind, message_number)
@@ -102,11 +126,11 @@ async def add_job(
         )
         SELECT number FROM s
         """,
-        session_id,
+        session_ids,
         kind,
         message_number,
     )
-    return number
+    return [row["number"] for row in rows]
 
 
 async def wake(connection: Connection, session_id: UUID) -> None:

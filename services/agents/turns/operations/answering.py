@@ -140,8 +140,8 @@ def _reply(
     except ProviderFailed as withheld:
         return _refused(withheld.reason, answered)
     metadata: dict[str, Any] = {
-        "provider": getattr(answered, "provider", ""),
-        "model": getattr(answered, "model", ""),
+        "provider": answered.provider,
+        "model": answered.model,
         "usage": _written(answered.usage),
     }
     said = [*answered.notes, *notes]

@@ -30,7 +30,7 @@ STARTS_WITHIN: Final = 60.0
 BUSY_FOR: Final = 600.0
 """Seconds after which a session is not BUSY any more in which no turn is open."""
 
-BATCH: Final = 100
+BATCH: Final = 500
 PAGE: Final = 500
 PAGES: Final = 40
 """Pages of one round; the next goes on where it ended."""
@@ -81,8 +81,8 @@ class Tender(Owned):
         while True:
             async with self._bell.ringing(self._database) as connection:
                 ids = await overdue.lock_idle(connection, BATCH)
-                for session_id in ids:
-                    await _let_idle(connection, session_id)
+                moved = await moving.move_all(connection, ids, State.READY, Move(State.IDLE))
+                await working.add_jobs(connection, moved, "stop_session")
             total += len(ids)
             if len(ids) < BATCH:
                 return total
@@ -174,13 +174,6 @@ class Tender(Owned):
             session = await moving.move(connection, session, Move(State.ERROR, reason))
             await working.add_job(connection, session, "stop_session")
             log.warning("runner has fallen", session_id=str(session.id), status=status)
-
-
-async def _let_idle(connection: Connection, session_id: UUID) -> None:
-    session = await working.lock_by_id(connection, session_id)
-    assert session is not None  # it is locked already
-    session = await moving.move(connection, session, Move(State.IDLE))
-    await working.add_job(connection, session, "stop_session")
 
 
 async def _repeat(look: Callable[[], Awaitable[object]], seconds: float) -> None:

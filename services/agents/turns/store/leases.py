@@ -18,12 +18,16 @@ NAMESPACES: Final = 500
 _OF_ONE: Final = 4
 """Sessions taken of each of those at once."""
 
-# IS TRUE keeps the planner from reading all that are due a second time.
+# IS TRUE keeps the planner from reading all that are due a second time. Four times as many as are
+# wanted are looked at again, because others may be taking some.
 _TAKE: Final = """
-    turn AS MATERIALIZED (
-        SELECT w.session_id FROM placed AS p JOIN agents.work AS w USING (session_id)
-         WHERE p.place <= $4 AND (w.due_at <= now()) IS TRUE
-         ORDER BY p.place, p.due_at LIMIT $5 FOR UPDATE OF w SKIP LOCKED
+    next AS MATERIALIZED (
+        SELECT session_id, place, due_at FROM placed WHERE place <= $4
+         ORDER BY place, due_at LIMIT 4 * $5
+    ), turn AS MATERIALIZED (
+        SELECT w.session_id FROM next JOIN agents.work AS w USING (session_id)
+         WHERE (w.due_at <= now()) IS TRUE
+         ORDER BY next.place, next.due_at LIMIT $5 FOR UPDATE OF w SKIP LOCKED
     )
     UPDATE agents.work AS w
        SET worker = $1, fence = w.fence + 1,
@@ -75,7 +79,7 @@ RENEW: Final = """
         SELECT * FROM unnest($2::uuid[], $3::bigint[]) AS h (session_id, fence)
     ), mine AS MATERIALIZED (
         SELECT w.session_id FROM held AS h JOIN agents.work AS w USING (session_id)
-         WHERE w.worker = $1 AND w.fence = h.fence AND w.due_at > clock_timestamp()
+         WHERE w.worker = $1 AND w.fence = h.fence AND (w.due_at > clock_timestamp()) IS TRUE
            FOR UPDATE OF w SKIP LOCKED
     ), renewed AS (
         UPDATE agents.work AS w SET due_at = clock_timestamp() + make_interval(secs => $4)
@@ -206,7 +210,7 @@ async def give_back(connection: Connection, worker: str, held: Sequence[Lease]) 
             SELECT w.session_id FROM unnest($2::uuid[], $3::bigint[]) AS h (session_id, fence)
               JOIN agents.session AS s ON s.id = h.session_id
               JOIN agents.work AS w ON w.session_id = h.session_id
-             WHERE w.worker = $1 AND w.fence = h.fence AND w.due_at > clock_timestamp()
+             WHERE w.worker = $1 AND w.fence = h.fence AND (w.due_at > clock_timestamp()) IS TRUE
                FOR UPDATE OF s, w SKIP LOCKED
         ), undone AS (
             UPDATE agents.job AS j
