@@ -10,7 +10,8 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 UUID_TEXT: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 """How ids are written; what does not look so is a name."""
@@ -27,10 +28,22 @@ Timestamp = Annotated[
 ]
 """A time as the agents surface writes it: UTC, ``Z``, six digits of a second (section 2)."""
 
+DOTS: Final = frozenset({".", ".."})
+"""What a client takes out of a path before it asks, so that nothing of this name is reached."""
+
+
+def _is_segment(value: str) -> str:
+    if value in DOTS:
+        raise PydanticCustomError("value_error", "must not be dots alone")
+    return value
+
+
 ResourceName = Annotated[
-    str, StringConstraints(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9_.-]+$")
+    str,
+    StringConstraints(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9_.-]+$"),
+    AfterValidator(_is_segment),
 ]
-"""What an account, a role, an agent or a namespace may be called (section 2)."""
+"""What an account, a role, an agent or a namespace may be called (sections 2 and 9, row 12)."""
 
 Description = Annotated[str, StringConstraints(max_length=1000)]
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from services.agents.sessions.models import SessionItem
 from services.agents.workspaces.models import CONTAINER, Status, WorkspaceSession
+from shared.agents_wire import DOTS
 
 STATUSES: Final[Mapping[str, Status]] = {
     "INIT": "pending",
@@ -35,9 +36,9 @@ def namespace_of(name: str) -> str:
     ``Development Environment`` becomes ``development-environment``; a name without any letter or
     digit that namespaces know becomes ``workspace``.
     """
-    if not _NOT_OF_NAMES.search(name):
+    if not _NOT_OF_NAMES.search(name) and name not in DOTS:
         return name
-    return _NOT_OF_NAMES.sub("-", name.lower()).strip("-") or "workspace"
+    return _NOT_OF_NAMES.sub("-", name.lower()).strip("-.") or "workspace"
 
 
 def seen(session: SessionItem) -> WorkspaceSession:

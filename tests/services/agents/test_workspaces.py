@@ -92,6 +92,9 @@ async def test_people_may_call_one_what_they_like(
         ("Development Environment", "development-environment"),
         ("  a  b  ", "a-b"),
         ("Ü", "workspace"),
+        ("..", "workspace"),
+        ("@..@", "workspace"),
+        ("...", "..."),
     ],
 )
 def test_a_namespace_is_made_from_any_name(name: str, namespace: str) -> None:
