@@ -51,6 +51,17 @@ async def test_one_is_made_and_read(agents: Agents, admin: Principal, namespace:
     assert (answer.status_code, answer.json()) == (200, made)
 
 
+async def test_it_is_written_without_blanks(
+    agents: Agents, admin: Principal, namespace: str
+) -> None:
+    body = {"name": new_name("agent"), "namespace": namespace, "model": "m"}
+    made = await agents.post("agents", admin, body)
+    read = await agents.get(f"agents/{made.json()['id']}", admin)
+    listed = await agents.get("agents", admin, params={"namespace": namespace})
+    assert (read.text, listed.text) == (made.text, f"[{made.text}]")
+    assert " " not in made.text
+
+
 async def test_what_is_absent_gets_its_default(
     agents: Agents, admin: Principal, namespace: str
 ) -> None:
