@@ -146,7 +146,7 @@ class Operation:
         names_errors: errors have their machine word as top-level ``error``, too (learnings, 2.1).
         body_limit: bytes.
         errors: statuses that the documentation lists beside the common ones.
-        tag: the heading in the documentation.
+        tag, media_type: for the documentation: the heading, and what an answer of text is.
     """
 
     method: str
@@ -171,6 +171,7 @@ class Operation:
     body_limit: int = DEFAULT_BODY_LIMIT
     errors: tuple[int, ...] = ()
     tag: str = ""
+    media_type: str = ""
 
     @property
     def surface(self) -> Surface:
@@ -180,8 +181,8 @@ class Operation:
     def __post_init__(self) -> None:
         limited = self.scope is not None or self.admin
         if sum((self.public, self.internal, self.authenticated, limited)) != 1:
-            choice = "scope/admin, authenticated, public, internal"
-            raise ValueError(f"{self.method} {self.path}: say one of {choice}")
+            what = f"{self.method} {self.path}"
+            raise ValueError(f"{what}: say one of scope/admin, authenticated, public, internal")
         if self.idempotent and self.no_store:
             raise ValueError(f"{self.method} {self.path}: an answer with a secret is never kept")
 
@@ -236,9 +237,8 @@ class _Methods:
         operation = self._operations.get(scope["method"])
         if operation is None:
             raise MethodNotAllowed(self._allow)
-        request = Request(scope, receive)
-        response = await self._handle(operation, request)
-        if request.method == "HEAD" and isinstance(response, StreamingResponse):
+        response = await self._handle(operation, Request(scope, receive))
+        if scope["method"] == "HEAD" and isinstance(response, StreamingResponse):
             # What nobody may send is not made; a stream without an end would never end.
             response.body_iterator = _nothing()
         await response(scope, receive, send)

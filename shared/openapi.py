@@ -193,6 +193,8 @@ def _responses(
     if operation.answer is not None:
         schema = references[operation.answer, "serialization"]
         success["content"] = {"application/json": {"schema": schema}}
+    elif operation.media_type:
+        success["content"] = {operation.media_type: {"schema": _STRING}}
     name = _error_name(service, operation.surface)
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
     responses = {str(operation.status): success}

@@ -47,6 +47,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         "replays what came after",
         query=EventQuery,
         answer=None,
+        media_type=MEDIA_TYPE,
         authenticated=True,
         errors=(400, 403, 404, 429, 503),
         tag="Messages",

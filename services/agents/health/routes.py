@@ -44,6 +44,7 @@ OPERATIONS: Final = (
         endpoint=show,
         summary="The text OK if the service can work",
         answer=None,
+        media_type="text/plain",
         public=True,
         errors=(503,),
         tag=TAG,

@@ -32,6 +32,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         endpoint=stream,
         summary="Follow learnings as server-sent events; Last-Event-ID replays what came after",
         answer=None,
+        media_type=MEDIA_TYPE,
         scope="learnings:read",
         errors=(429, 503),
         tag="Learnings",
