@@ -26,7 +26,9 @@ from shared.log import get_logger
 from shared.principal import ASSERTION_HEADER, sign_assertion
 
 PAGES: Final = frozenset({"/docs", "/api-docs", "/swagger-ui", "/swagger-ui/index.html"})
-DOCUMENTS: Final = frozenset({"/openapi.json", "/api-docs/openapi.json"})
+DOCUMENTS: Final = {"/openapi.json": "Guildhall", "/api-docs/openapi.json": "Raworc REST API"}
+"""Their titles. Both hold everything; clients of the agents surface look for theirs at the second
+and know it by its title (agents contract, section 1)."""
 ASSETS_PREFIX: Final = "/swagger-ui/assets/"
 
 _MEDIA_TYPES: Final = {
@@ -38,7 +40,7 @@ _MEDIA_TYPES: Final = {
 _INITIALIZER: Final = "initializer.js"
 
 ASSETS: Final = frozenset(ASSETS_PREFIX + name for name in (*_MEDIA_TYPES, _INITIALIZER))
-PATHS: Final = PAGES | DOCUMENTS | ASSETS
+PATHS: Final = PAGES | DOCUMENTS.keys() | ASSETS
 
 FETCH_TIMEOUT: Final = 3.0
 REFRESH: Final = 60.0
@@ -106,10 +108,10 @@ class Documents:
         self._clock = clock
         self._parts: dict[str, dict[str, Any]] = {}
         self._ask_again: dict[str, float] = {}
-        self._merged = b""
+        self._merged: dict[str, bytes] = {}
         self._lock = asyncio.Lock()
 
-    async def document(self) -> bytes:
+    async def document(self, title: str) -> bytes:
         """Give the whole document as JSON; services that are away are left out."""
         async with self._lock:
             now = self._clock()
@@ -119,13 +121,13 @@ class Documents:
                 self._ask_again[name] = now + (REFRESH if part is not None else RETRY)
                 if part is not None and part != self._parts.get(name):
                     self._parts[name] = part
-                    self._merged = b""
-            if not self._merged:
+                    self._merged.clear()
+            if title not in self._merged:
                 parts = [self._parts[name] for name in self._upstreams if name in self._parts]
-                merged = openapi.merge("Guildhall", VERSION, parts)
+                merged = openapi.merge(title, VERSION, parts)
                 merged["info"]["description"] = _DESCRIPTION
-                self._merged = to_json(merged)
-            return self._merged
+                self._merged[title] = to_json(merged)
+            return self._merged[title]
 
     async def _fetch(self, name: str) -> dict[str, Any] | None:
         assertion = sign_assertion(self._keys[name], name, GATEWAY, time.time())
@@ -156,7 +158,7 @@ async def answer(path: str, documents: Documents) -> Response:
         headers = {"content-security-policy": _CSP, "referrer-policy": "no-referrer"}
         return HTMLResponse(_PAGE, headers=headers)
     if path in DOCUMENTS:
-        document = await documents.document()
+        document = await documents.document(DOCUMENTS[path])
         return Response(document, media_type="application/json")
     name = path.removeprefix(ASSETS_PREFIX)
     headers = {"cache-control": "public, max-age=86400"}

@@ -113,11 +113,12 @@ async def test_document_is_laid_together() -> None:
         home.learnings.behave = documenting("learnings")
         home.auth.otherwise = echo
         before = home.auth.behave
-        for path in ("/openapi.json", "/api-docs/openapi.json"):
+        titles = {"/openapi.json": "Guildhall", "/api-docs/openapi.json": "Raworc REST API"}
+        for path, title in titles.items():
             document = (await home.client.get(path)).json()
             OPENAPI_31_VALIDATOR.validate(document)
             assert list(document["paths"]) == ["/v1/learnings/{id}"]
-            assert document["info"]["title"] == "Guildhall"
+            assert document["info"]["title"] == title
         assert sum(a.target == "/internal/openapi.json" for a in home.learnings.asked) == 1
 
         # auth was not able to give its part; it is asked again after a while.
