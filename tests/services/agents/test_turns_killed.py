@@ -30,6 +30,7 @@ from tests.support.postgres import DatabaseUrls
 
 pytestmark = pytest.mark.slow
 
+ROUNDS = 6
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -133,7 +134,7 @@ async def test_processes_killed_at_any_moment_lose_and_double_nothing(
     async with AsyncExitStack() as stack:
         starts = (("slow", "work"), ("ours", "work"), ("ours", "serve"))
         alive = [await stack.enter_async_context(site.running(*start)) for start in starts]
-        for round_ in range(8):
+        for round_ in range(ROUNDS):
             for each in made:
                 await each.say(f"m{round_}")
             await is_answering(made, round_)
@@ -142,7 +143,7 @@ async def test_processes_killed_at_any_moment_lose_and_double_nothing(
             await kill(alive[victim])
             alive[victim] = await stack.enter_async_context(site.running(*starts[victim]))
         for each in made:
-            await each.replies(8)
+            await each.replies(ROUNDS)
             await each.becomes("READY")
     for each in made:
         rows = await agents.sql.fetch(

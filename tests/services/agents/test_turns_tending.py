@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from services.agents.providers.models import Answered, ProviderFailed, Question
@@ -204,21 +206,20 @@ async def test_from_every_state_a_lasting_one_is_reached(
     agents: Agents, urls: DatabaseUrls
 ) -> None:
     """Every state, with every job open, whoever has failed: nothing stays INIT or BUSY."""
-    made: dict[UUID, tuple[str, ...]] = {}
-    owner = await chat(agents)
-    for each in itertools.product(STATES, TURNS, OTHERS, TROUBLES):
-        session_id = uuid4()
-        made[session_id] = tuple(map(str, each))
-        await arrange(owner, session_id, *each)
+    arranged = [
+        Arranged(uuid4(), *each) for each in itertools.product(STATES, TURNS, OTHERS, TROUBLES)
+    ]
+    made = {each.id: each.trouble for each in arranged}
+    await arrange(agents.sql, arranged)
 
     class Troubled(FakeRunner):
         async def prepare(self, session: Session) -> Prepared:
-            if made.get(session.id, ("",))[-1] == "runner":
+            if made.get(session.id) == "runner":
                 raise RunnerFailed("No place is left.")
             return await super().prepare(session)
 
     async def troubled(question: Question) -> Answered:
-        if made.get(UUID(question.turn_id.split("/")[0]), ("",))[-1] == "provider":
+        if made.get(UUID(question.turn_id.split("/")[0])) == "provider":
             raise ProviderFailed("The model has no time.")
         return await echo(question)
 
@@ -251,56 +252,56 @@ async def test_from_every_state_a_lasting_one_is_reached(
     assert {row["replies"] for row in rows} <= {0, 1}
 
 
-async def arrange(
-    owner: Chat,
-    session_id: UUID,
-    state: str,
-    turn: tuple[str, int] | None,
-    other: str | None,
-    trouble: str,
-) -> None:
-    """Make a session an hour old, in any state, with any jobs, perhaps with a worker that died."""
-    await owner.sql.execute(
+@dataclass(frozen=True)
+class Arranged:
+    """A session an hour old, in any state, with any jobs, perhaps with a worker that died."""
+
+    id: UUID
+    state: str
+    turn: tuple[str, int] | None
+    other: str | None
+    trouble: str
+
+
+async def arrange(sql: asyncpg.Connection[asyncpg.Record], arranged: Sequence[Arranged]) -> None:
+    await sql.executemany(
         """
         INSERT INTO agents.session (id, namespace, name, owner_type, owner_id, created_by, state,
                                     number, started_at, last_activity_at, terminated_at)
         VALUES ($1, 'reach', 'r', 'User', 'usr_x', 'usr_x', $2, 3, now() - interval '1 hour',
                 now() - interval '1 hour', CASE WHEN $2 = 'ERROR' THEN now() END)
         """,
-        session_id,
-        state,
+        [(each.id, each.state) for each in arranged],
     )
-    if turn is not None:
-        await owner.sql.execute(
-            """
-            INSERT INTO agents.message (session_id, number, id, role, content, created_at)
-            VALUES ($1, 1, gen_random_uuid(), 'USER', 'hello', now() - interval '1 hour')
-            """,
-            session_id,
-        )
-        await owner.sql.execute(
-            """
-            INSERT INTO agents.job (session_id, number, kind, message_number, state, attempts)
-            VALUES ($1, 2, 'run_turn', 1, $2, $3)
-            """,
-            session_id,
-            *turn,
-        )
-    if other is not None:
-        await owner.sql.execute(
-            "INSERT INTO agents.job (session_id, number, kind) VALUES ($1, 3, $2)",
-            session_id,
-            other,
-        )
-    is_open = turn is not None or other is not None
-    await owner.sql.execute(
+    turns = [(each.id, *each.turn) for each in arranged if each.turn is not None]
+    await sql.executemany(
+        """
+        INSERT INTO agents.message (session_id, number, id, role, content, created_at)
+        VALUES ($1, 1, gen_random_uuid(), 'USER', 'hello', now() - interval '1 hour')
+        """,
+        [(session_id,) for session_id, _, _ in turns],
+    )
+    await sql.executemany(
+        """
+        INSERT INTO agents.job (session_id, number, kind, message_number, state, attempts)
+        VALUES ($1, 2, 'run_turn', 1, $2, $3)
+        """,
+        turns,
+    )
+    await sql.executemany(
+        "INSERT INTO agents.job (session_id, number, kind) VALUES ($1, 3, $2)",
+        [(each.id, each.other) for each in arranged if each.other is not None],
+    )
+    await sql.executemany(
         """
         INSERT INTO agents.work (session_id, namespace, due_at, worker)
-        VALUES ($1, 'reach', CASE WHEN $2 THEN now() - interval '1 hour' END, $3)
+        VALUES ($1, 'reach', CASE WHEN $2 THEN now() - interval '1 hour' END,
+                CASE WHEN $2 AND $3 = 'worker' THEN 'wrk_dead' END)
         """,
-        session_id,
-        is_open,
-        "wrk_dead" if trouble == "worker" and is_open else None,
+        [
+            (each.id, each.turn is not None or each.other is not None, each.trouble)
+            for each in arranged
+        ],
     )
 
 

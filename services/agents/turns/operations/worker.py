@@ -45,7 +45,8 @@ POLL: Final = 1.0
 """Seconds after which is looked without a bell."""
 
 REST: Final = 0.005
-"""Seconds between two looks, however often the bell rings."""
+LONGER_REST: Final = 0.02
+"""Seconds between two looks, however often the bell rings; the longer where places are short."""
 
 GRACE: Final = 5.0
 """Seconds that steps get to end when the process is to stop."""
@@ -99,10 +100,12 @@ class TurnWorker(Owned):
         self._draining = draining
         self._limits = limits
         self._is_stopping = False
-        self._is_short = False
+        self._lacks_place = self._lacks_desk = False
+        self._ends_since: float | None = None
         self._after = ""
         self._waiting = 0
         self._desk = asyncio.Semaphore(limits.transactions)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._taking: asyncio.Task[None]
         self._keeping: asyncio.Task[None]
 
@@ -122,15 +125,17 @@ class TurnWorker(Owned):
         # Not cancelled at once: what was just claimed would be nobody's until its lease ends.
         await asyncio.wait([self._taking], timeout=GIVING_BACK)
         await cancel(self._taking)
-        tasks = [held.task for held in self.holdings.held.values() if held.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=GRACE)
+        if self._tasks:
+            # Requests may have been waited for since the process was told to stop.
+            now = asyncio.get_running_loop().time()
+            waited = now - (self._ends_since or now)
+            await asyncio.wait(self._tasks, timeout=max(GRACE - waited, 0.1))
             await self._give_back()
         await cancel(self._keeping)
 
     async def _give_back(self) -> None:
         unfinished = list(self.holdings.held.values())
-        await cancel(*(held.task for held in unfinished if held.task is not None))
+        await cancel(*self._tasks)
         if unfinished:
             mine = [held.lease for held in unfinished]
             with suppress(Unavailable, TimeoutError):
@@ -153,22 +158,24 @@ class TurnWorker(Owned):
             except Exception:
                 # One bad statement must not end the work of everybody.
                 log.exception("claiming sessions failed")
-            await asyncio.sleep(REST)
+            await asyncio.sleep(LONGER_REST if self._lacks_place else REST)
             await wait(self._bell.rung, POLL)
 
     async def _claim(self) -> bool:
         """Take sessions while there is room for more; tell whether to look again at once."""
         if self._is_ending:
+            self._ends_since = self._ends_since or asyncio.get_running_loop().time()
             return False
-        room = min(self._limits.turns - len(self.holdings), CLAIMED - self._waiting)
-        self._is_short = room <= 0
-        if self._is_short:
+        places, desk = self._limits.turns - len(self.holdings), CLAIMED - self._waiting
+        self._lacks_place, self._lacks_desk = places <= 0, desk <= 0
+        room = min(places, desk)
+        if room <= 0:
             return False
         taken = await self._take(room, None)
         busy = self.holdings.by_namespace()
         if len(taken) < room and max(busy.values(), default=0) >= self._limits.of_one:
             # Whoever has all that one may have must not hide those who wait behind.
-            self._is_short = True
+            self._lacks_place = True
             taken += await self._elsewhere(room - len(taken))
         return len(taken) == room
 
@@ -199,17 +206,19 @@ class TurnWorker(Owned):
             held = Held(lease, until)
             self.holdings.held[lease.session_id] = held
             held.task = asyncio.create_task(self._work(held), name="session")
+            self._tasks.add(held.task)
             held.task.add_done_callback(partial(self._done, held))
         metrics.HELD.set(len(self.holdings))
         return taken
 
     def _done(self, held: Held, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if self.holdings.held.get(held.lease.session_id) is held:
             del self.holdings.held[held.lease.session_id]
         metrics.HELD.set(len(self.holdings))
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("session not worked on", exc_info=error)
-        if self._is_short:
+        if self._lacks_place:
             self._bell.rung.set()
 
     async def _work(self, held: Held) -> None:
@@ -286,7 +295,7 @@ class TurnWorker(Owned):
                 await asyncio.sleep(PAUSE)
         finally:
             self._waiting -= 1
-            if self._is_short:
+            if self._lacks_desk:
                 self._bell.rung.set()
 
 

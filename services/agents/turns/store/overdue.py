@@ -12,20 +12,21 @@ from shared.db import Connection
 
 FIRST: Final = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
 
+# Looked up for each session by itself: EXISTS might read all jobs that are open.
 LOCK_IDLE: Final = """
     SELECT s.id FROM agents.session AS s
      WHERE s.idle_at <= now() AND s.state = 'READY' AND s.deleted_at IS NULL
-       AND NOT EXISTS (SELECT FROM agents.job AS j
-                        WHERE j.session_id = s.id AND j.state IN ('pending', 'processing')
-                          AND j.kind = 'run_turn')
+       AND (SELECT true FROM agents.job AS j
+             WHERE j.session_id = s.id AND j.state IN ('pending', 'processing')
+               AND j.kind = 'run_turn' LIMIT 1) IS NULL
      ORDER BY s.idle_at LIMIT $1 FOR UPDATE OF s SKIP LOCKED
     """
 
 _LINGERING: Final = """
     SELECT s.id, s.last_activity_at,
-           EXISTS (SELECT FROM agents.job AS j
-                    WHERE j.session_id = s.id AND j.state IN ('pending', 'processing')
-                      AND j.kind = $4) AS is_worked
+           (SELECT true FROM agents.job AS j
+             WHERE j.session_id = s.id AND j.state IN ('pending', 'processing')
+               AND j.kind = $4 LIMIT 1) IS NOT NULL AS is_worked
       FROM (SELECT id, last_activity_at FROM agents.session
              WHERE state = '{state}' AND deleted_at IS NULL AND last_activity_at > $1
                AND last_activity_at < now() - make_interval(secs => $2)
