@@ -84,13 +84,17 @@ async def create_sessions(port: int, caller: Principal, count: int, model: str) 
     start = head("agents", caller, "POST", "/api/v0/agents")
     answer = await ask(reader, writer, with_body(start, json.dumps(agent).encode()))
     body = {"namespace": "talk", "agent_ids": [json.loads(answer)["id"]]}
-    request = with_body(head("agents", caller, "POST", SESSIONS), json.dumps(body).encode())
     for _ in range(count):
-        made.append(json.loads(await ask(reader, writer, request))["id"])
+        # An assertion of the gateway's lives for half a minute.
+        start = head("agents", caller, "POST", SESSIONS)
+        answer = await ask(reader, writer, with_body(start, json.dumps(body).encode()))
+        made.append(json.loads(answer)["id"])
     deadline = time.perf_counter() + WAIT
     for one in made:
-        look = head("agents", caller, "GET", f"{SESSIONS}/{one}") + b"\r\n"
-        while json.loads(await ask(reader, writer, look))["state"] != "READY":
+        while True:
+            look = head("agents", caller, "GET", f"{SESSIONS}/{one}") + b"\r\n"
+            if json.loads(await ask(reader, writer, look))["state"] == "READY":
+                break
             if time.perf_counter() > deadline:
                 raise SystemExit("a session does not become READY")
             await asyncio.sleep(0.02)
