@@ -145,7 +145,6 @@ async def _next(hand: _Hand, *, is_last: bool) -> Step | None:
             return None
         step = await (_turn(hand, job) if job.kind == "run_turn" else _upkeep(hand, job))
         if step is not None:
-            await jobs.begin(connection, session_id, job.number)
             return step
 
 
@@ -159,6 +158,7 @@ async def _upkeep(hand: _Hand, job: Job) -> Upkeep | None:
         await jobs.end(connection, session_id, job.number, rules.UNPREPARED)
         await _settle(hand, job, RunnerFailed(rules.UNPREPARED))
         return None
+    await jobs.begin(connection, session_id, job.number)
     return Upkeep(job, session_id, hand.session, hand.container_id)
 
 
@@ -180,11 +180,11 @@ async def _turn(hand: _Hand, job: Job) -> Turn | None:
         return None
     if hand.state is State.READY:
         await hand.move(Move(State.BUSY))
-    return Turn(job, hand.session or session, found, await _talk(connection, session))
+    return Turn(job, hand.session or session, found, await _talk(connection, session, job))
 
 
-async def _talk(connection: Connection, session: Session) -> Talk:
-    memory, ids = await results.read_talk(connection, session.id)
+async def _talk(connection: Connection, session: Session, job: Job) -> Talk:
+    memory, ids = await results.begin_turn(connection, session.id, job.number)
     found = await agents.find_by_ids(connection, ids) if ids else {}
     active = [found[each] for each in ids if each in found and found[each].active]
     return Talk([each for each in active if each.namespace == session.namespace], memory)
@@ -205,9 +205,7 @@ async def _answer(hand: _Hand, message: TurnMessage, reply: Reply) -> None:
         agent_name=reply.agent_name,
         metadata=reply.metadata,
     )
-    await results.count_turn(connection, session.id, reply.usage, reply.memory)
-    failed = reply.is_failure
-    failures = await results.count_failure(connection, hand.lease, is_failure=failed)
+    failures = await results.count_turn(connection, session.id, reply)
     if session.stored is not State.BUSY:
         return
     if failures >= FAILURES:

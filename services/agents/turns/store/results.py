@@ -8,8 +8,7 @@ from uuid import UUID
 
 from pydantic_core import from_json, to_json
 
-from services.agents.providers.models import Usage
-from services.agents.turns.models import Lease, Prepared
+from services.agents.turns.models import Prepared, Reply
 from shared.db import Connection
 
 
@@ -25,51 +24,55 @@ async def lock_deleted(connection: Connection, session_id: UUID) -> tuple[bool, 
     return (False, None) if row is None else (True, row["container_id"])
 
 
-async def read_talk(
-    connection: Connection, session_id: UUID
+async def begin_turn(
+    connection: Connection, session_id: UUID, number: int
 ) -> tuple[Mapping[str, Any], Sequence[UUID]]:
-    """Read what the provider keeps of a session, and the ids of its agents in their order."""
+    """Note that a turn is begun once more.
+
+    Returns:
+        What the provider keeps of the session, and the ids of its agents in their order.
+    """
     row = await connection.fetchrow(
         """
+        WITH begun AS (
+            UPDATE agents.job SET state = 'processing', attempts = attempts + 1
+             WHERE session_id = $1 AND number = $2
+        )
         SELECT memory, (SELECT coalesce(array_agg(agent_id ORDER BY position), '{}')
                           FROM agents.session_agent WHERE session_id = $1) AS agents
           FROM agents.session WHERE id = $1
         """,
         session_id,
+        number,
     )
     assert row is not None  # the caller has it locked
     return from_json(row["memory"]), row["agents"]
 
 
-async def count_turn(
-    connection: Connection, session_id: UUID, usage: Usage, memory: Mapping[str, Any] | None
-) -> None:
-    """Add a turn to the session, with what it used and what the provider keeps."""
-    await connection.execute(
-        """
-        UPDATE agents.session
-           SET turns = turns + 1, input_tokens = input_tokens + $2,
-               output_tokens = output_tokens + $3, cost_micros = cost_micros + $4,
-               memory = coalesce($5::text::json, memory)
-         WHERE id = $1
-        """,  # session_id
-        session_id,
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cost_micros,
-        None if memory is None else to_json(memory).decode(),
-    )
+async def count_turn(connection: Connection, session_id: UUID, reply: Reply) -> int:
+    """Add a turn to the session, with what it used and what the provider keeps.
 
-
-async def count_failure(connection: Connection, lease: Lease, *, is_failure: bool) -> int:
-    """Count turns that failed in a row; one that did not begins anew."""
+    Returns:
+        How many turns failed in a row.
+    """
     failures: int = await connection.fetchval(
         """
-        UPDATE agents.work SET failures = CASE WHEN $2 THEN least(failures + 1, 100) ELSE 0 END
+        WITH s AS (
+            UPDATE agents.session
+               SET turns = turns + 1, input_tokens = input_tokens + $2,
+                   output_tokens = output_tokens + $3, cost_micros = cost_micros + $4,
+                   memory = coalesce($5::text::json, memory)
+             WHERE id = $1
+        )
+        UPDATE agents.work SET failures = CASE WHEN $6 THEN least(failures + 1, 100) ELSE 0 END
          WHERE session_id = $1 RETURNING failures
         """,
-        lease.session_id,
-        is_failure,
+        session_id,
+        reply.usage.input_tokens,
+        reply.usage.output_tokens,
+        reply.usage.cost_micros,
+        None if reply.memory is None else to_json(reply.memory).decode(),
+        reply.is_failure,
     )
     return failures
 
