@@ -275,3 +275,22 @@ async def test_a_session_that_cannot_be_worked_on_is_in_error_and_holds_up_nobod
             assert row["termination_reason"] == "The turn failed inside the service."
     finally:
         await agents.sql.execute("ALTER TABLE agents.job DROP CONSTRAINT trouble")
+
+
+async def test_an_answer_outlives_the_connections_to_the_database(
+    agents: Agents, urls: DatabaseUrls
+) -> None:
+    made = await chat(agents)
+    async with worker_of(urls, bell=agents.resources[Bell]) as work:
+        gate = work.providers.hang()
+        await made.say("hello")
+        await is_asked_for(made, work.providers)
+        await agents.sql.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND usename = current_user"
+        )
+        gate.set()
+        await made.replies(1)
+        await made.becomes("READY")
+        assert len(work.providers.asked) == 1
