@@ -142,10 +142,10 @@ CREATE TABLE agents.migration (
 );
 
 CREATE TABLE agents.namespace (
-    namespace text NOT NULL,
+    digest bytea NOT NULL,
     claimed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT namespace_pkey PRIMARY KEY (namespace),
-    CONSTRAINT namespace_namespace_check CHECK ((namespace ~ '^[a-zA-Z0-9_.-]{1,255}$'::text))
+    CONSTRAINT namespace_pkey PRIMARY KEY (digest),
+    CONSTRAINT namespace_digest_check CHECK ((octet_length(digest) = 32))
 );
 
 CREATE TABLE agents.organization (

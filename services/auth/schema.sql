@@ -264,10 +264,10 @@ CREATE TABLE auth.migration (
 );
 
 CREATE TABLE auth.namespace (
-    namespace text NOT NULL,
+    digest bytea NOT NULL,
     heard_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT namespace_pkey PRIMARY KEY (namespace),
-    CONSTRAINT namespace_namespace_check CHECK ((namespace ~ '^[a-zA-Z0-9_.-]{1,255}$'::text))
+    CONSTRAINT namespace_pkey PRIMARY KEY (digest),
+    CONSTRAINT namespace_digest_check CHECK ((octet_length(digest) = 32))
 );
 
 CREATE TABLE auth.organization (

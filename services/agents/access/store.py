@@ -324,6 +324,13 @@ async def find_slug(connection: Connection, org_id: str) -> str | None:
     return slug
 
 
+async def forget_slug(connection: Connection, org_id: str) -> None:
+    """Take the slug out of an organization's tombstone."""
+    await connection.execute(
+        "UPDATE agents.organization SET slug = NULL WHERE id = $1 AND deleted", org_id
+    )
+
+
 async def finish(connection: Connection, version: int, standings: str, *, restored: bool) -> None:
     """Note that the copy is that of a snapshot, with what was heard since.
 

@@ -80,6 +80,7 @@ async def forget_organization(connection: Connection, org_id: str, said_at: date
     await agents.forget_namespace(connection, namespace, until)
     await store.delete_workspace(connection, namespace, until)
     await audit.forget_namespace(connection, namespace, until)
+    await access.forget_slug(connection, org_id)
 
 
 async def _in_batches(connection: Connection, delete: Callable[[], Awaitable[list[Gone]]]) -> None:

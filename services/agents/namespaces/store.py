@@ -13,8 +13,8 @@ async def insert(connection: Connection, event: NamespaceClaimed) -> None:
     await connection.execute(
         f"""
         WITH claimed AS (
-            INSERT INTO agents.namespace (namespace) VALUES ($1)
-            ON CONFLICT DO NOTHING RETURNING namespace
+            INSERT INTO agents.namespace (digest) VALUES (sha256(convert_to($1, 'UTF8')))
+            ON CONFLICT DO NOTHING RETURNING digest
         ){says}
         """,  # noqa: S608 - made of constants
         event.namespace,

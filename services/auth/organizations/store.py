@@ -40,7 +40,8 @@ async def insert(connection: Connection, organization: Organization) -> bool:
         INSERT INTO auth.organization (id, name, slug)
         SELECT $1::text, $2::text, $3::text
          WHERE NOT EXISTS (SELECT FROM auth.role_binding WHERE namespace = $3)
-           AND NOT EXISTS (SELECT FROM auth.namespace WHERE namespace = $3)
+           AND NOT EXISTS (SELECT FROM auth.namespace
+                            WHERE digest = sha256(convert_to($3, 'UTF8')))
         ON CONFLICT (slug) DO NOTHING RETURNING true
         """,
         organization.id,
@@ -53,7 +54,11 @@ async def insert(connection: Connection, organization: Organization) -> bool:
 async def insert_namespace(connection: Connection, namespace: str) -> None:
     """Note that a namespace is in use; nothing if that is known."""
     await connection.execute(
-        "INSERT INTO auth.namespace (namespace) VALUES ($1) ON CONFLICT DO NOTHING", namespace
+        """
+        INSERT INTO auth.namespace (digest) VALUES (sha256(convert_to($1, 'UTF8')))
+        ON CONFLICT DO NOTHING
+        """,
+        namespace,
     )
 
 

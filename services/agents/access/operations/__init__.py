@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.agents.access.operations.hearing import (
     end_organization,
+    forget_slug,
     hear_binding,
     hear_role,
     hear_service_account,
@@ -15,6 +16,7 @@ from services.agents.access.operations.holding import Access
 __all__ = [
     "Access",
     "end_organization",
+    "forget_slug",
     "hear_binding",
     "hear_role",
     "hear_service_account",

@@ -60,6 +60,11 @@ async def slug_of(connection: Connection, org_id: str) -> str | None:
     return await store.find_slug(connection, org_id)
 
 
+async def forget_slug(connection: Connection, org_id: str) -> None:
+    """Forget what an organization was called that has ended, once nothing of it is left."""
+    await store.forget_slug(connection, org_id)
+
+
 async def _hear(
     connection: Connection,
     table: Table,

@@ -36,8 +36,8 @@ async def insert(connection: Connection, wanted: NewSession, agents: Sequence[UU
             SELECT $1, position, agent_id
               FROM unnest($12::uuid[]) WITH ORDINALITY AS asked (agent_id, position)
         ), claimed AS (
-            INSERT INTO agents.namespace (namespace) VALUES ($2)
-            ON CONFLICT DO NOTHING RETURNING namespace
+            INSERT INTO agents.namespace (digest) VALUES (sha256(convert_to($2, 'UTF8')))
+            ON CONFLICT DO NOTHING RETURNING digest
         ), said AS ({says})
         SELECT {COLUMNS} FROM s
         """,  # noqa: S608 - constants
