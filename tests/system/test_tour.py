@@ -36,6 +36,7 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
         out, errors = await shell.communicate()
     assert shell.returncode == 0, errors.decode()
     answers = [json.loads(line) for line in out.decode().splitlines() if line.strip()]
+    *answers, agent, asked, talk = answers
     *answers, made, pushed, invited, head, bundle = answers
     registered, verified, me, *surfaces, recorded, listed, searched, pulled, by_key, refused = (
         answers
@@ -57,3 +58,7 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
     assert pushed["knowledge_hash"] == head["knowledge_hash"] != made["team"]["knowledge_hash"]
     assert invited["invite_code"].startswith("trc_inv_")
     assert ".claude/agents/reviewer.md" in [file["path"] for file in bundle["files"]]
+    assert (agent["name"], agent["namespace"]) == ("librarian", "ada-lovelace")
+    assert asked["role"] == "USER"
+    assert [message["role"] for message in talk] == ["USER", "AGENT"]
+    assert "three weeks" in talk[1]["content"]
