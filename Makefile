@@ -34,7 +34,7 @@ up: $(VENV)/.up ## Start the whole system on this machine
 
 test: $(VENV)/.dev ## Run every test, on real servers
 	@$(PYTHON) -m tests.prepare
-	@$(PYTHON) -m pytest -n 2 --dist worksteal
+	@$(PYTHON) -m pytest -n 3 --dist worksteal
 
 test-fast: $(VENV)/.dev ## Run the tests that start no other server, in under a minute
 	@$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow and not stack and not rabbit and not valkey and not database"
