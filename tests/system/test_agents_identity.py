@@ -105,3 +105,17 @@ async def test_a_logged_out_token_is_refused(client: httpx.AsyncClient) -> None:
     while (await client.get(f"{API}/auth/me", headers=admin)).status_code != 401:
         assert time.monotonic() - started < FORGOTTEN
         await asyncio.sleep(0.02)
+
+
+async def test_guesses_are_throttled_by_account(client: httpx.AsyncClient) -> None:
+    admin = await signed_in(client, "admin", "admin")
+    name = await made(client, admin)
+    body = {"user": name, "pass": "wrong"}
+    tries = [await client.post(f"{API}/auth/internal", json=body) for _ in range(11)]
+    assert [answer.status_code for answer in tries] == [401] * 10 + [429]
+    assert int(tries[-1].headers["retry-after"]) > 0
+    assert tries[-1].json()["error"]["code"] == "RATE_LIMITED"
+    assert len({answer.text for answer in tries[:-1]}) == 1
+    right = await client.post(f"{API}/auth/internal", json=body | {"pass": "test123"})
+    assert right.status_code == 429
+    await signed_in(client, "admin", "admin")
