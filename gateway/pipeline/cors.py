@@ -59,7 +59,10 @@ _HEADERS: Final = {
         b"content-type, x-trc-signature, x-trc-timestamp, x-trc-token, x-teamrc-version, "
         b"authorization, if-none-match, traceparent, tracestate, x-request-id"
     ),
-    Surface.AGENTS: b"authorization, content-type, traceparent, tracestate, x-request-id",
+    Surface.AGENTS: (
+        b"authorization, content-type, idempotency-key, last-event-id, traceparent, tracestate, "
+        b"x-request-id"
+    ),
 }
 _METHODS: Final = {
     Surface.LEARNINGS: b"GET, POST, PUT, PATCH, DELETE, OPTIONS",

@@ -34,7 +34,7 @@ _ITEM: Final = f"""
         SELECT id, name, namespace, namespace AS workspace, description, instructions, model, tools,
                routes, guardrails, knowledge_bases, active,
                {_TIME.format("created_at")} AS created_at,
-               {_TIME.format("updated_at")} AS updated_at) AS item)"""
+               {_TIME.format("updated_at")} AS updated_at) AS item)"""  # noqa: S608 - constants
 _STORED: Final = f"id, namespace, name, active, version, {_ITEM} AS item"
 _AGENT: Final = """
     SELECT id, name, namespace, description, instructions, model, tools, routes, guardrails,
