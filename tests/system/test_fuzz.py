@@ -25,6 +25,8 @@ EXAMPLES: Final = 8
 PATIENCE_S: Final = 10.0
 ENDLESS: Final = "/v1/learnings/stream"
 SURFACES: Final = {
+    "agents: accounts and roles": "/api/v0/(auth|role|service)",
+    "agents": "/api/v0/",
     "runs and teams": "/api/",
     "auth": "/v1/auth/",
     "learnings": "/v1/(learnings|sync|outcomes|submissions|intel)",
@@ -32,6 +34,9 @@ SURFACES: Final = {
 }
 """Parts of about the same length, so that several workers share the time."""
 REST: Final = "the rest"
+AGENTS: Final = "/api/v0/"
+EVENTS: Final = "/api/v0/sessions/{id}/events"
+"""Has no end either, if there is such a session."""
 ADDRESSES: Final = count(1)
 
 
@@ -55,11 +60,12 @@ async def test_no_request_is_answered_with_a_server_error(fuzzed: Stack, surface
         document = (await client.get("/openapi.json")).json()
         caller = await administrator(fuzzed, client)
         for operation in operations(document, surface):
+            known = await made_for(caller, operation.path)
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 # Some operations end the session or the account; what follows would be all 401.
                 if not await is_known(caller):
                     caller = await administrator(fuzzed, client)
-                call_all(fuzzed.base_url, caller.headers, operation, mode, failures)
+                call_all(fuzzed.base_url, caller.headers, operation, mode, failures, known)
     assert failures == []
 
 
@@ -103,14 +109,44 @@ async def is_known(person: Person) -> bool:
     return answer.status_code == 200
 
 
+async def made_for(person: Person, path: str) -> dict[str, str]:
+    """Make what the parameters of a path of agents may name; nobody guesses an id."""
+    if not path.startswith(AGENTS) or "{" not in path or path == EVENTS:
+        return {}
+    name, room = f"fuzz-{next(ADDRESSES)}", path.split("/")[3]
+    fields: dict[str, dict[str, Any]] = {
+        "agents": {"name": name, "model": "m"},
+        "roles": {"name": name, "rules": []},
+        "role-bindings": {"role_name": "viewer", "principal_name": name},
+        "service-accounts": {"user": name, "pass": name},
+        "sessions": {},
+        "workspaces": {"name": name},
+    }
+
+    async def made(path: str, body: dict[str, Any]) -> str:
+        answer = await person.client.post(AGENTS + path, headers=person.headers, json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    found = {"id": await made(room, fields[room])}
+    if "{sid}" in path:
+        found["sid"] = await made(f"workspaces/{found['id']}/sessions", {"name": name})
+    return found
+
+
 def call_all(
     base_url: str,
     credentials: dict[str, str],
     operation: Any,
     mode: GenerationMode,
     failures: list[str],
+    known: dict[str, str],
 ) -> None:
-    """Send generated requests to one operation, and add what went wrong."""
+    """Send generated requests to one operation, and add what went wrong.
+
+    Every second one is about something that is there.
+    """
+    numbers = count()
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
@@ -123,6 +159,8 @@ def call_all(
     )
     def send(case: Any) -> None:
         what = f"{case.method} {case.path}"
+        if known and next(numbers) % 2 == 0:
+            case.path_parameters.update(known)
         try:
             answer = client.send(request_of(client, case, credentials))
         except httpx.TimeoutException:
