@@ -32,6 +32,7 @@ them to see whether there is one more.
 """
 
 ReplyRole = Literal["AGENT", "SYSTEM"]
+ROLES: Final = ("USER", "AGENT", "SYSTEM")
 
 
 def _upper(value: Any) -> Any:
@@ -92,7 +93,7 @@ class MessageQuery(Query):
 
     limit: Annotated[int | None, Field(ge=1, le=MOST)] = None
     offset: Annotated[int, Field(ge=0, le=OFFSET_CAP)] = 0
-    role: RoleWord | None = None
+    role: Annotated[str | None, StringConstraints(to_upper=True, max_length=255)] = None
     since: Moment | None = None
 
     @model_validator(mode="before")

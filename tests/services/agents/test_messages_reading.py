@@ -183,7 +183,6 @@ async def test_what_a_list_shows_is_what_since_takes(agents: Agents) -> None:
         "offset=-1",
         "offset=x",
         "offset=99999999999999999999",
-        "role=robot",
         "role=%00",
         "since=yesterday",
         "since=2026-01-01",
@@ -202,6 +201,13 @@ async def test_bad_values_are_422(agents: Agents, query: str) -> None:
     answer = await talk.send("GET", f"/messages?{query}")
     assert answer.status_code == 422, answer.text
     assert answer.json()["error"]["details"][0]["loc"] == ["query", query.partition("=")[0]]
+
+
+async def test_a_role_that_is_none_is_a_bad_request(agents: Agents) -> None:
+    talk = await begin(agents, state="INIT")
+    answer = await talk.send("GET", "/messages?role=robot")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BAD_REQUEST")
+    assert answer.json()["message"] == "Invalid role 'ROBOT': one of USER, AGENT, SYSTEM"
 
 
 async def test_a_reply_is_there_a_second_after_its_message(agents: Agents) -> None:

@@ -7,11 +7,12 @@ from typing import Final
 
 from services.agents.access.models import Holder
 from services.agents.messages import rules
-from services.agents.messages.models import Listed, MessageCount, MessageQuery, Row
+from services.agents.messages.models import ROLES, Listed, MessageCount, MessageQuery, Row
 from services.agents.messages.store import reading as store
 from services.agents.sessions.models import Session
 from services.agents.sessions.operations import permitting
 from shared.db import Connection, Database
+from shared.errors import BadRequest
 from shared.pagination import TOTAL_CAP
 
 GET: Final = "get-all"
@@ -26,10 +27,12 @@ async def list_page(
     """List a session's messages, oldest first; give them with the headers of the list.
 
     Raises:
-        BadRequest: the id is none.
+        BadRequest: the id is none, or there is no such role.
         NotFound: there is no such session, or it is where the caller holds nothing.
         Forbidden: it is somebody else's.
     """
+    if query.role not in (None, *ROLES):
+        raise BadRequest(f"Invalid role '{query.role}': one of {', '.join(ROLES)}")
     async with database.connection() as connection:
         session = await permitting.find(connection, holder, reference, GET)
         limit = rules.limit_of(query, session.is_space)
