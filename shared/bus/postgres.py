@@ -178,7 +178,10 @@ class PostgresTransport:
     ) -> AsyncIterator[AsyncIterator[Delivery]]:
         """See ``Transport.consume``."""
         consumption = _Consumption(self._queues[queue], prefetch, on_gap)
-        await self.ping()
+        if consumption.queue.broadcast:
+            await self._write(consumption.queue)
+        else:
+            await self.ping()
         self._consumptions.add(consumption)
         self._bell.hear(consumption.queue.name, consumption.bell)
         task = asyncio.create_task(self._fetch(consumption))
@@ -193,6 +196,7 @@ class PostgresTransport:
             self._consumptions.discard(consumption)
             self._bell.ignore(consumption.queue.name, consumption.bell)
             await self._give_back(consumption)
+            await self._drop_unheard(consumption.queue)
 
     async def remove(self, queue: str) -> None:
         """See ``Transport.remove``."""
@@ -293,6 +297,16 @@ class PostgresTransport:
         except (TimeoutError, BusUnavailable):
             log.warning("deliveries come back when their leases end", queue=consumption.queue.name)
 
+    async def _drop_unheard(self, queue: DeclaredQueue) -> None:
+        """Take a broadcast queue away that is not consumed any more: it would fill for ever."""
+        if not queue.broadcast or any(one.queue is queue for one in self._consumptions):
+            return
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self.execute(sql.REMOVE, [queue.name])
+        except (TimeoutError, BusUnavailable):
+            log.warning("broadcast queue is swept when its life ends", queue=queue.name)
+
     async def _flush_forever(self) -> None:
         failures = 0
         while True:
@@ -361,7 +375,7 @@ class PostgresTransport:
             await self.execute(sql.RENEW, held, self._lease)
 
     async def _show_life(self) -> None:
-        own = {queue.name: queue for queue in self._queues.values() if queue.broadcast}
+        own = {one.queue.name: one.queue for one in self._consumptions if one.queue.broadcast}
         if not own:
             return
         rows = await self.execute(sql.SHOW_LIFE, list(own), BROADCAST_LIFE)

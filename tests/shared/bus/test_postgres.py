@@ -128,6 +128,18 @@ async def test_a_listener_whose_queue_was_swept_is_told_and_hears_again(
         assert await take_all(deliveries, 1) == [b"again"]
 
 
+async def test_a_broadcast_queue_that_is_not_consumed_does_not_fill(
+    broker: Broker, impatient: PostgresTransport
+) -> None:
+    await impatient.declare("listener", [KIND], broadcast=True)
+    for _ in range(2):
+        async with impatient.consume("listener", 5):
+            assert len(await impatient.execute("SELECT FROM bus.queue")) == 2
+        await impatient._show_life()
+        queues = await impatient.execute("SELECT name FROM bus.queue")
+        assert [row["name"] for row in queues] == [QUEUE]
+
+
 async def test_closing_takes_the_broadcast_queue_along(
     broker: Broker, impatient: PostgresTransport
 ) -> None:

@@ -298,6 +298,19 @@ async def test_every_process_hears_a_broadcast_from_when_it_listens(
         assert await take_all(work, 2) == [b"1", b"2"]
 
 
+async def test_a_broadcast_that_nobody_listens_to_is_not_kept_for_who_listens_later(
+    transport: Transport, kind: str
+) -> None:
+    await transport.declare("listener", [kind], broadcast=True)
+    async with transport.consume("listener", 10) as deliveries:
+        await transport.publish([message(kind, b"1")])
+        assert await take_all(deliveries, 1) == [b"1"]
+    await transport.publish([message(kind, b"unheard")])
+    async with transport.consume("listener", 10) as deliveries:
+        await transport.publish([message(kind, b"2")])
+        assert await take_all(deliveries, 1) == [b"2"]
+
+
 async def test_a_broker_that_goes_away_and_comes_back_loses_nothing(
     broker: Broker, transport: Transport, kind: str, queue: str
 ) -> None:
