@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -169,3 +169,30 @@ async def operations(robot: Robot) -> list[tuple[str, str]]:
         for method, operation in item.items()
         if path.startswith(f"{API}/") and operation["security"]
     ]
+
+
+async def deactivate(admin: Robot, name: str) -> None:
+    """Deactivate an account."""
+    await admin.send("PUT", f"service-accounts/{name}", {"active": False})
+
+
+async def change_password(admin: Robot, name: str) -> None:
+    """Reset an account's password."""
+    await admin.send("PUT", f"service-accounts/{name}/password", {"new_password": "other"})
+
+
+async def delete(admin: Robot, name: str) -> None:
+    """Delete an account."""
+    await admin.send("DELETE", f"service-accounts/{name}")
+
+
+async def delete_and_make_again(admin: Robot, name: str) -> None:
+    """Delete an account and make one of the same name, which owns nothing."""
+    await delete(admin, name)
+    await admin.make("service-accounts", user=name, **{"pass": "test123"})
+    again = await signed_in(admin.client, name, "test123")
+    assert await again.get("sessions") == []
+
+
+ENDS: Final = (deactivate, change_password, delete, delete_and_make_again)
+"""What ends the tokens of an account."""

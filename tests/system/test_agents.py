@@ -19,7 +19,7 @@ import pytest
 from tests.support.event_stream import reading
 from tests.support.stack import Stack, running_stack
 from tests.system.people import joined
-from tests.system.robots import API, Robot, client_of, new_name, operations, signed_in, until
+from tests.system.robots import API, ENDS, Robot, client_of, new_name, operations, signed_in, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -143,29 +143,9 @@ async def test_a_session_is_of_an_account_and_not_of_a_name(admin: Robot) -> Non
     assert [one["id"] for one in await owner.get("sessions")] == [session]
 
 
-async def deactivate(admin: Robot, name: str) -> None:
-    await admin.send("PUT", f"service-accounts/{name}", {"active": False})
-
-
-async def change_password(admin: Robot, name: str) -> None:
-    await admin.send("PUT", f"service-accounts/{name}/password", {"new_password": "other"})
-
-
-async def delete(admin: Robot, name: str) -> None:
-    await admin.send("DELETE", f"service-accounts/{name}")
-
-
-async def delete_and_make_again(admin: Robot, name: str) -> None:
-    await delete(admin, name)
-    await admin.make("service-accounts", user=name, **{"pass": "test123"})
-    again = await signed_in(admin.client, name, "test123")
-    assert await again.get("sessions") == []
-
-
 async def test_old_tokens_are_refused_and_open_streams_end(admin: Robot) -> None:
     namespace = new_name("space")
-    ways = (deactivate, change_password, delete, delete_and_make_again)
-    robots = await asyncio.gather(*(admin.hire("developer", namespace) for _ in ways))
+    robots = await asyncio.gather(*(admin.hire("developer", namespace) for _ in ENDS))
     async with AsyncExitStack() as stack:
         streams = []
         for robot in robots:
@@ -173,7 +153,7 @@ async def test_old_tokens_are_refused_and_open_streams_end(admin: Robot) -> None
             path = f"{API}/sessions/{session['id']}/events"
             opened = reading(robot.client, path, robot.headers)
             streams.append(await stack.enter_async_context(opened))
-        for end, robot, stream in zip(ways, robots, streams, strict=True):
+        for end, robot, stream in zip(ENDS, robots, streams, strict=True):
             await stream.until(1)
             await end(admin, robot.name)
 
@@ -340,6 +320,9 @@ async def test_what_is_said_is_in_no_log_and_what_is_done_is_in_the_books(
     await robot.send("POST", "auth/internal", {"user": robot.name, "pass": secret})
     await robot.send("POST", "agents", {"name": secret + "/", "model": secret})
     await robot.send("PUT", f"service-accounts/{robot.id}", {"description": "changed"})
+    role = await robot.make("roles", name=new_name("role"), rules=[])
+    binding = await robot.bind(role["name"], robot.name, None)
+    await robot.send("DELETE", f"role-bindings/{binding['id']}")
     await robot.send("DELETE", f"sessions/{made['id']}")
     await robot.send("DELETE", f"agents/{agent['id']}")
     log = system.log
@@ -357,8 +340,10 @@ async def test_what_is_said_is_in_no_log_and_what_is_done_is_in_the_books(
             await connection.close(timeout=5)
         assert {row["client"] for row in rows} == {"127.0.0.1"}
         written += [row["action"] for row in rows]
-    kinds = {re.sub(r"\..*", "", action) for action in written}
-    assert {"agent", "session", "service_account"} <= kinds, written
+    changes = {f"{kind}.{done}" for kind in ("agent", "session") for done in ("created", "deleted")}
+    assert changes <= set(written), written
+    assert {"service_account", "role", "role_binding"} <= {one.split(".")[0] for one in written}
+    assert "session.opened" in written, "the login"
 
 
 async def test_a_message_wakes_a_session_that_became_idle(admin: Robot, sleeper: str) -> None:
