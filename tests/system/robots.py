@@ -160,15 +160,15 @@ async def signed_in(client: httpx.AsyncClient, name: str, password: str) -> Robo
     return Robot(client, name, answer.json()["token"])
 
 
-async def operations(robot: Robot) -> list[tuple[str, str]]:
+async def operations(robot: Robot) -> set[tuple[str, str]]:
     """Give method and path of every operation of the surface that takes a credential."""
     document = (await robot.client.get("/api-docs/openapi.json")).json()
-    return [
+    return {
         (method, path.removeprefix(f"{API}/"))
         for path, item in document["paths"].items()
         for method, operation in item.items()
         if path.startswith(f"{API}/") and operation["security"]
-    ]
+    }
 
 
 async def deactivate(admin: Robot, name: str) -> None:
@@ -196,3 +196,21 @@ async def delete_and_make_again(admin: Robot, name: str) -> None:
 
 ENDS: Final = (deactivate, change_password, delete, delete_and_make_again)
 """What ends the tokens of an account."""
+
+
+def bodies_in(namespace: str) -> dict[str, dict[str, Any]]:
+    """Give a good body for each operation that reads one, by path, about a namespace."""
+    return {
+        "service-accounts": {"user": new_name("x"), "pass": "x", "description": "x"},
+        "service-accounts/{id}/password": {"new_password": "stolen"},
+        "roles": {"name": new_name("x"), "rules": []},
+        "role-bindings": {"role_name": "viewer", "principal_name": "x", "namespace": namespace},
+        "agents": {"name": new_name("x"), "namespace": namespace, "model": "m"},
+        "agents/{id}": {"description": "x"},
+        "sessions": {"namespace": namespace},
+        "sessions/{id}": {"name": "x"},
+        "sessions/{id}/state": {"state": "IDLE"},
+        "sessions/{id}/messages": {"role": "USER", "content": "x"},
+        "workspaces": {"name": namespace},
+        "workspaces/{id}/sessions": {"name": "x"},
+    }
