@@ -159,6 +159,7 @@ async def test_old_tokens_are_refused_and_open_streams_end(admin: Robot) -> None
             await until(refused, end.__name__)
             async with asyncio.timeout(20):
                 await stream.over.wait()
+    assert len(await admin.get(f"sessions?namespace={namespace}&created_by=*")) == len(ENDS)
 
 
 async def test_a_right_holds_soon_after_auth_gave_it_and_ends_soon(admin: Robot) -> None:
@@ -396,5 +397,4 @@ async def test_a_killed_process_loses_and_doubles_no_turn(admin: Robot, system: 
             stored.add(message["content"])
         await robot.becomes(one, "READY")
         assert len(await robot.replies(one, len(said))) == len(said)
-    assert accepted
-    assert accepted <= stored
+    assert set() < accepted <= stored
