@@ -19,6 +19,7 @@ from typing import Any, Final
 import httpx
 from pydantic_core import from_json
 
+from shared.bounded_transport import BoundedTransport
 from shared.targets import Address, TargetPolicy, read_address
 
 TIMEOUT: Final = 5.0
@@ -120,11 +121,10 @@ class Fetcher:
         # for, and so another name's certificate would do.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         async with httpx.AsyncClient(
-            verify=trust or httpx.create_ssl_context(),
+            transport=BoundedTransport(trust or httpx.create_ssl_context(), limits),
             trust_env=False,
             follow_redirects=False,
             timeout=TIMEOUT,
-            limits=limits,
             headers={"accept": "application/json", "accept-encoding": "identity"},
         ) as client:
             fetcher = cls(client, policy)

@@ -18,6 +18,7 @@ from pydantic_core import from_json
 
 from services.agents.providers.models import ProviderFailed
 from services.agents.providers.rules import retrying
+from shared.bounded_transport import BoundedTransport
 from shared.log import get_logger
 
 LARGEST: Final = 1_048_576
@@ -76,18 +77,18 @@ class Endpoint:
             concurrency: requests at once; more wait.
             retries: of a request that the service had no time or no health for.
         """
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=concurrency)
         async with httpx.AsyncClient(
+            transport=BoundedTransport(trust, limits),
             headers={
                 **headers,
                 "accept": "application/json",
                 "accept-encoding": "identity",
                 "content-type": "application/json",
             },
-            verify=trust,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(None, connect=CONNECT_S),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=concurrency),
         ) as client:
             yield cls(client, name, url, concurrency, retries)
 
