@@ -116,3 +116,12 @@ def test_no_json_and_no_text_breaks_them(guardrails: Any, text: str) -> None:
     given.encode()
     assert 0 < len(given) <= 100_000
     assert "\x00" not in given
+
+
+@pytest.mark.parametrize(
+    "between",
+    [*"\x01\x1b\x7f\x9f\u034f\u115f\u1160\u17b4\u180b\u180f\u3164\uffa0\U000e0100"],
+    ids=lambda character: f"{ord(character):x}",
+)
+def test_what_nobody_sees_hides_no_phrase(between: str) -> None:
+    assert check_input(guarded(["nightfall"]), f"at night{between}fall") is not None

@@ -24,11 +24,12 @@ MOST_ITEMS: Final = 500
 
 
 _INVISIBLE: Final = re.compile(
-    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\ufeff\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e007f\ufe00-\ufe0f]"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f"
+    "\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Characters that only format, and selectors of a variation."""
+"""Characters that only control and format, fillers, and selectors of a variation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def folded(text: str) -> str:
     Case, compatibility forms (NFKC), invisible characters and the kind of blanks do not count.
     """
     if text.isascii():
-        return " ".join(text.lower().split())
+        return " ".join(_INVISIBLE.sub("", text).lower().split())
     visible = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     return " ".join(unicodedata.normalize("NFKC", visible.casefold()).split())
 
