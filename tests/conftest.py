@@ -42,10 +42,14 @@ structlog.configure(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that asks for a database, so that ``make test-fast`` can leave it out."""
+    """Mark every test that asks for a database, so that ``make test-fast`` can leave it out.
+
+    Those that start the whole system come first: at the end, one worker would have them to itself.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "database_server" in item.fixturenames:
             item.add_marker(pytest.mark.database)
+    items.sort(key=lambda item: "stack" not in item.keywords)
 
 
 def _is_worker() -> bool:
