@@ -52,7 +52,7 @@ ALONE: Final = 300
 TOGETHER: Final = 16
 EACH: Final = 100
 IN_FLIGHT: Final = 1_000
-THINKING_S: Final = 5.0
+THINKING_S: Final = 20.0
 PAGE: Final = Path(__file__).parent.parent / "docs/benchmarks/agents.md"
 
 CALLER: Final = Principal(
@@ -209,7 +209,7 @@ async def _fill(url: str, sessions: int) -> None:
                 """
                 INSERT INTO agents.session (id, namespace, name, state, owner_type, owner_id,
                                             created_by, created_at)
-                SELECT gen_random_uuid(), 'space-' || n % 100, 'session-' || n, 'IDLE', 'User', who,
+                SELECT gen_random_uuid(), 'space-' || n % 10, 'session-' || n, 'IDLE', 'User', who,
                        who, now() - make_interval(secs => n)
                   FROM generate_series($1::int, $2::int) AS n,
                        LATERAL (SELECT CASE WHEN n % ($4::int / $3::int) = 0 THEN 'usr_bench'

@@ -98,10 +98,12 @@ class Exchanged:
 class Fetcher:
     """A client of other people's servers. Open it with ``opened``."""
 
-    def __init__(self, client: httpx.AsyncClient, policy: TargetPolicy) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, policy: TargetPolicy, most_at_once: int = MOST_AT_ONCE
+    ) -> None:
         self._client = client
         self._policy = policy
-        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+        self._turns = asyncio.Semaphore(most_at_once)
         # Threads of its own: a name server that does not answer must not hold up the process's
         # other look-ups, of which it can do few at once.
         self._resolvers = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="resolve")
@@ -109,13 +111,18 @@ class Fetcher:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, policy: TargetPolicy, trust: ssl.SSLContext | None = None
+        cls,
+        policy: TargetPolicy,
+        trust: ssl.SSLContext | None = None,
+        *,
+        most_at_once: int = MOST_AT_ONCE,
     ) -> AsyncIterator[Fetcher]:
         """Open the client; it closes with the context.
 
         Args:
             policy: which addresses may be reached.
             trust: certificates; those of ``SSL_CERT_FILE`` or of Mozilla if absent.
+            most_at_once: requests under way; others wait.
         """
         # A kept connection would be found again by its address alone, whatever name it was made
         # for, and so another name's certificate would do.
@@ -127,7 +134,7 @@ class Fetcher:
             timeout=TIMEOUT,
             headers={"accept": "application/json", "accept-encoding": "identity"},
         ) as client:
-            fetcher = cls(client, policy)
+            fetcher = cls(client, policy, most_at_once)
             try:
                 yield fetcher
             finally:

@@ -258,6 +258,7 @@ async def following(
     follower: Follower,
     look: Callable[[], Awaitable[Seen]],
     every: float = LIFE,
+    pause: float = PAUSE,
 ) -> AsyncIterator[bytes]:
     """Give what one look after the other finds, until told or time to stop.
 
@@ -269,6 +270,7 @@ async def following(
         follower: whose stream it is.
         look: finds what is new.
         every: seconds after which to look without a wake, at most ``HEARTBEAT``.
+        pause: seconds between a look that found something and the next.
     """
     loop = asyncio.get_running_loop()
     ending = asyncio.create_task(draining.wait(LIFE), name="stream end")
@@ -287,7 +289,7 @@ async def following(
             if seen.waits:
                 continue
             if seen.text:
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(pause)
             quiet = spoke + HEARTBEAT - loop.time()
             await _wait_for(follower.wake, max(0.0, min(every, quiet)))
             if loop.time() - spoke >= HEARTBEAT:

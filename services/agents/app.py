@@ -21,7 +21,7 @@ from services.agents.messages import routes as messages
 from services.agents.providers.operations import Providers
 from services.agents.sessions import operations as conversations
 from services.agents.sessions import routes as sessions
-from services.agents.sessions.operations import Bell
+from services.agents.sessions.operations import Bell, Totals
 from services.agents.settings import AgentsSettings
 from services.agents.turns import operations as turns
 from services.agents.workspaces import routes as workspaces
@@ -50,6 +50,7 @@ async def open_resources(
             Siblings: siblings,
             Transport: transport,
             Bell: Bell(),
+            Totals: Totals(),
             Providers: await stack.enter_async_context(Providers.opened(settings)),
             Streams: await stack.enter_async_context(streams),
             Access: await stack.enter_async_context(access),

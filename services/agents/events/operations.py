@@ -26,6 +26,9 @@ GET: Final = "get-all"
 PAGE: Final = 100
 PAGE_BYTES: Final = 1_000_000
 
+PAUSE: Final = 0.01
+"""Seconds between two looks of one stream; a reply follows its message within a few of these."""
+
 RECHECK: Final = 3.0
 """Seconds after which a stream that is silent asks again whether its caller may follow."""
 
@@ -142,7 +145,7 @@ def follow(
         text = b"".join(_told(session, step, items) for step in page.steps)
         return Seen(text, page.waits, is_last=page.steps[-1].state == DELETED)
 
-    return following(streams, draining, follower, look, every=RECHECK)
+    return following(streams, draining, follower, look, every=RECHECK, pause=PAUSE)
 
 
 async def _may(access: Access, principal: Principal, session: Session, name: str) -> bool:

@@ -77,6 +77,7 @@ class Question:
         message: what is to be answered.
         passages: what the agent's knowledge bases have on it.
         memory: what the provider gave back last time in this session; empty at first.
+        namespace: of the session; it has a share of what calls of tools there may be.
     """
 
     turn_id: str
@@ -86,6 +87,7 @@ class Question:
     message: str
     passages: Sequence[Passage] = ()
     memory: Mapping[str, Any] = field(default_factory=dict)
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from services.agents.sessions.models import (
     SessionUsage,
     StateEdit,
 )
-from services.agents.sessions.operations import Bell
+from services.agents.sessions.operations import Bell, Totals
 from shared.api import Call, Empty, Operation, Reply
 from shared.pagination import array_headers
 
@@ -34,7 +34,7 @@ class SessionList(RootModel[list[SessionItem]]):
 async def list_sessions(call: Call[Empty, SessionQuery]) -> Reply:
     """``GET /api/v0/sessions``."""
     holder = await call.resource(Access).holder(call.principal)
-    found = await operations.list_page(call.database, holder, call.query)
+    found = await operations.list_page(call.database, call.resource(Totals), holder, call.query)
     headers = array_headers(COLLECTION, call.query, found.total, found.shown)
     return Reply(found.body, headers=headers)
 

@@ -13,7 +13,7 @@ from services.agents.audit.operations import record
 from services.agents.namespaces.operations import claim
 from services.agents.sessions import operations as sessions
 from services.agents.sessions.models import Listed, SessionQuery, SessionRequest, Shown
-from services.agents.sessions.operations import Bell, permitting
+from services.agents.sessions.operations import Bell, Totals, permitting
 from services.agents.sessions.operations.showing import item_of
 from services.agents.workspaces import rules, store
 from services.agents.workspaces.models import (
@@ -128,7 +128,11 @@ async def delete(database: Database, holder: Holder, namespace: str, origin: Ori
 
 
 async def list_sessions(
-    database: Database, holder: Holder, namespace: str, query: WorkspaceSessionQuery
+    database: Database,
+    totals: Totals,
+    holder: Holder,
+    namespace: str,
+    query: WorkspaceSessionQuery,
 ) -> Listed:
     """List a namespace's sessions, newest first: all of them for whom may list all, else their own.
 
@@ -144,7 +148,7 @@ async def list_sessions(
     wanted = SessionQuery(
         namespace=namespace, created_by=created_by, page=query.page, limit=query.limit
     )
-    return await sessions.list_page(database, holder, wanted, _written)
+    return await sessions.list_page(database, totals, holder, wanted, _written)
 
 
 def _written(shown: Shown) -> str:

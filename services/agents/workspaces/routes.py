@@ -8,7 +8,7 @@ from pydantic import RootModel
 
 from services.agents.access.operations import Access
 from services.agents.audit.models import Origin
-from services.agents.sessions.operations import Bell
+from services.agents.sessions.operations import Bell, Totals
 from services.agents.workspaces import operations
 from services.agents.workspaces.models import (
     NewWorkspace,
@@ -66,7 +66,9 @@ async def list_sessions(call: Call[Empty, WorkspaceSessionQuery]) -> Reply:
     """``GET /api/v0/workspaces/{id}/sessions``."""
     holder = await call.resource(Access).holder(call.principal)
     namespace = call.path["id"]
-    found = await operations.list_sessions(call.database, holder, namespace, call.query)
+    found = await operations.list_sessions(
+        call.database, call.resource(Totals), holder, namespace, call.query
+    )
     path = SESSIONS.format(id=namespace)
     return Reply(found.body, headers=array_headers(path, call.query, found.total, found.shown))
 

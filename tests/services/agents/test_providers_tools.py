@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.agents.providers.operations import Providers
-from services.agents.providers.operations.calling import MOST_CALLS, Toolbox
+from services.agents.providers.operations.calling import MOST_CALLS, Desk, Toolbox
+from services.agents.providers.operations.shares import Shares
 from services.agents.providers.rules import tools
 from services.agents.providers.rules.calls import LARGEST_SHOWN, BadCall, request_of
 from services.agents.providers.rules.tools import Tool
@@ -59,7 +60,8 @@ def note_on(definition: Any) -> str:
 
 async def called(fetcher: Fetcher, definition: Any, arguments: Any = "") -> str:
     tool = one(definition)
-    return (await Toolbox(fetcher, [tool], "turn-1").call(tool.name, arguments)).text
+    desk = Desk(fetcher, Shares(), "ns")
+    return (await Toolbox(desk, [tool], "turn-1").call(tool.name, arguments)).text
 
 
 async def test_a_call_sends_what_was_declared(server: FakeService, fetcher: Fetcher) -> None:
@@ -299,7 +301,8 @@ async def test_what_is_no_text_is_not_shown(server: FakeService, fetcher: Fetche
 async def test_a_turn_has_an_end_of_calls_and_each_its_number(
     server: FakeService, fetcher: Fetcher
 ) -> None:
-    toolbox = Toolbox(fetcher, [one(GOOD | {"url": server.url})], "turn-9")
+    desk = Desk(fetcher, Shares(), "ns")
+    toolbox = Toolbox(desk, [one(GOOD | {"url": server.url})], "turn-9")
     texts = [(await toolbox.call("t", "")).text for _ in range(MOST_CALLS + 2)]
     assert [text.startswith("status 200") for text in texts] == [True] * 8 + [False] * 2
     keys = [asked.header("idempotency-key") for asked in server.asked]
@@ -319,6 +322,35 @@ async def test_a_slow_tool_is_given_up_and_no_redirect_followed(
     server.behave = answering(plain(302, b"", f"location: {server.url}/inside"))
     assert (await called(fetcher, GOOD | {"url": server.url})).startswith("status 302")
     assert len(server.asked) == 2
+
+
+async def test_what_hangs_in_one_namespace_leaves_the_others_their_tools(
+    server: FakeService, fetcher: Fetcher
+) -> None:
+    waiting, shares = asyncio.Semaphore(0), Shares(each=3)
+    quick = server.behave
+
+    async def silence(asked: Asked, reader: Any, writer: Any) -> None:
+        waiting.release()
+        await asyncio.Event().wait()
+
+    def tool_of(namespace: str, seconds: float) -> Toolbox:
+        tool = one(GOOD | {"url": server.url, "timeout": seconds})
+        return Toolbox(Desk(fetcher, shares, namespace), [tool], "turn-1")
+
+    server.behave = silence
+    hanging = [asyncio.create_task(tool_of("theirs", 20).call("t", "")) for _ in range(30)]
+    for _ in range(3):
+        await waiting.acquire()
+    server.behave = quick
+    late = await tool_of("theirs", 0.1).call("t", "")
+    assert late.text == "the tool took too long"
+    assert (await tool_of("ours", 10).call("t", "")).text.startswith("status 200")
+    assert len(server.asked) == 4
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    assert len(shares) == 0
 
 
 async def ask_tool(url: str, **settings: Any) -> str:

@@ -10,6 +10,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.agents.sessions.models import Filters
+from services.agents.sessions.operations import Totals
 from services.agents.sessions.operations.listing import AT_ONCE
 from shared.principal import Principal
 from tests.services.agents import agents_support
@@ -239,6 +241,7 @@ async def asked(
 ) -> httpx.Response:
     """Ask once to fill caches, then note what is asked of the database."""
     await agents.get("sessions", principal, params=query)
+    agents.resources[Totals].forget()
     noted.seen.clear()
     answer = await agents.get("sessions", principal, params=query)
     assert answer.status_code == 200, answer.text
@@ -266,6 +269,34 @@ async def test_a_page_reads_hardly_more_than_it_shows(
     assert most_rows(page, "session") <= 7 * 20 + 30
     # Where every second row counts, reading one after the other is as good as an index.
     assert rows_of(count) <= 2.5 * total + 250
+
+
+async def test_ten_thousand_are_not_counted_again(crowded: Agents, statements: Statements) -> None:
+    org, _ = await crowded.organization()
+    admin = crowded.person(org, "platform_admin")
+    first = await asked(crowded, statements, admin, limit="20", created_by="*")
+    counted = len(statements.of("session"))
+    statements.seen.clear()
+    again = await crowded.get("sessions?limit=20&created_by=*", admin)
+    assert len(statements.of("session")) == counted - 1
+    assert again.headers["x-total-count"] == first.headers["x-total-count"] == "10000"
+    assert again.content == first.content
+    other = await crowded.get("sessions?limit=20&created_by=*&state=ERROR", admin)
+    assert 0 < int(other.headers["x-total-count"]) < 100
+
+
+async def test_what_is_full_is_counted_anew_in_time(crowded: Agents) -> None:
+    now = 0.0
+    totals = Totals(lambda: now)
+    everything = Filters(None, None, None, None)
+    assert await totals.count(crowded.sql, everything) == 10_000
+    transaction = crowded.sql.transaction()
+    await transaction.start()
+    await crowded.sql.execute("DELETE FROM agents.session WHERE namespace = 'crowd'")
+    assert await totals.count(crowded.sql, everything) == 10_000
+    now = 31.0
+    assert await totals.count(crowded.sql, everything) < 10_000
+    await transaction.rollback()
 
 
 async def test_many_namespaces_are_merged(crowded: Agents, statements: Statements) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.agents.providers.operations.shares import Shares
 from services.agents.providers.rules import calls
 from services.agents.providers.rules.calls import BadCall
 from services.agents.providers.rules.tools import Tool
-from shared.fetch import Fetcher, FetchFailed
+from shared.fetch import Exchanged, Fetcher, FetchFailed
 from shared.log import get_logger
 
 MOST_CALLS: Final = 8
@@ -29,20 +31,56 @@ class Called:
     is_error: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Sends the calls of one namespace.
+
+    Attributes:
+        fetcher: reaches only what may be reached.
+        shares: of all namespaces.
+        namespace: whose calls.
+    """
+
+    fetcher: Fetcher
+    shares: Shares
+    namespace: str
+
+    async def send(self, request: calls.ToolRequest, seconds: float) -> Exchanged:
+        """Send a call, as soon as the namespace has a place for it.
+
+        Raises:
+            FetchFailed: there was no answer in that many seconds, the waiting included.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        try:
+            async with self.shares.place(self.namespace, seconds):
+                return await self.fetcher.exchange(
+                    request.method,
+                    request.url,
+                    request.headers,
+                    request.content,
+                    seconds=max(until - clock(), 0.001),
+                    most=calls.LARGEST_READ,
+                )
+        except TimeoutError:
+            raise FetchFailed(_SLOW) from None
+
+
 class Toolbox:
     """The tools of one turn.
 
     Args:
-        fetcher: reaches only what may be reached.
         tools: those of the agent.
+        desk: reaches only what may be reached, and gives each namespace its share.
         turn_id: stands in each call's ``Idempotency-Key`` with the call's number, so that a tool
             can recognize the calls of a turn that is repeated.
     """
 
-    def __init__(self, fetcher: Fetcher, tools: Sequence[Tool], turn_id: str) -> None:
+    def __init__(self, desk: Desk, tools: Sequence[Tool], turn_id: str) -> None:
         self.tools = tools
         self._by_name = {tool.name: tool for tool in tools}
-        self._fetcher = fetcher
+        self._desk = desk
         self._turn_id = turn_id
         self._calls = 0
 
@@ -69,14 +107,7 @@ class Toolbox:
 
     async def _send(self, tool: Tool, request: calls.ToolRequest) -> Called:
         try:
-            answer = await self._fetcher.exchange(
-                request.method,
-                request.url,
-                request.headers,
-                request.content,
-                seconds=tool.seconds,
-                most=calls.LARGEST_READ,
-            )
+            answer = await self._desk.send(request, tool.seconds)
         except FetchFailed as failed:
             log.info("tool failed", tool=tool.name, reason=failed.reason)
             # No more than that: else an agent's author could find out what is on our network.

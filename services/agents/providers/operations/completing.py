@@ -14,15 +14,19 @@ from pydantic import SecretStr
 
 from services.agents.providers.models import Answered, ProviderFailed, Question
 from services.agents.providers.operations import builtin
-from services.agents.providers.operations.calling import Toolbox
+from services.agents.providers.operations.calling import Desk, Toolbox
 from services.agents.providers.operations.conversing import Model, Tally, converse
 from services.agents.providers.operations.endpoint import Endpoint
+from services.agents.providers.operations.shares import Shares
 from services.agents.providers.rules import anthropic, openai, tools
 from services.agents.providers.rules.choosing import Offers, Service, choose
 from services.agents.providers.rules.wires import Wire
 from services.agents.settings import AgentsSettings
 from shared.fetch import Fetcher
 from shared.log import get_logger
+
+CALLS: Final = 200
+"""Calls of tools that a process has under way, of all namespaces together."""
 
 TOO_SLOW: Final = "There was no answer in time."
 
@@ -43,6 +47,7 @@ class Providers:
         self._settings = settings
         self._prices = settings.prices()
         self._fetcher = fetcher
+        self._shares = Shares()
         self._endpoints = endpoints
         named: dict[Service, str | None] = {
             "openai": settings.openai_model,
@@ -63,7 +68,8 @@ class Providers:
         """
         async with AsyncExitStack() as stack:
             trust = trust or httpx.create_ssl_context()
-            fetcher = await stack.enter_async_context(Fetcher.opened(settings.targets(), trust))
+            opening = Fetcher.opened(settings.targets(), trust, most_at_once=CALLS)
+            fetcher = await stack.enter_async_context(opening)
             endpoints: dict[Service, Endpoint] = {}
             for service, (address, key) in _configured(settings).items():
                 wire = _WIRES[service]
@@ -100,7 +106,8 @@ class Providers:
 
     async def _complete(self, question: Question, tally: Tally, deadline: float) -> Answered:
         found, notes = tools.read(question.agent.tools)
-        toolbox = Toolbox(self._fetcher, found, question.turn_id)
+        desk = Desk(self._fetcher, self._shares, question.namespace)
+        toolbox = Toolbox(desk, found, question.turn_id)
         choice = choose(question.agent.model, self._offers)
         tally.notes += notes
         if choice.note is not None:

@@ -14,9 +14,11 @@ from services.agents.sessions.operations.creating import create, remix
 from services.agents.sessions.operations.listing import list_page
 from services.agents.sessions.operations.showing import read, read_usage
 from services.agents.sessions.operations.sweeping import sweep
+from services.agents.sessions.operations.totals import Totals
 
 __all__ = [
     "Bell",
+    "Totals",
     "change_state",
     "close",
     "create",

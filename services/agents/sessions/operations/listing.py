@@ -20,10 +20,10 @@ from services.agents.sessions.models import (
 )
 from services.agents.sessions.operations.permitting import SESSIONS
 from services.agents.sessions.operations.showing import item_of
+from services.agents.sessions.operations.totals import Totals
 from services.agents.sessions.store import listing as store
 from shared.db import Database
 from shared.errors import BadRequest, Forbidden
-from shared.pagination import TOTAL_CAP
 
 AT_ONCE: Final = 4_000_000
 """Bytes of sessions that are read at once: a list may show 1,000 of some 130,000 each."""
@@ -36,6 +36,7 @@ def written(shown: Shown) -> str:
 
 async def list_page(
     database: Database,
+    totals: Totals,
     holder: Holder,
     query: SessionQuery,
     write: Callable[[Shown], str] = written,
@@ -44,6 +45,7 @@ async def list_page(
 
     Args:
         database: the service's.
+        totals: of lists.
         holder: who asks.
         query: which sessions.
         write: gives one as JSON.
@@ -56,7 +58,7 @@ async def list_page(
     filters = filters_of(holder, query)
     async with database.connection() as connection:
         rows = await store.list_page(connection, filters, query.most, query.offset, AT_ONCE)
-        total = await store.count(connection, filters, TOTAL_CAP)
+        total = await totals.count(connection, filters)
     read = [row.shown for row in rows if row.shown is not None]
     first = "[" + ",".join(write(shown) for shown in read)
     later = rows[len(read) :]

@@ -133,6 +133,7 @@ def _question(turn: Turn, speaker: Speaker, message: str, found: Found) -> Quest
         message=message,
         passages=found.passages,
         memory=turn.talk.memory,
+        namespace=turn.session.namespace,
     )
 
 
