@@ -103,6 +103,8 @@ async def _measure(server: EmbeddedPostgres, arguments: argparse.Namespace) -> N
             **pool,
             "GUILDHALL_AGENTS_OPENAI_URL": model.url,
             "GUILDHALL_AGENTS_MODEL_CONCURRENCY": str(IN_FLIGHT),
+            # One namespace gets three quarters of the places.
+            "GUILDHALL_AGENTS_TURNS": str(IN_FLIGHT * 3 // 2),
         }
         async with running("agents", urls, _probe(), **slow) as (port, process):
             waiting = await _crowd(port, process, urls["agents"], "openai/slow", model)
