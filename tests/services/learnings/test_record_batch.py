@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -91,7 +92,8 @@ async def test_redaction_makes_no_endless_updates(tenant: Tenant, pusher: Pusher
     assert (await pusher.push(sent))[0].reason == "unchanged"
     row = (await rows_of(sql, tenant.org))[made[0].id or ""]
     stored = str({name: value for name, value in row.items() if name != "metadata"})
-    assert "ada" not in stored
+    # As a word: ids of chance may have these letters in them.
+    assert not re.search(r"\bada\b", stored)
     assert row["metadata"] == {
         "note": "call <email>",
         "provenance_author": "ada@example.org",
