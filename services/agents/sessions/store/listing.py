@@ -103,7 +103,11 @@ def _branches(filters: Filters, values: list[Any], columns: str, tail: str) -> s
         values.append(filters.created_by)
         conditions.append(f"s.created_by = ${len(values)}")
     outer, close = "", ""
-    if filters.namespaces is not None:
+    if filters.namespaces is not None and len(filters.namespaces) == 1:
+        # Said plainly, it is planned once; of many, PostgreSQL plans each time anew.
+        values.append(filters.namespaces[0])
+        conditions.append(f"s.namespace = ${len(values)}")
+    elif filters.namespaces is not None:
         values.append(list(filters.namespaces))
         conditions.append("s.namespace = asked.namespace")
         asked = f"unnest(${len(values)}::text[]) AS asked(namespace)"
