@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,11 @@ def sweeps(resources: Resources) -> Sequence[Sweep]:
     return (audit.sweep_of(audit_days), conversations.sweep, turns.sweep)
 
 
+async def probes(resources: Resources) -> Mapping[str, bool]:
+    """Tell whether callers can be answered: what they hold must be known."""
+    return {"access": await resources[Access].is_known()}
+
+
 SERVICE: Final = Service(
     name="agents",
     settings=AgentsSettings,
@@ -79,6 +84,7 @@ SERVICE: Final = Service(
     open_resources=open_resources,
     background=turns.working,
     sweeps=sweeps,
+    probes=probes,
 )
 
 

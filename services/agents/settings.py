@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from services.agents.providers.models import BUILTIN, Price, read_prices
+from services.agents.providers.models import BUILTIN
+from shared.prices import Price, read_prices
 from shared.settings import KeyBytes, ServiceSettings, WebAddress, settings_config
 from shared.siblings import Sibling, sibling_at
 from shared.targets import TargetSettings

@@ -15,7 +15,6 @@ from services.learnings.backup import routes as backup
 from services.learnings.company import operations as company
 from services.learnings.export import routes as export
 from services.learnings.export.operations import Exports
-from services.learnings.files.operations import FileStore
 from services.learnings.health import routes as health
 from services.learnings.installations import routes as installations
 from services.learnings.installations.operations import Sightings
@@ -42,6 +41,7 @@ from services.learnings.webhooks import routes as webhooks
 from shared import service
 from shared.bus import Transport
 from shared.db import Database
+from shared.object_store import FileStore
 from shared.service import Resources, Service, Sweep
 from shared.vault import Vault
 

@@ -51,8 +51,6 @@ def system() -> Iterator[Stack]:
         GUILDHALL_SERVICE_ADMIN_PASSWORD="admin",
         GUILDHALL_LOG_LEVEL="debug",
         GUILDHALL_TURN_LEASE_SECONDS="3",
-        GUILDHALL_PASSWORD_MEMORY="32",
-        GUILDHALL_PASSWORD_PASSES="1",
     ) as stack:
         yield stack
 

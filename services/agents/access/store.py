@@ -94,6 +94,12 @@ async def find_holdings(connection: Connection, wanted: Wanted) -> Holdings:
     return Holdings(row["is_filled"], account, _GRANTS.validate_json(row["grants"]))
 
 
+async def is_filled(connection: Connection) -> bool:
+    """Tell whether the copy has ever been compared with a snapshot."""
+    found: bool = await connection.fetchval("SELECT taken_at IS NOT NULL FROM agents.access_copy")
+    return found
+
+
 async def lock(connection: Connection) -> Copied:
     """Wait for one's turn to change the copy; it lasts until the transaction ends."""
     row = await connection.fetchrow("SELECT version, newest FROM agents.access_copy FOR UPDATE")

@@ -47,9 +47,9 @@ async def insert(connection: Connection, agent_id: UUID, wanted: NewAgent) -> St
     row = await connection.fetchrow(
         f"""
         INSERT INTO agents.agent (id, namespace, name, description, instructions, model, tools,
-                                  routes, guardrails, knowledge_bases)
-        VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8::text::json, $9::text::json,
-                $10::text::json)
+                                  routes, guardrails, knowledge_bases, created_at, updated_at)
+        SELECT $1, $2, $3, $4, $5, $6, $7::text::json, $8::text::json, $9::text::json,
+               $10::text::json, at, at FROM clock_timestamp() AS at
         ON CONFLICT DO NOTHING RETURNING {_STORED}
         """,  # noqa: S608 - a constant
         agent_id,

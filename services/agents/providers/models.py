@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, Self
 
 LONGEST_MESSAGE: Final = 100_000
@@ -139,45 +138,3 @@ class ProviderFailed(Exception):
         self.reason = reason
         self.usage = usage
         super().__init__(reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a model costs, in US dollars per million tokens.
-
-    Attributes:
-        model: its name in lower case; with ``*`` at the end, of all whose names begin so.
-        read: per million tokens that it reads.
-        written: per million tokens that it writes.
-    """
-
-    model: str
-    read: Decimal
-    written: Decimal
-
-
-def read_prices(text: str) -> tuple[Price, ...]:
-    """Read a price table such as ``gpt-4o=2.50/10 claude-*=3/15``; commas may separate too.
-
-    Raises:
-        ValueError: naming each word that is none.
-    """
-    found, bad = [], []
-    for word in text.replace(",", " ").split():
-        model, _, prices = word.rpartition("=")
-        read, slash, written = prices.partition("/")
-        try:
-            price = Price(model.lower(), Decimal(read), Decimal(written))
-        except InvalidOperation:
-            price = None
-        if price is None or not model or not slash or not _is_sane(price):
-            bad.append(word)
-        else:
-            found.append(price)
-    if bad:
-        raise ValueError(f"not a price, model=in/out: {', '.join(bad)}")
-    return tuple(found)
-
-
-def _is_sane(price: Price) -> bool:
-    return all(each.is_finite() and 0 <= each <= 100_000 for each in (price.read, price.written))

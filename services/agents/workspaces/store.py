@@ -81,7 +81,8 @@ async def insert(
     """Make a namespace; False when somebody has made it already."""
     made = await connection.fetchval(
         """
-        INSERT INTO agents.workspace (namespace, title, description) VALUES ($1, $2, $3)
+        INSERT INTO agents.workspace (namespace, title, description, created_at, updated_at)
+        SELECT $1, $2, $3, at, at FROM clock_timestamp() AS at
         ON CONFLICT DO NOTHING RETURNING true
         """,
         namespace,

@@ -17,12 +17,14 @@ from services.learnings.backup.models import (
     Received,
 )
 from services.learnings.files import operations as files
-from services.learnings.files.operations import Checked, FileStore, Tickets, opened, sealed
-from services.learnings.files.operations.tickets import LIFE
+from services.learnings.files.models import TICKET_LIFE
+from services.learnings.files.operations import Checked, opened, sealed
 from services.learnings.settings import LearningsSettings
 from shared.db import Connection, Database
 from shared.errors import BadRequest, NotFound
 from shared.log import get_logger
+from shared.object_store import FileStore
+from shared.tickets import Tickets
 from shared.vault import Vault
 
 FOLDER: Final = "backups"
@@ -36,7 +38,7 @@ log = get_logger()
 
 def tickets_of(settings: LearningsSettings) -> Tickets:
     """Give what writes and reads signed addresses."""
-    return Tickets(settings.key_for_secrets())
+    return Tickets(settings.key_for_secrets(), TICKET_LIFE)
 
 
 async def presign(
@@ -59,7 +61,7 @@ async def presign(
         await store.take_turns(connection, org_id)
         room = await store.room(connection, org_id, body.client_id, settings.backups_kept)
         rules.check_room(room, size, settings.backup_quota)
-        await store.announce(connection, announced, body.client_id, LIFE)
+        await store.announce(connection, announced, body.client_id, TICKET_LIFE)
     ticket = tickets_of(settings).write(PUT, org=org_id, key=key, size=size, sha256=sha256)
     return Presigned(url=_address(settings, ticket), key=key)
 

@@ -14,9 +14,9 @@ from services.learnings.backup.models import (
     Received,
     TicketQuery,
 )
-from services.learnings.files.operations import FileStore
 from services.learnings.settings import LearningsSettings
 from shared.api import Call, Operation, Reply
+from shared.object_store import FileStore
 from shared.vault import Vault
 
 LARGEST: Final = 5 * 2**30

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Final
+
+TICKET_LIFE: Final = 900
+"""Seconds for which a signed address holds (learnings contract, section 4.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +25,6 @@ class Described:
     sha256: str
     name: str
     media_type: str = "application/octet-stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What a request wants of a file: 200 all of it, 206 a part, 304 nothing.
-
-    ``start`` counts from 0; ``end`` is the first byte that is not sent.
-    """
-
-    status: int
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from services.learnings.files import operations as files
-from services.learnings.files.models import Delivery
-from services.learnings.files.operations import Checked, FileStore, Tickets
+from services.learnings.files.models import TICKET_LIFE, Delivery
+from services.learnings.files.operations import Checked
 from services.learnings.proprietary import rules, store
 from services.learnings.proprietary.models import (
     NEWEST,
@@ -22,6 +22,8 @@ from services.learnings.settings import LearningsSettings
 from shared.db import Connection, Database
 from shared.errors import Conflict, Invalid, NotFound, ServiceError
 from shared.log import get_logger
+from shared.object_store import FileStore
+from shared.tickets import Tickets
 from shared.vault import Vault
 
 FOLDER: Final = "packages"
@@ -83,7 +85,7 @@ async def entitle(
         found = await _find(connection, wanted.package, wanted.version)
     if found is None:
         raise rules.unknown_version()
-    ticket = Tickets(settings.key_for_secrets()).write(
+    ticket = Tickets(settings.key_for_secrets(), TICKET_LIFE).write(
         GET, org=org_id, package=found.package, version=found.version
     )
     url = f"{settings.public_url}/v1/proprietary/file?ticket={ticket}"
@@ -109,7 +111,7 @@ async def download(
         BadRequest: the address holds no longer.
         NotFound: the organization may have it no longer.
     """
-    claims = Tickets(settings.key_for_secrets()).read(GET, ticket)
+    claims = Tickets(settings.key_for_secrets(), TICKET_LIFE).read(GET, ticket)
     async with database.connection() as connection:
         found = await store.find_package(connection, claims["package"], claims["version"])
         if found is None or not await store.is_entitled(

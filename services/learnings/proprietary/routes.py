@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.learnings.files.operations import FileStore
 from services.learnings.proprietary import operations, rules
 from services.learnings.proprietary.models import (
     Entitlement,
@@ -18,6 +17,7 @@ from services.learnings.proprietary.models import (
 )
 from services.learnings.settings import LearningsSettings
 from shared.api import Call, Operation, Reply
+from shared.object_store import FileStore
 from shared.vault import Vault
 
 LARGEST: Final = 5 * 2**30

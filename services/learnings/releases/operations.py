@@ -7,7 +7,7 @@ from typing import Literal
 
 from services.learnings.files import operations as files
 from services.learnings.files.models import Delivery
-from services.learnings.files.operations import Checked, FileStore, Upload
+from services.learnings.files.operations import Checked, Upload
 from services.learnings.releases import rules, store
 from services.learnings.releases.models import (
     NewRelease,
@@ -21,6 +21,7 @@ from shared.contracts.learnings import ReleasePublished
 from shared.db import Connection, Database
 from shared.errors import Conflict, Invalid, NotFound, ServiceError
 from shared.log import get_logger
+from shared.object_store import FileStore
 from shared.pagination import TOTAL_CAP
 
 __all__ = ("Signer",)

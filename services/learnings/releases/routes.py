@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.learnings.files.models import Delivery
-from services.learnings.files.operations import FileStore
 from services.learnings.releases import operations, rules
 from services.learnings.releases.models import (
     Artifact,
@@ -22,6 +21,7 @@ from services.learnings.releases.operations import Part
 from services.learnings.releases.rules import Signer
 from services.learnings.settings import LearningsSettings
 from shared.api import Call, Operation, Reply
+from shared.object_store import FileStore
 from shared.pagination import page_of
 
 LARGEST_FILE: Final = 5 * 2**30

@@ -139,6 +139,13 @@ async def test_the_copy_in_the_database_ends_as_what_auth_has(fresh: Agents, see
     await world.check(auth)
 
 
+async def test_nobody_is_sent_here_before_auth_has_told_who_holds_what(fresh: Agents) -> None:
+    before = await fresh.client.get("/health/ready")
+    assert (before.status_code, before.json()["checks"]["access"]) == (503, False)
+    await take(fresh, EMPTY, await asked(fresh))
+    assert (await fresh.client.get("/health/ready")).status_code == 200
+
+
 async def test_a_deleted_role_does_not_come_back(agents: Agents) -> None:
     role, subject = uuid4(), agents.subject()
     agents.roles["gone"] = role

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from services.agents.providers.models import BUILTIN, Usage, read_prices
+from services.agents.providers.models import BUILTIN, Usage
 from services.agents.providers.operations import Providers
 from services.agents.providers.rules.choosing import Offers, Service, choose, cost_of
 from services.agents.settings import AgentsSettings
+from shared.prices import read_prices
 from shared.settings import SettingsError, read
 from tests.services.agents.providers_support import TRUST, provider_settings, question
 

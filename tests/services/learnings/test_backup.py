@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from services.learnings.app import SERVICE
-from services.learnings.files.operations import Tickets
 from shared.errors import BadRequest
+from shared.tickets import Tickets
 from tests.services.learnings.conftest import Tenant, learnings_settings
 from tests.services.learnings.files_support import (
     files_below,
@@ -256,14 +256,14 @@ async def test_changed_and_foreign_addresses_open_nothing(backups: Backups) -> N
 
 def test_tickets_hold_for_fifteen_minutes_and_under_one_key() -> None:
     now = 1_000_000.0
-    tickets = Tickets(bytes(32), lambda: now)
+    tickets = Tickets(bytes(32), 900, lambda: now)
     ticket = tickets.write("something", size=7)
     now += 899
     assert tickets.read("something", ticket)["size"] == 7
     with pytest.raises(BadRequest):
         tickets.read("something else", ticket)
     with pytest.raises(BadRequest):
-        Tickets(bytes(31) + b"x", lambda: now).read("something", ticket)
+        Tickets(bytes(31) + b"x", 900, lambda: now).read("something", ticket)
     now += 1
     with pytest.raises(BadRequest):
         tickets.read("something", ticket)

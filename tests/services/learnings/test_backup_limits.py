@@ -13,9 +13,9 @@ import pytest
 from services.learnings.app import SERVICE
 from services.learnings.backup import operations
 from services.learnings.erasures.operations import forget_organization
-from services.learnings.files.operations import FileStore
 from services.learnings.files.operations import sweep as sweep_files
 from shared.db import Database
+from shared.object_store import FileStore
 from tests.services.learnings.conftest import Tenant, learnings_settings
 from tests.services.learnings.files_support import environment, files_below, s3
 from tests.services.learnings.test_backup import CLIENT, DATA, Backups, Own, Sql, own

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.learnings.files.operations import FileStore
 from shared.errors import BadRequest, NotFound, Unavailable
+from shared.object_store import FileStore
 from tests.services.learnings.files_support import environment, files_below, pieces_of, s3
 
 LARGE = os.urandom(12_000_000)

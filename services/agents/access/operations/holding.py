@@ -119,6 +119,11 @@ class Access:
             self._known[caller] = held, until
         return Holder(principal, *held)
 
+    async def is_known(self) -> bool:
+        """Tell whether auth has ever been asked who holds what; nobody is answered before."""
+        async with self._database.connection() as connection:
+            return await store.is_filled(connection)
+
     def forget(self) -> None:
         """Forget everything that is remembered, because something changed."""
         self._changes += 1

@@ -16,7 +16,6 @@ from services.agents.providers.models import Answered, ProviderFailed, Question
 from services.agents.providers.operations import builtin
 from services.agents.providers.operations.calling import Desk, Toolbox
 from services.agents.providers.operations.conversing import Model, Tally, converse
-from services.agents.providers.operations.endpoint import Endpoint
 from services.agents.providers.operations.shares import Shares
 from services.agents.providers.rules import anthropic, openai, tools
 from services.agents.providers.rules.choosing import Offers, Service, choose
@@ -24,6 +23,7 @@ from services.agents.providers.rules.wires import Wire
 from services.agents.settings import AgentsSettings
 from shared.fetch import Fetcher
 from shared.log import get_logger
+from shared.model_service import Endpoint
 
 CALLS: Final = 200
 """Calls of tools that a process has under way, of all namespaces together."""

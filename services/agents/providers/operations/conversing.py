@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.agents.providers.models import Answered, Price, ProviderFailed, Question, Usage
+from services.agents.providers.models import Answered, ProviderFailed, Question, Usage
 from services.agents.providers.operations.calling import Toolbox
-from services.agents.providers.operations.endpoint import GARBAGE, Endpoint
 from services.agents.providers.rules.choosing import cost_of
 from services.agents.providers.rules.prompts import fenced, spoken, system_text
 from services.agents.providers.rules.texts import storable
@@ -24,6 +23,8 @@ from services.agents.providers.rules.wires import (
     Said,
     Wire,
 )
+from shared.model_service import GARBAGE, Endpoint, ModelServiceFailed
+from shared.prices import Price
 
 MOST_ROUNDS: Final = 5
 """Times that a model may call tools; then it must answer."""
@@ -85,7 +86,10 @@ async def converse(
 async def _ask(model: Model, conversation: Conversation, tally: Tally, deadline: float) -> Said:
     body = json.dumps(model.wire.body(conversation), ensure_ascii=False, separators=(",", ":"))
     content = body.encode(errors="replace")
-    document = await model.endpoint.ask(content, deadline)
+    try:
+        document = await model.endpoint.ask(content, deadline)
+    except ModelServiceFailed as failed:
+        raise ProviderFailed(failed.reason) from None
     # Before the rest is read: what was paid for counts whatever it is worth.
     read, written = model.wire.tokens(document)
     tally.usage += cost_of(model.name, read, written, model.prices)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, Literal
 
-from services.agents.providers.models import BUILTIN, DEFAULT, Price, Usage
+from services.agents.providers.models import BUILTIN, DEFAULT, Usage
 from services.agents.providers.rules.texts import shortened
+from shared.prices import Price, micros_of
 
 Service = Literal["openai", "anthropic"]
 
@@ -72,17 +72,4 @@ def _from(service: Service, model: str, offers: Offers, wanted: str) -> Choice:
 
 def cost_of(model: str, read: int, written: int, prices: Sequence[Price]) -> Usage:
     """Give the usage of one answer, with its price in millionths of a dollar."""
-    name = model.casefold()
-    fitting = [price for price in prices if _fits(price, name)]
-    if not fitting:
-        return Usage(read, written)
-    price = max(fitting, key=lambda each: (not each.model.endswith("*"), len(each.model)))
-    # Dollars per million tokens are millionths of a dollar per token.
-    cost = (price.read * read + price.written * written).quantize(Decimal(1), ROUND_HALF_UP)
-    return Usage(read, written, int(cost))
-
-
-def _fits(price: Price, name: str) -> bool:
-    if price.model.endswith("*"):
-        return name.startswith(price.model[:-1])
-    return name == price.model
+    return Usage(read, written, micros_of(model, read, written, prices))

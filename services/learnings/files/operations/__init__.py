@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from services.learnings.files.operations.checking import Checked
 from services.learnings.files.operations.delivering import deliver
-from services.learnings.files.operations.object_store import FileStore
 from services.learnings.files.operations.sealing import opened, random_key, sealed
-from services.learnings.files.operations.tickets import Tickets
 from services.learnings.files.operations.uploads import (
     Upload,
     delete,
@@ -18,8 +16,6 @@ from services.learnings.files.operations.uploads import (
 
 __all__ = (
     "Checked",
-    "FileStore",
-    "Tickets",
     "Upload",
     "delete",
     "deliver",

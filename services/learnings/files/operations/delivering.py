@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from services.learnings.files import rules
 from services.learnings.files.models import Delivery, Described
-from services.learnings.files.operations.object_store import FileStore
 from shared.errors import NotFound
 from shared.log import get_logger
+from shared.object_store import FileStore
 
 log = get_logger()
 

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from services.learnings.files import store
-from services.learnings.files.operations.object_store import FileStore
 from shared.db import Connection, Database
 from shared.errors import Conflict, ServiceError
 from shared.ids import new_id
+from shared.object_store import FileStore
 
 AGE: Final = 7200.0
 """Seconds after which an object that nobody keeps is swept: longer than any upload takes."""

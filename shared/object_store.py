@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import re
+import shutil
+import stat
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -16,7 +20,6 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from services.learnings.files.rules import check_key
 from shared.errors import NotFound, Unavailable
 from shared.log import get_logger
 
@@ -36,6 +39,9 @@ UPLOADS: Final = 6
 QUEUE_PATIENCE: Final = 20.0
 """Seconds that an upload waits for its turn."""
 
+FOLDER_PATIENCE: Final = 120.0
+"""Seconds that the deletion of a folder may take."""
+
 UPLOAD_PATIENCE: Final = 3600.0
 """Seconds that one upload may take in all."""
 
@@ -45,6 +51,11 @@ PATIENCE: Final = 30.0
 PIECE: Final = 524_288
 """Bytes of a file that are sent at once, or little more."""
 
+LONGEST_KEY: Final = 512
+"""Characters."""
+
+_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+
 _CLIENT: Final[ClientConfig] = {
     "connect_timeout": timedelta(seconds=5),
     "read_timeout": timedelta(seconds=PATIENCE),
@@ -53,6 +64,25 @@ _CLIENT: Final[ClientConfig] = {
 _RETRY: Final[RetryConfig] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 log = get_logger()
+
+
+def check_key(key: str) -> str:
+    """Give the key back if it may name an object.
+
+    Raises:
+        ValueError: it could lead elsewhere than into the store.
+    """
+    if len(key) > LONGEST_KEY or not _KEY.fullmatch(key) or ".." in key:
+        raise ValueError("not a key of an object")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object: its bytes, and an entity tag that is another one when it was written anew."""
+
+    size: int
+    etag: str
 
 
 class FileStore:
@@ -138,9 +168,23 @@ class FileStore:
         Raises:
             NotFound: there is none.
         """
+        return (await self.find(key)).size
+
+    async def find(self, key: str) -> Found:
+        """Say what is known of a file.
+
+        Raises:
+            NotFound: there is none; a link is none.
+        """
         check_key(key)
         async with _reaching("head"), asyncio.timeout(PATIENCE):
-            return (await obstore.head_async(self._store, key))["size"]
+            if isinstance(self._store, LocalStore) and not await asyncio.to_thread(
+                _is_file, self._store, key
+            ):
+                raise NotFound
+            found = await obstore.head_async(self._store, key)
+        tag = found["e_tag"] or f"{found['last_modified'].timestamp()}-{found['size']}"
+        return Found(found["size"], '"' + tag.strip('"') + '"')
 
     async def keys(self, prefix: str, limit: int = 1000) -> list[str]:
         """List keys below a prefix, in order, at most so many."""
@@ -150,6 +194,30 @@ class FileStore:
             async for page in pages:
                 return sorted(found["path"] for found in page)
         return []
+
+    async def delete_folder(self, prefix: str, keep: Collection[str] = ()) -> None:
+        """Delete everything below a prefix, but for the names in ``keep`` directly below it."""
+        check_key(prefix)
+        kept = {f"{prefix}/{name}" for name in keep}
+        if isinstance(self._store, LocalStore):
+            async with _reaching("delete"), asyncio.timeout(FOLDER_PATIENCE):
+                await asyncio.to_thread(_delete_folder, self._store, prefix, kept)
+            return
+        async with _reaching("delete"), asyncio.timeout(FOLDER_PATIENCE):
+            async for page in obstore.list(self._store, prefix):
+                keys = [found["path"] for found in page if found["path"] not in kept]
+                if keys:
+                    await obstore.delete_async(self._store, keys)
+
+    async def ping(self) -> None:
+        """Try whether the store is there and, where it is a folder, can be written."""
+        async with _reaching("ping"), asyncio.timeout(PATIENCE):
+            if isinstance(self._store, LocalStore):
+                if not await asyncio.to_thread(os.access, str(self._store.prefix), os.W_OK):
+                    raise PermissionError("the folder cannot be written")
+                return
+            async for _ in obstore.list(self._store, "ping", chunk_size=1):
+                return
 
 
 class _Write:
@@ -238,6 +306,35 @@ def _delete_begun(store: LocalStore, key: str) -> None:
     path = Path(store.prefix, key)
     for begun in path.parent.glob(f"{path.name}#*"):
         begun.unlink(missing_ok=True)
+
+
+def _is_file(store: LocalStore, key: str) -> bool:
+    """Tell whether a plain file is there, without a link on the way: nobody of us makes one."""
+    assert store.prefix is not None  # _store_at gives one
+    root = os.path.realpath(store.prefix)
+    path = os.path.join(root, key)
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode) and os.path.realpath(path) == path
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _delete_folder(store: LocalStore, prefix: str, kept: Collection[str]) -> None:
+    assert store.prefix is not None  # _store_at gives one
+    root = Path(store.prefix, prefix)
+    if not kept:
+        shutil.rmtree(root, onerror=_unless_gone)
+        return
+    for path in root.iterdir() if root.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, onerror=_unless_gone)
+        elif f"{prefix}/{path.name}" not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _unless_gone(function: object, path: str, error: Any) -> None:
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _store_at(url: str) -> ObjectStore:

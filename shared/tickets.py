@@ -12,9 +12,6 @@ from typing import Any, Final
 from shared.errors import BadRequest
 from shared.secret import decode_base64url, derive, encode_base64url
 
-LIFE: Final = 900
-"""Seconds for which a signed address holds (learnings contract, section 4.3)."""
-
 LONGEST: Final = 4096
 
 
@@ -23,16 +20,18 @@ class Tickets:
 
     Args:
         key: the service's encryption key, from which a key for this alone is derived.
+        life: seconds for which a ticket holds.
         clock: Unix seconds; replaceable in tests.
     """
 
-    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, key: bytes, life: int, clock: Callable[[], float] = time.time) -> None:
         self._key = derive(key, "tickets")
+        self._life = life
         self._clock = clock
 
     def write(self, purpose: str, **claims: str | int) -> str:
-        """Write a ticket that holds for 15 minutes."""
-        body = {"for": purpose, "exp": int(self._clock()) + LIFE, **claims}
+        """Write a ticket."""
+        body = {"for": purpose, "exp": int(self._clock()) + self._life, **claims}
         payload = json.dumps(body, separators=(",", ":")).encode()
         return f"{encode_base64url(payload)}.{encode_base64url(self._sign(payload))}"
 
