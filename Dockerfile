@@ -1,4 +1,5 @@
-# One image for every process: `gateway`, `services.<name> serve|work|migrate`, `guildhall migrate`.
+# One image for every process: `gateway`, `services.<name> serve|work|migrate`, `guildhall migrate`;
+# and for the worker of runs (`--target worker`) the same with a browser.
 FROM python:3.13-slim AS build
 WORKDIR /build
 RUN python -m venv --without-pip /opt/guildhall
@@ -12,7 +13,7 @@ COPY guildhall /app/guildhall
 # Compiled here, because the running container may not write; unchecked, because nothing changes.
 RUN /opt/guildhall/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
 
-FROM python:3.13-slim
+FROM python:3.13-slim AS guildhall
 LABEL org.opencontainers.image.title="Guildhall" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --gid 10001 guildhall \
@@ -33,3 +34,14 @@ USER 10001:10001
 EXPOSE 8000
 ENTRYPOINT ["python", "-m"]
 CMD ["gateway"]
+
+FROM guildhall AS worker
+USER root
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends chromium fonts-liberation fonts-noto-color-emoji \
+ && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
+CMD ["services.runs", "work"]
+
+# Last, because it is what is built where no target is named.
+FROM guildhall

@@ -22,6 +22,10 @@ SYNC_BODY_LIMIT: Final = 16_000_000
 TEAMS_BODY_LIMIT: Final = 256_000
 """Bytes; teams contract, section 2."""
 
+RUNS_BODY_LIMIT: Final = 2 * 2**20
+CHECKS_BODY_LIMIT: Final = 15_000_000
+"""Bytes; the latter for a picture of 10 MiB in base64 (runs contract, section 16)."""
+
 FILE_BODY_LIMIT: Final = 5 * 2**30
 """Bytes: the most that one upload to an object store may have; the service sets its own limits."""
 
@@ -49,20 +53,17 @@ class Row:
         rate_class: of ``gateway.rate_limit``.
         reading_class: the same for GET, where that is counted apart.
         address_class: the same for the caller's address, counted beside the caller.
-        failure_class: the same for the addresses of callers who are refused; ``rate_class`` if
-            absent.
+        failure_class: the same for addresses of callers who are refused; ``rate_class`` if absent.
         body_limit: bytes of a body, or of a message that a caller sends through a socket.
-        is_public: whether every operation there is open to callers without a credential, because
-            the service itself decides (pages, web sessions).
+        is_public: whether no operation there needs a credential: the service decides (pages).
         refuses_bad_bearer: whether a bearer token must hold there although none is needed.
         takes_query_token: whether a credential may stand in the query as ``token``.
+        own_tokens: how such a token begins that the service signed itself, and judges, for reading.
         passes_authorization: whether the service gets ``Authorization`` as it was sent, because it
             asks for a person beside the machine that signed.
         is_socket: whether WebSockets are bridged there.
-        marks_personal: whether the gateway's errors are marked as the service marks its answers,
-            which hold personal data (teams contract, section 8).
-        names_errors: whether the gateway's errors have their machine word as top-level ``error``
-            beside the message (learnings contract, section 2.1).
+        marks_personal: whether errors are marked as of personal data, too (teams, section 8).
+        names_errors: whether errors have their word as top-level ``error``, too (learnings, 2.1).
     """
 
     prefix: str
@@ -77,6 +78,7 @@ class Row:
     is_public: bool = False
     refuses_bad_bearer: bool = False
     takes_query_token: bool = False
+    own_tokens: str = ""
     passes_authorization: bool = False
     is_socket: bool = False
     marks_personal: bool = False
@@ -179,8 +181,9 @@ TABLE: Final[tuple[Row, ...]] = (
         "/api/v1/auth/signup",
         "/api/v1/auth/accept-invite",
     ),
-    _row("/api/v1", "runs", "runs"),
-    _row("/api/v1/artifacts", "runs", "runs", takes_query_token=True),
+    _row("/api/v1", "runs", "runs", body_limit=RUNS_BODY_LIMIT),
+    _row("/api/v1/checks", "runs", "runs", body_limit=CHECKS_BODY_LIMIT),
+    _row("/api/v1/artifacts", "runs", "runs", takes_query_token=True, own_tokens="art_"),
     _row("/api/v1/health", "runs", "health"),
     # The agents surface.
     *_rows(
@@ -388,6 +391,8 @@ def _check(row: Row) -> None:
         raise ValueError(f"{row.prefix}: no other authenticator stands beside a signature")
     if TICKET[0] in row.authenticators and (row.authenticators != TICKET or not row.is_socket):
         raise ValueError(f"{row.prefix}: a ticket is an authenticator of its own, for sockets")
+    if row.own_tokens and not row.takes_query_token:
+        raise ValueError(f"{row.prefix}: its own tokens would stand in the query")
     if not row.authenticators and not row.is_public:
         raise ValueError(f"{row.prefix}: nobody could call it")
 

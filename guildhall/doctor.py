@@ -7,6 +7,7 @@ and nobody runs it.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import stat
 import sys
@@ -21,9 +22,11 @@ from guildhall import ports, run_lock
 from guildhall.databases import broker_url, embedded, given_urls, needed_schemas
 from guildhall.failures import Failure
 from guildhall.migrations import directory
+from guildhall.processes import missing_browser
 from guildhall.provision import DATABASE, OLDEST, derived_passwords, role_url, with_database
 from guildhall.secret_files import load_or_make
 from guildhall.settings import CommandSettings
+from services.runs.engine.browser import programs
 from shared.bus import BusUnavailable, connect
 from shared.migrate import MigrationError, pending
 from shared.settings import SERVICES
@@ -51,6 +54,7 @@ async def examine(settings: CommandSettings) -> AsyncIterator[Finding]:
         yield finding
     is_up = run_lock.is_running(settings.directory)
     yield _ports(settings, is_up)
+    yield _browser()
     async for finding in _database(settings):
         yield finding
     async for finding in _processes(settings, is_up):
@@ -108,6 +112,13 @@ def _ports(settings: CommandSettings, is_up: bool) -> Finding:
         mend = "Stop the program that listens there, or set GUILDHALL_PORT."
         return Finding("ports", "broken", f"taken: {listed}", mend)
     return Finding("ports", "ok", f"{settings.port} and those after it are free")
+
+
+def _browser() -> Finding:
+    if missing := missing_browser(os.environ):
+        detail = f"{missing} Runs end broken without one; everything else works."
+        return Finding("browser", "warning", detail, programs.ADVICE)
+    return Finding("browser", "ok", "runs have one")
 
 
 async def _database(settings: CommandSettings) -> AsyncIterator[Finding]:

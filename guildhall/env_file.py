@@ -30,6 +30,7 @@ def env_file() -> str:
         **{f"GUILDHALL_{service.upper()}_SIBLING_KEY": _word() for service in ASKED},
         "GUILDHALL_AUTH_ENCRYPTION_KEY": _word(),
         "GUILDHALL_LEARNINGS_ENCRYPTION_KEY": _word(),
+        "GUILDHALL_RUNS_ENCRYPTION_KEY": _word(),
         "GUILDHALL_LEARNINGS_RELEASE_SIGNING_KEY": _word(),
         "GUILDHALL_SIGNING_KEYS": _word(),
         "GUILDHALL_SERVICE_ADMIN_PASSWORD": _word(),

@@ -1,7 +1,8 @@
 """Which processes make up the system, and what each may know.
 
 A child gets PATH, HOME and their like, and the variables its own settings class declares, nothing
-else: so its own database login and its own keys. For each field the value comes, first found, from
+else: so its own database login and its own keys. The worker of runs gets what suites may name, too.
+For each field the value comes, first found, from
 
 1. the variable of that process alone (``GUILDHALL_AUTH_LOG_LEVEL``),
 2. what is worked out here: ports, logins, derived keys, the addresses of siblings,
@@ -19,6 +20,8 @@ from pydantic import SecretBytes
 
 from guildhall.secret_files import Secrets
 from guildhall.settings import CommandSettings
+from services.runs.engine.browser import programs
+from services.runs.engine.grammar import allowed_environment_name
 from shared.secret import derive, encode_base64url
 from shared.settings import (
     PREFIX,
@@ -32,7 +35,7 @@ from shared.settings import (
 
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
-_KEEPS_FILES: Final = frozenset({"learnings"})
+_KEEPS_FILES: Final = frozenset({"learnings", "runs"})
 """Who gets the AWS_* variables too, where files are kept in S3."""
 
 _TRACES: Final = frozenset({"gateway"})
@@ -101,12 +104,21 @@ class Plan:
         for service in SERVICES:
             module, environment = f"services.{service}", self._for_service(service)
             url = f"http://127.0.0.1:{self._settings.service_port(service)}/health/ready"
-            if service == "runs":
-                environment[f"{PREFIX}RUNS_SERVE_BACKGROUND"] = "0"
-            if _is_off(environment, service):
-                found.append(Process(f"{service} work", module, ("work",), environment, None))
+            if service == "runs" or _is_off(environment, service):
+                own = self._for_runs() if service == "runs" else {}
+                working = own | environment
+                found.append(Process(f"{service} work", module, ("work",), working, None))
             found.append(Process(service, module, ("serve",), environment, url))
         return found
+
+    def _for_runs(self) -> dict[str, str]:
+        """Give where browsers are, and what a suite's ``env:`` may name (contract, section 4.1)."""
+        given = self._environment.items()
+        return {
+            name: value
+            for name, value in given
+            if name == programs.FOLDER or allowed_environment_name(name)
+        }
 
     def _for_service(self, service: str) -> dict[str, str]:
         settings, secrets = self._settings, self._secrets
@@ -192,6 +204,16 @@ def settings_class(owner: str) -> type[Settings]:
     ]
     assert len(found) == 1, f"{module.__name__} must define one settings class"
     return found[0]
+
+
+def missing_browser(environment: Mapping[str, str]) -> str | None:
+    """Say which browser runs miss; None where they have one, here or elsewhere."""
+    cls = settings_class("runs")
+
+    def given(field: str) -> str:
+        return next(filter(None, map(environment.get, variable_names(cls, field))), "")
+
+    return None if given("browser_endpoint") else programs.missing(given("chromium"), environment)
 
 
 def _is_s3(name: str, value: str) -> bool:

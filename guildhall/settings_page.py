@@ -44,7 +44,7 @@ def page() -> str:
         ),
         _section(
             "Services that reach addresses which somebody else wrote down",
-            "auth (issuers), learnings (webhooks), agents (tools)",
+            "auth (issuers), learnings (webhooks), runs (suites and checks), agents (tools)",
             TargetSettings,
         ),
         *(
@@ -57,13 +57,16 @@ def page() -> str:
 
 
 def _section(title: str, introduction: str, cls: type[Settings]) -> str:
-    """Describe the fields that this class adds or changes."""
+    """Describe the fields that this class adds or changes, itself or by what no section shows."""
+    shown = {Settings, ServiceSettings, TargetSettings} - {cls}
+    bases = [base for base in cls.__mro__ if issubclass(base, Settings) and base not in shown]
+    own = {name for base in bases for name in base.__annotations__}
     lines = ["", f"## {title}", ""]
     if introduction:
         lines += [introduction, ""]
     lines += ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in cls.model_fields.items():
-        if name in cls.__annotations__:
+        if name in own:
             variables = [v for v in variable_names(cls, name) if not _is_of_one(v, name)]
             named = "<br>".join(f"`{variable}`" for variable in variables)
             meaning = (field.description or "").replace("|", "\\|")

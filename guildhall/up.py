@@ -17,12 +17,13 @@ from guildhall.failures import Failure
 from guildhall.log_lines import LogLines
 from guildhall.migrations import migrate_all
 from guildhall.ports import wait_until_free
-from guildhall.processes import Plan
+from guildhall.processes import Plan, missing_browser
 from guildhall.queues import declare_all
 from guildhall.run_lock import RunLock
 from guildhall.secret_files import Secrets, load_or_make
 from guildhall.settings import CommandSettings
 from guildhall.supervisor import FIRST_BACKOFF, LONGEST_BACKOFF, Supervisor
+from services.runs.engine.browser import programs
 
 if TYPE_CHECKING:
     from guildhall.embedded.server import EmbeddedPostgres
@@ -178,5 +179,7 @@ class Up:
             say(f"  service account  admin  {secrets.service_admin_password}", "bold")
             kept = settings.directory / "secrets" / "service_admin_password"
             say(f"                   shown this once, kept in {kept}", "dim")
+        if missing := missing_browser(os.environ):
+            say(f"  browser          {missing} {programs.ADVICE}", "yellow")
         say("  Ctrl-C stops everything.", "dim")
         say("")

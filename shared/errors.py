@@ -54,6 +54,7 @@ class ServiceError(Exception):
         code: replaces the class's machine word.
         extra: top-level fields that one surface's contract wants beside the message.
         headers: response headers, names in lower case.
+        details: what is wrong one by one, where the surface's error body has a place for it.
     """
 
     status: ClassVar[int] = 500
@@ -67,6 +68,7 @@ class ServiceError(Exception):
         code: str | None = None,
         extra: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        details: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.is_default = message is None
         if message is not None:
@@ -75,6 +77,7 @@ class ServiceError(Exception):
             self.code = code
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
+        self.details = tuple(details)
         super().__init__(self.message)
 
 

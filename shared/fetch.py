@@ -54,6 +54,11 @@ _FRAMING: Final = frozenset(
 )
 
 
+NOT_ALLOWED: Final = "address not allowed"
+NO_ADDRESS: Final = "not an address"
+"""Reasons of ``FetchFailed`` for addresses that are not asked at all."""
+
+
 class FetchFailed(Exception):
     """There was no answer that we take. ``reason`` is for logs, never for a client."""
 
@@ -87,12 +92,14 @@ class Exchanged:
         content_type: as it was named, or empty.
         body: the answer's bytes, as many as were wanted at most.
         is_whole: whether these are all.
+        location: where the answer sends us, or empty; nobody follows by themselves.
     """
 
     status: int
     content_type: str
     body: bytes
     is_whole: bool
+    location: str = ""
 
 
 class Fetcher:
@@ -213,6 +220,7 @@ class Fetcher:
                 response.headers.get("content-type", ""),
                 body[:most],
                 len(body) <= most,
+                response.headers.get("location", ""),
             )
 
     async def _fetch(self, request: _Request) -> Fetched:
@@ -254,7 +262,7 @@ class Fetcher:
         permitted = [each for each in addresses if self._policy.permits(host, port, each)]
         # All or nothing: a public name has no business pointing inside as well.
         if not permitted or len(permitted) < len(addresses):
-            raise FetchFailed("address not allowed")
+            raise FetchFailed(NOT_ALLOWED)
         return permitted[:MOST_ADDRESSES]
 
     async def _ask(self, request: _Request, url: httpx.URL, address: Address) -> httpx.Response:
@@ -288,7 +296,7 @@ def _as_failures() -> Iterator[None]:
     except TimeoutError:
         raise FetchFailed("took too long") from None
     except (httpx.InvalidURL, UnicodeError):
-        raise FetchFailed("not an address") from None
+        raise FetchFailed(NO_ADDRESS) from None
     except httpx.HTTPError as error:
         raise FetchFailed(type(error).__name__) from None
 
@@ -304,7 +312,7 @@ def _host_of(url: httpx.URL) -> str:
 def _port_of(url: httpx.URL) -> int:
     port = url.port if url.port is not None else _PORTS.get(url.scheme, 0)
     if url.scheme not in _PORTS or not url.host or url.userinfo or not 0 < port < 65_536:
-        raise FetchFailed("not an address")
+        raise FetchFailed(NO_ADDRESS)
     return port
 
 

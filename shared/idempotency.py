@@ -2,11 +2,13 @@
 
 A key holds for 24 hours, per principal and operation. The same key with another body is an error.
 The key is claimed before the operation runs and the answer is stored after it; a request that died
-in between frees its key after a minute, because its client has long given up by then.
+in between frees its key after a minute, because its client has long given up by then. Whoever comes
+while the first is being answered waits a moment for that answer.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -20,6 +22,10 @@ from shared.principal import Principal
 HEADER: Final = "idempotency-key"
 REPLAY_HEADER: Final = "idempotent-replay"
 MAX_KEY: Final = 255
+
+LOOKS: Final = 40
+PAUSE: Final = 0.05
+"""So often, and so many seconds apart, a key is looked at whose first request is still running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +89,42 @@ async def claim(
     # With the kind: an external subject may be called like a service account.
     owner = f"{principal.kind}:{principal.org}/{principal.subject}"
     digest = hmac.digest(secret, body, hashlib.sha256)
+    wanted = Claim(schema, owner, operation, key)
+    for _ in range(LOOKS):
+        found = await _claim(database, wanted, digest)
+        if found is not None:
+            return found
+        await asyncio.sleep(PAUSE)
+    raise Conflict("A request with this Idempotency-Key is still running")
+
+
+async def _claim(database: Database, wanted: Claim, digest: bytes) -> Claim | StoredAnswer | None:
+    """Claim a key, or give its answer; None while the first request is running."""
     async with database.transaction() as connection:
-        if await _insert(connection, schema, owner, operation, key, digest):
-            return Claim(schema, owner, operation, key)
+        if await _insert(connection, wanted, digest):
+            return wanted
         row = await connection.fetchrow(
             f"""
-            SELECT body_digest, status, body, media_type FROM {schema}.idempotency_key
+            SELECT body_digest, status, body, media_type FROM {wanted.schema}.idempotency_key
              WHERE principal = $1 AND operation = $2 AND key = $3
             """,  # noqa: S608 - the schema is our own constant
-            owner,
-            operation,
-            key,
+            wanted.principal,
+            wanted.operation,
+            wanted.key,
         )
     if row is None or (row["body_digest"] == digest and row["status"] is None):
-        raise Conflict("A request with this Idempotency-Key is still running")
+        return None
     if row["body_digest"] != digest:
         fault = Fault(("header", "Idempotency-Key"), "was used with another body", "reused")
         raise Invalid([fault])
     return StoredAnswer(row["status"], row["body"], row["media_type"])
 
 
-async def _insert(
-    connection: Connection, schema: str, owner: str, operation: str, key: str, digest: bytes
-) -> bool:
+async def _insert(connection: Connection, wanted: Claim, digest: bytes) -> bool:
     """Take a key that is new, or that nobody holds any more."""
     claimed = await connection.fetchval(
         f"""
-        INSERT INTO {schema}.idempotency_key AS k (principal, operation, key, body_digest)
+        INSERT INTO {wanted.schema}.idempotency_key AS k (principal, operation, key, body_digest)
         VALUES ($1, $2, $3, $4)
         ON CONFLICT (principal, operation, key) DO UPDATE
            SET body_digest = excluded.body_digest, status = NULL, created_at = now()
@@ -117,9 +132,9 @@ async def _insert(
             OR (k.status IS NULL AND k.created_at < now() - interval '1 minute')
         RETURNING true
         """,  # noqa: S608 - the schema is our own constant
-        owner,
-        operation,
-        key,
+        wanted.principal,
+        wanted.operation,
+        wanted.key,
         digest,
     )
     return bool(claimed)

@@ -45,7 +45,11 @@ _ERROR_SCHEMAS: Final[Mapping[Surface, dict[str, Any]]] = {
             "detail": _STRING,
             "error": {
                 "type": "object",
-                "properties": {"type": _STRING, "message": _STRING},
+                "properties": {
+                    "type": _STRING,
+                    "message": _STRING,
+                    "details": {"type": "array", "items": {"type": "object"}},
+                },
                 "required": ["type", "message"],
             },
         },
@@ -69,7 +73,7 @@ _ERROR_SCHEMAS: Final[Mapping[Surface, dict[str, Any]]] = {
         "required": ["error", "message"],
     },
 }
-_PARAMETER: Final = re.compile(r"{(\w+)}")
+_PARAMETER: Final = re.compile(r"{(\w+)(?::\w+)?}")
 
 
 def document(service: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def document(service: str, version: str, operations: Sequence[Operation]) -> dic
     references, definitions = _schemas(service, public)
     paths: dict[str, dict[str, Any]] = {}
     for operation in public:
-        item = paths.setdefault(operation.path, {})
+        item = paths.setdefault(_template(operation), {})
         item[operation.method.lower()] = _operation(service, operation, references)
     errors = {
         _error_name(service, surface): _ERROR_SCHEMAS[surface]
@@ -163,8 +167,13 @@ def _operation(
     return result
 
 
+def _template(operation: Operation) -> str:
+    """Give the path as documents write it: without what a parameter must look like."""
+    return _PARAMETER.sub(r"{\1}", operation.path)
+
+
 def _operation_id(operation: Operation) -> str:
-    words = re.sub(r"[^A-Za-z0-9]+", "_", operation.path).strip("_")
+    words = re.sub(r"[^A-Za-z0-9]+", "_", _template(operation)).strip("_")
     return f"{operation.method.lower()}_{words}"
 
 

@@ -13,10 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import socket
 from typing import Any, Final
 
-import uvicorn
 import uvloop
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -33,14 +31,12 @@ from shared.log import configure, get_logger
 from shared.middleware import AssertionGuard, ErrorBoundary, RequestContext
 from shared.migrate import migrate
 from shared.secret import derive
+from shared.serving import serve_app
 from shared.settings import ServiceSettings, read_or_exit
 from shared.streams import Draining
 
 Resources = Mapping[type, Any]
 """What a service opened at start, by type; endpoints and handlers ask for it by type."""
-
-GRACE: Final = 15
-"""Seconds that requests in flight get when the process is told to stop."""
 
 PROBE_TIMEOUT: Final = 3.0
 """Seconds that readiness waits for the database and the bus."""
@@ -52,7 +48,6 @@ PERSONAL: Final = {"x-pii-access": "true"}
 """On every answer and refusal of a ``personal`` operation."""
 
 log = get_logger()
-
 
 Sweep = Callable[[Database], Awaitable[object]]
 """A clean-up of what has expired; harmless when several processes do it at once."""
@@ -70,6 +65,11 @@ async def no_resources(
 async def no_background(resources: Resources, database: Database) -> AsyncIterator[None]:
     """Do nothing beside: the default of a service that answers and hears only."""
     yield
+
+
+async def no_probes(resources: Resources) -> Mapping[str, bool]:
+    """Try nothing more: the default of a service that needs its database and the bus alone."""
+    return {}
 
 
 def no_sweeps(resources: Resources) -> Sequence[Sweep]:
@@ -96,7 +96,10 @@ class Service:
             the settings, the database and the bus.
         background: what goes on beside requests in the processes that relay and consume, given the
             resources; it stops at the end.
+        labour: what goes on in ``work`` alone, because it is too heavy beside requests; likewise.
         sweeps: the clean-ups that are done there every hour, given the resources.
+        probes: what else must hold before it can answer, by name, given the resources; bounded in
+            time by itself or cut off after 3 s.
         unknown_path: the error for a path that no operation has.
         websocket: the protocol class that serves sockets, constructed by uvicorn with ``config``,
             ``server_state`` and ``app_state``, whose ``resources`` are those of the service.
@@ -112,7 +115,9 @@ class Service:
         no_resources
     )
     background: Callable[[Resources, Database], AbstractAsyncContextManager[None]] = no_background
+    labour: Callable[[Resources, Database], AbstractAsyncContextManager[None]] = no_background
     sweeps: Callable[[Resources], Sequence[Sweep]] = no_sweeps
+    probes: Callable[[Resources], Awaitable[Mapping[str, bool]]] = no_probes
     unknown_path: Callable[[], ServiceError] = field(default=UnknownPath)
     websocket: type[asyncio.Protocol] | None = None
     on_refused: Callable[[Database, Operation, Request], Awaitable[None]] | None = None
@@ -132,7 +137,7 @@ class Runtime:
         self.draining = draining or Draining()
 
     @asynccontextmanager
-    async def opened(self, *, background: bool) -> AsyncIterator[None]:
+    async def opened(self, *, background: bool, labour: bool = False) -> AsyncIterator[None]:
         """Open database, bus and resources; with ``background`` also relay, consumers, sweeps."""
         settings, service = self.settings, self.service
         if settings.broker_url is None:
@@ -153,6 +158,8 @@ class Runtime:
             }
             if background:
                 await self._open_background(stack)
+            if labour:
+                await stack.enter_async_context(service.labour(self.resources, self.database))
             yield
 
     async def _open_background(self, stack: AsyncExitStack) -> None:
@@ -181,11 +188,18 @@ class Runtime:
             await asyncio.sleep(SWEEP_INTERVAL)
 
     async def checks(self) -> dict[str, bool]:
-        """Try the database and the bus, each within 3 s."""
-        results = await asyncio.gather(
-            _answers(self.database.ping()), _answers(self.transport.ping())
+        """Try the database, the bus and what else the service needs, each within 3 s."""
+        database, bus, more = await asyncio.gather(
+            _answers(self.database.ping()), _answers(self.transport.ping()), self._probes()
         )
-        return dict(zip(("database", "bus"), results, strict=True))
+        return {"database": database, "bus": bus, **more}
+
+    async def _probes(self) -> Mapping[str, bool]:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                return await self.service.probes(self.resources)
+        except (ServiceError, TimeoutError, OSError):
+            return {"resources": False}
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
@@ -334,63 +348,15 @@ def _serve(service: Service, settings: ServiceSettings) -> None:
     serve_app(app, settings.host, settings.port, draining, ws=service.websocket or "none")
 
 
-def serve_app(
-    app: ASGIApp, host: str, port: int, draining: Draining | None = None, **options: Any
-) -> None:
-    """Serve an app with uvicorn until SIGTERM, then drain for at most 15 s.
-
-    Args:
-        app: any ASGI app.
-        host: address to listen on.
-        port: port to listen on.
-        draining: told when the process is to stop, before requests in flight are waited for.
-        options: further ``uvicorn.Config`` options.
-    """
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http=options.pop("http", "httptools"),
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE,
-        timeout_keep_alive=75,
-        backlog=2048,
-        lifespan="on",
-        **options,
-    )
-    log.info("serving", host=host, port=port)
-    _Server(config, draining or Draining()).run()
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
-        super().__init__(config)
-        self._draining = draining
-
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Say in our own words that requests in flight are being finished."""
-        log.info("draining")
-        self._draining.begin()
-        await super().shutdown(sockets)
-
-
 def _work(service: Service, settings: ServiceSettings) -> None:
-
     uvloop.run(_work_until_stopped(Runtime(service, settings)))
 
 
 async def _work_until_stopped(runtime: Runtime) -> None:
-
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with runtime.opened(background=True):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with runtime.opened(background=True, labour=True):
         log.info("working")
         await stop.wait()
 

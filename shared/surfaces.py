@@ -92,16 +92,25 @@ def _fault(fault: Fault) -> dict[str, Any]:
     return {"loc": list(fault.loc), "msg": fault.msg, "type": fault.type}
 
 
+REUSED: Final = "reused"
+"""The fault of an ``Idempotency-Key`` that came with another body before."""
+
+
 def _runs(error: ServiceError, request_id: str) -> tuple[int, dict[str, Any]]:
     """Speak both styles at once, for typed and for FastAPI-like clients (section 2.1)."""
-    inner: dict[str, Any] = {"type": error.code, "message": error.message}
+    word = error.code
+    if isinstance(error, Invalid) and any(fault.type == REUSED for fault in error.faults):
+        word = "idempotency_conflict"
+    inner: dict[str, Any] = {"type": word, "message": error.message}
     if isinstance(error, Invalid) and error.faults:
         inner["details"] = [
             {"path": ".".join(map(str, fault.loc)), "message": fault.msg} for fault in error.faults
         ]
+    elif error.details:
+        inner["details"] = list(error.details)
     if isinstance(error, Internal) and request_id:
         inner["request_id"] = request_id
-    return error.status, {"type": error.code, "detail": error.message, "error": inner}
+    return error.status, {"type": word, "detail": error.message, "error": inner}
 
 
 _TEAMS_WORDS: Final[dict[type[ServiceError], str]] = {

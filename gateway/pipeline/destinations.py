@@ -38,15 +38,20 @@ class Destinations:
         """
         path = normalized_path(path)
         row = None if _climbs(path) else self._routes.find(path)
+        is_signed = row is not None and _is_signed_by_service(row, method, query)
         return Destination(
             method=method,
             target=target,
             path=path,
             query=query,
-            start=b"%b %b HTTP/1.1" % (method.encode("ascii"), _upstream_target(target, row)),
+            start=b"%b %b HTTP/1.1"
+            % (
+                method.encode("ascii"),
+                target if is_signed else _upstream_target(target, row),
+            ),
             row=row,
             surface=row.surface if row else surface_of(path),
-            is_open=row is not None and self._routes.is_public(row, method, path),
+            is_open=is_signed or (row is not None and self._routes.is_public(row, method, path)),
             rate_class=row.class_of(method) if row else "",
             cors=self._cors.zone(row, path),
             is_options=method == "OPTIONS",
@@ -61,6 +66,14 @@ def _upstream_target(target: bytes, row: Row | None) -> bytes:
     if row is not None and row.takes_query_token and b"?" in target:
         return ticket.without_field(target, TOKEN)
     return target
+
+
+def _is_signed_by_service(row: Row, method: str, query: bytes) -> bool:
+    """Tell whether a query holds a token of the service's own, with which it may be read."""
+    if not row.own_tokens or method not in ("GET", "HEAD"):
+        return False
+    token = query_token(query)
+    return token is not None and token.startswith(row.own_tokens.encode())
 
 
 def _climbs(path: str) -> bool:

@@ -13,6 +13,98 @@ class RunsEvent(Event):
     publisher: ClassVar[str] = "runs"
 
 
+class RunQueued(RunsEvent):
+    """A run waits for its turn; ``suite`` is a file name. Said once more when it is tried again."""
+
+    kind: ClassVar[str] = "run.queued.v1"
+    org_id: str
+    run_id: str
+    suite: str
+    suite_id: str
+    trigger: str
+    plan_id: str | None = None
+    attempt: int
+
+
+class RunStarted(RunsEvent):
+    """A worker executes a run."""
+
+    kind: ClassVar[str] = "run.started.v1"
+    org_id: str
+    run_id: str
+    suite: str
+    suite_id: str
+    trigger: str
+    plan_id: str | None = None
+    attempt: int
+
+
+class RunFinished(RunsEvent):
+    """A run has ended, and will not go on: said once of each.
+
+    ``status`` is passed, failed, broken, cancelled or interrupted; the numbers are of its cases.
+    """
+
+    kind: ClassVar[str] = "run.finished.v1"
+    org_id: str
+    run_id: str
+    suite: str
+    suite_id: str
+    trigger: str
+    plan_id: str | None = None
+    attempt: int
+    status: str
+    total: int = 0
+    passed: int = 0
+    failed: int = 0
+    broken: int = 0
+    skipped: int = 0
+
+
+class RunProgressed(RunsEvent):
+    """Something happened in a run that those who follow it will want to read; said often.
+
+    ``is_cancelling``: somebody wants it to end, which its worker is to look after.
+    """
+
+    kind: ClassVar[str] = "run.progressed.v1"
+    org_id: str
+    run_id: str
+    is_cancelling: bool = False
+
+
+class IssueOpened(RunsEvent):
+    """A run found a failure that nobody had seen; ``suite`` and ``case`` are ids in its text."""
+
+    kind: ClassVar[str] = "issue.opened.v1"
+    org_id: str
+    issue_id: str
+    run_id: str
+    suite: str
+    case: str
+    title: str
+    fingerprint: str
+    severity: str
+    version: int
+
+
+class IssueRecurred(RunsEvent):
+    """A run found a failure that has its issue; ``reopened``: that had been closed."""
+
+    kind: ClassVar[str] = "issue.recurred.v1"
+    org_id: str
+    issue_id: str
+    run_id: str
+    suite: str
+    case: str
+    title: str
+    fingerprint: str
+    severity: str
+    occurrences: int
+    reopened: bool = False
+    version: int
+
+
 class IssueClosed(RunsEvent):
     """An issue that test runs had opened was closed; ``version`` rises with each change of it."""
 

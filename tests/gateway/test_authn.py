@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway.authn import ApiKeyAuthenticator
 from shared.principal import Kind
 from shared.tokens import SigningKey
 from tests.gateway.conftest import House, house, until
@@ -120,6 +122,38 @@ async def test_new_key_works_at_once(home: House) -> None:
 async def test_key_that_does_not_hold(home: House, changes: dict[str, Any]) -> None:
     key = home.auth.api_key(**changes)
     assert (await home.client.get("/v1/learnings", headers=home.bearer(key))).status_code == 401
+
+
+async def test_expired_token_of_runs_is_told_so_in_both_shapes(home: House) -> None:
+    runs = home.services["runs"]
+    made = {}
+    for name, left in {"over": -1, "holds": 3600}.items():
+        key = "tw_" + secrets.token_urlsafe(32)
+        home.auth.api_key(name, expires_at=int(time.time()) + left)
+        entry = list(home.auth.keys.values())[-1]
+        home.auth.keys[hashlib.sha256(key.encode()).hexdigest()] = entry
+        made[name] = home.bearer(key)
+    for path in ("/api/v1/runs", "/api/v1/suites", "/api/v1/artifacts/run_1/a.png"):
+        answer = await home.client.get(path, headers=made["over"])
+        assert (answer.status_code, answer.json()) == (401, PROTECTED["/api/v1/runs"])
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert not runs.asked
+    assert (await home.client.get("/api/v1/runs", headers=made["holds"])).status_code == 200
+
+
+async def test_key_that_expires_while_it_is_remembered() -> None:
+    async with house() as home:
+        pipeline, now, wall = home.gateway.pipeline, time.monotonic(), time.time()
+        pipeline._clock = lambda: now
+        keys = pipeline._bearer._authenticators["api_key"]
+        assert isinstance(keys, ApiKeyAuthenticator)
+        keys._clock, keys._wall = lambda: now, lambda: wall
+        headers = home.bearer(home.auth.api_key(expires_at=wall + 2))
+        for status in (200, 200, 401):
+            answer = await home.client.get("/api/v1/runs", headers=headers)
+            assert answer.status_code == status
+            now, wall = now + 1, wall + 1
+        assert len(home.services["runs"].asked) == 2
 
 
 async def test_session_that_is_over(home: House) -> None:

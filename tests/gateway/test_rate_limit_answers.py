@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.gateway.conftest import House, house
+from tests.gateway.caller import calling, request
+from tests.gateway.conftest import PATIENT, House, house
 
 PATHS = {
     "learnings": "/v1/learnings",
@@ -60,6 +62,39 @@ async def test_refusal_on_every_surface(surface: str) -> None:
         assert answer.json() == REFUSALS[surface](retry)
         assert answer.headers["x-ratelimit-remaining"] == "0"
         assert len(home.services[surface].asked) == 3
+
+
+RUNS_PATHS = ("suites", "runs", "runs/queue", "artifacts/run_1/a.png", "heals", "analytics")
+
+
+async def test_runs_takes_600_a_minute_whatever_is_asked() -> None:
+    """Runs contract, section 16: as many as that by default, counted together."""
+    async with house(PATIENT) as home:
+        pipeline, now = home.gateway.pipeline, time.monotonic()
+        pipeline._clock = lambda: now  # no token comes in meanwhile, however long this takes
+        token = home.auth.token()
+        lines = [
+            request("GET", f"/api/v1/{path}", f"authorization: Bearer {token}")
+            for path in RUNS_PATHS
+        ]
+        async with calling(home.port) as caller:
+            caller.send(b"".join(lines) * 100)
+            for left in range(599, -1, -1):
+                answer = await caller.answer()
+                assert (answer.status, answer.header("x-ratelimit-limit")) == (200, "600")
+                assert answer.header("x-ratelimit-remaining") == str(left)
+                assert answer.header("x-ratelimit-reset").isdigit()
+            for line in lines:
+                caller.send(line)
+                answer = await caller.answer()
+                assert (answer.status, answer.header("retry-after")) == (429, "1")
+                assert answer.header("x-ratelimit-remaining") == "0"
+                assert json.loads(answer.body) == REFUSALS["runs"](1)
+            now += 1
+            for status in [200] * 10 + [429]:
+                caller.send(lines[0])
+                assert (await caller.answer()).status == status
+        assert len(home.services["runs"].asked) == 610
 
 
 async def test_waiting_as_told_is_enough() -> None:

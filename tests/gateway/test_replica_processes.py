@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from shared.log import configure
-from shared.service import serve_app
+from shared.serving import serve_app
 
 async def answer(request):
     return PlainTextResponse(f"{os.getpid()} {request.url.path}")

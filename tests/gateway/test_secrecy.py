@@ -46,6 +46,7 @@ async def well_formed(system: Loud) -> None:
         f"/api/teams/{new('machine token')}/head",
         f"/socket/websocket?ticket={new('ticket')}&vsn=2.0.0",
         f"/api/v1/artifacts/x?token={new('token of an artifact')}",
+        f"/api/v1/artifacts/x?token=art_{new('token of a service')}",
         f"/v1/backup/file?key=x&signature={new('signature of a backup')}",
         f"/v1/releases/1/artifact?signature={new('signature of a release')}",
         f"/v1/proprietary/file?grant={new('grant')}",

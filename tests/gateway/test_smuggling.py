@@ -126,9 +126,10 @@ async def test_public_rows_count_bodies_alike(tapped: Court, path: str, digits: 
     for _ in range(2):
         tapped.forget()
         await send(tapped, raw.encode() + HIDDEN + last)
-        found = [(one.target, one.body) for one in tapped.seen]
+        # By connection, and which of the pool's took which is open.
+        found = sorted((one.target, one.body) for one in tapped.seen)
         assert found in (
-            [(path, HIDDEN), (path, b"")],  # the GET, where it is public
+            [(path, b""), (path, HIDDEN)],  # the GET, where it is public
             [(path, HIDDEN)],
             [(path, b"")],
             [],

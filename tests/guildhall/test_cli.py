@@ -95,6 +95,15 @@ def test_the_doctor_changes_nothing_on_a_fresh_machine(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists()
 
 
+def test_the_doctor_says_where_runs_get_a_browser(tmp_path: Path) -> None:
+    folders = {"GUILDHALL_DATA_DIR": str(tmp_path), "GUILDHALL_PORT": str(free_ports())}
+    done = run("doctor", **folders, GUILDHALL_RUNS_CHROMIUM="/nowhere/chromium")
+    assert done.returncode == 0, done.stdout  # everything else works
+    assert re.search(r"^warning +browser +/nowhere/chromium is no program", done.stdout, re.M)
+    assert "apt install chromium" in done.stdout
+    assert "GUILDHALL_RUNS_CHROMIUM" in done.stdout
+
+
 def test_the_doctor_names_a_database_that_cannot_be_reached(tmp_path: Path) -> None:
     given = {f"GUILDHALL_{s.upper()}_DATABASE_URL": "postgres://a:b@127.0.0.1:1/x" for s in SCHEMAS}
     done = run(

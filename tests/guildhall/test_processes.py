@@ -49,7 +49,8 @@ def key(service: str) -> str:
 def test_the_system_is_the_gateway_the_services_and_the_run_worker(tmp_path: Path) -> None:
     processes = every(plan(tmp_path))
     assert set(processes) == {"gateway", *SERVICES, "runs work"}
-    assert processes["runs"].environment["GUILDHALL_RUNS_SERVE_BACKGROUND"] == "0"
+    # Who takes a request says at once that there is work; a relay elsewhere would have to look.
+    assert "GUILDHALL_RUNS_SERVE_BACKGROUND" not in processes["runs"].environment
     assert processes["runs work"].arguments == ("work",)
     assert processes["gateway"].ready_url == "http://127.0.0.1:9000/health/ready"
     assert processes["teams"].ready_url == "http://127.0.0.1:9004/health/ready"
@@ -79,7 +80,20 @@ def test_the_keys_of_an_object_store_go_to_who_keeps_files_there(tmp_path: Path)
     machine = {**MACHINE, "GUILDHALL_ARTIFACTS_URL": "s3://bucket/prefix"}
     processes = every(plan(tmp_path, machine))
     holders = {n for n, process in processes.items() if "not ours" in process.environment.values()}
-    assert holders == {"learnings"}
+    assert holders == {"learnings", "runs", "runs work"}
+
+
+def test_what_suites_may_name_goes_to_the_worker_of_runs_alone(tmp_path: Path) -> None:
+    machine = {**MACHINE, "E2E_PASSWORD": "of-a-test-account", "GITHUB_TOKEN": "of-a-tracker"}
+    processes = every(plan(tmp_path, machine))
+    assert {n for n, one in processes.items() if "E2E_PASSWORD" in one.environment} == {"runs work"}
+    assert not [n for n, one in processes.items() if "of-a-tracker" in one.environment.values()]
+
+
+def test_where_browsers_are_is_told_to_the_worker_of_runs_alone(tmp_path: Path) -> None:
+    processes = every(plan(tmp_path, {**MACHINE, "PLAYWRIGHT_BROWSERS_PATH": "/opt/browsers"}))
+    told = {n for n, one in processes.items() if "/opt/browsers" in one.environment.values()}
+    assert told == {"runs work"}
 
 
 def test_opentelemetrys_variables_go_to_who_makes_spans(tmp_path: Path) -> None:

@@ -91,16 +91,16 @@ def test_it_says_where_it_is_and_shows_the_secret_once(make_stack: MakeStack) ->
     assert stack.stop(signal.SIGINT) == 0
     assert time.monotonic() - started < 20
     assert everything_has_ended(processes)
-    assert "Stopped." in stack.log
+    _see_that_the_gateway_stopped_first_and_the_database_last(stack)
 
     stack.start()
     assert password not in stack.log
     assert fetch(stack.admin_url(), "SELECT n FROM kept") == 1
+    _kill_one_after_the_other(stack)
 
 
-def test_the_gateway_stops_first_and_the_database_last(make_stack: MakeStack) -> None:
-    stack = make_stack()
-    assert stack.stop(signal.SIGTERM) == 0
+def _see_that_the_gateway_stopped_first_and_the_database_last(stack: Stack) -> None:
+    assert "Stopped." in stack.log
     ends = [line.split()[0] for line in stack.log.splitlines() if '"draining"' in line]
     assert ends[0] == "gateway"
     assert set(ends[1:]) == set(SERVICES)
@@ -108,8 +108,8 @@ def test_the_gateway_stops_first_and_the_database_last(make_stack: MakeStack) ->
     assert log.rstrip().endswith("database system is shut down")
 
 
-def test_what_dies_comes_back(make_stack: MakeStack) -> None:
-    stack = make_stack()
+def _kill_one_after_the_other(stack: Stack) -> None:
+    """What dies comes back."""
     for name in ("gateway", "learnings", "runs work", "postgres"):
         killed = stack.kill_child(name)
         until(lambda name=name, killed=killed: _is_new(stack, name, killed))  # type: ignore[misc]
@@ -125,9 +125,7 @@ def _is_new(stack: Stack, name: str, killed: int) -> bool:
         return False
 
 
-def test_a_killed_up_leaves_nothing_running_and_starts_again_at_once(
-    make_stack: MakeStack,
-) -> None:
+def test_what_is_killed_leaves_nothing_running_and_loses_nothing(make_stack: MakeStack) -> None:
     stack = make_stack()
     processes = psutil.Process(stack.pid).children(recursive=True)
     stack.kill()
@@ -136,9 +134,6 @@ def test_a_killed_up_leaves_nothing_running_and_starts_again_at_once(
     stack.wait_ready()
     assert is_ready(stack)
 
-
-def test_killing_everything_amid_writing_loses_nothing(make_stack: MakeStack) -> None:
-    stack = make_stack()
     url = stack.admin_url()
     fetch(url, "CREATE TABLE written (n bigint PRIMARY KEY)")
     confirmed = asyncio.run(_write_until_killed(stack, url))
@@ -146,6 +141,7 @@ def test_killing_everything_amid_writing_loses_nothing(make_stack: MakeStack) ->
     found = fetch(stack.admin_url(), "SELECT array_agg(n) FROM written")
     assert set(confirmed) <= set(found)
     assert is_ready(stack)
+    _end_it_by_a_second_signal(stack)
 
 
 async def _write_until_killed(stack: Stack, url: str) -> list[int]:
@@ -173,8 +169,7 @@ async def _write_until_killed(stack: Stack, url: str) -> list[int]:
     return confirmed
 
 
-def test_a_second_signal_ends_it_at_once(make_stack: MakeStack) -> None:
-    stack = make_stack()
+def _end_it_by_a_second_signal(stack: Stack) -> None:
     processes = psutil.Process(stack.pid).children(recursive=True)
     stack.child("gateway").suspend()  # so that an orderly end would take its time
     os.kill(stack.pid, signal.SIGINT)
@@ -221,7 +216,12 @@ def test_the_doctor_finds_a_running_system_well(stack: Stack) -> None:
 
 
 def test_the_doctor_names_the_broken_part(make_stack: MakeStack) -> None:
-    stack = make_stack()
+    stack = make_stack(GUILDHALL_CHROMIUM="/nowhere/chromium")
+    ready, advice = stack.log.index("Guildhall is ready"), "apt install chromium"
+    assert advice in stack.log[ready:]
+    assert "GUILDHALL_RUNS_CHROMIUM" in stack.log[ready:]
+    until(lambda: "runs have no browser" in stack.log)
+    assert is_ready(stack)
     stack.child("teams").suspend()
     (stack.data_dir / "secrets" / "signing_keys").chmod(0o644)
     fetch(stack.database_url("runs"), "DELETE FROM runs.migration")
@@ -254,31 +254,34 @@ def test_parked_events_are_listed_and_replayed(stack: Stack) -> None:
     assert run(stack, "events", "parked").stdout == "No parked events.\n"
 
 
-def test_a_server_of_ones_own_is_used_instead(make_stack: MakeStack, open_folder: Path) -> None:
+async def test_a_server_of_ones_own_is_used_instead(
+    make_stack: MakeStack, open_folder: Path
+) -> None:
+    """And auth speaks of the administrator's organization before learnings first listens."""
     server = EmbeddedPostgres(prepare_place(open_folder / "elsewhere"))
-    server.start()
+    await asyncio.to_thread(server.start)
     try:
-        stack = make_stack(GUILDHALL_DATABASE_URL=server.url())
+        stack = await asyncio.to_thread(
+            make_stack,
+            GUILDHALL_DATABASE_URL=server.url(),
+            GUILDHALL_ADMIN_EMAIL="root@example.com",
+            GUILDHALL_ADMIN_PASSWORD="correct horse battery",
+        )
         assert is_ready(stack)
         assert not (stack.data_dir / "postgres").exists()
-        assert fetch(server.url(), "SELECT count(*) FROM auth.migration") > 0
+        await _see_that_learnings_heard_of_the_organization(server.url())
         stack.stop()
         assert leftovers.postmaster(server.place.data, server.place.cluster_name)
     finally:
-        server.stop()
+        await asyncio.to_thread(server.stop)
 
 
-async def test_what_is_said_first_is_heard(make_stack: MakeStack) -> None:
-    """Auth speaks of the administrator's organization before learnings first listens."""
-    stack = make_stack(
-        GUILDHALL_ADMIN_EMAIL="root@example.com", GUILDHALL_ADMIN_PASSWORD="correct horse battery"
-    )
-    connection = await asyncpg.connect(stack.admin_url())
+async def _see_that_learnings_heard_of_the_organization(url: str) -> None:
+    question = "SELECT count(*) FROM learnings.organization WHERE named_at IS NOT NULL"
+    connection = await asyncpg.connect(url)
     try:
         async with asyncio.timeout(30):
-            while not await connection.fetchval(
-                "SELECT count(*) FROM learnings.organization WHERE named_at IS NOT NULL"
-            ):
+            while not await connection.fetchval(question):
                 await asyncio.sleep(0.1)
     finally:
         await connection.close()
