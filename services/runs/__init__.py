@@ -1,10 +1,12 @@
-"""Runs: not built yet. It will own plans, suites, runs and the browser engine.
+"""Runs: suites in plain English, run in a real browser; what came of it, and what to do about it.
 
-Owns: the tables of its outbox and inbox only.
-Says: ``erasure.completed.v1``.
-Hears: ``account.deleted.v1``.
+Owns: suites, runs with their events and reports, resolutions, issues, analytics, baselines,
+artifacts.
+Says: ``run.queued.v1``, ``run.started.v1``, ``run.finished.v1``, ``run.progressed.v1``,
+``issue.closed.v1``, ``erasure.completed.v1``.
+Hears: ``account.deleted.v1``, ``organization.deleted.v1``.
 
-Every path of its surface answers 503 with ``Retry-After``, in the surface's own shape.
+``serve`` answers; ``work`` executes runs, each in a process of its own.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""Forgetting accounts that were erased; runs holds nothing of them yet."""
+"""Forgetting accounts and organizations that were erased."""
 
 from __future__ import annotations

@@ -1,0 +1,3 @@
+"""SQL of analytics."""
+
+from __future__ import annotations

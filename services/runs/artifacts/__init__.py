@@ -1,0 +1,3 @@
+"""Artifacts: screenshots, traces, downloads and reports of runs, in the object store."""
+
+from __future__ import annotations

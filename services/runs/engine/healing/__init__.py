@@ -1,0 +1,1 @@
+"""Where elements were found before, and where they are now."""

@@ -1,0 +1,3 @@
+"""The surface's public health checks."""
+
+from __future__ import annotations

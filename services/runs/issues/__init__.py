@@ -1,0 +1,3 @@
+"""The built-in board: what runs found wrong, each kind of failure once."""
+
+from __future__ import annotations

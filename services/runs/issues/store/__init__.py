@@ -1,0 +1,3 @@
+"""SQL of issues."""
+
+from __future__ import annotations

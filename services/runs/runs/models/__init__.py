@@ -1,0 +1,63 @@
+"""Runs on the wire, in rows and in hand."""
+
+from __future__ import annotations
+
+from services.runs.runs.models.rows import (
+    Filters,
+    Finished,
+    Held,
+    NewRun,
+    Order,
+    Renewed,
+    RunRow,
+    Status,
+    Summary,
+    Tail,
+)
+from services.runs.runs.models.wire import (
+    CancelledRun,
+    CaseChange,
+    CompareQuery,
+    Comparison,
+    Done,
+    Job,
+    Queue,
+    Queued,
+    QueuedRun,
+    Rerun,
+    RunDetail,
+    RunItem,
+    RunQuery,
+    RunRequest,
+    SinceQuery,
+    WaitingRun,
+)
+
+__all__ = [
+    "CancelledRun",
+    "CaseChange",
+    "CompareQuery",
+    "Comparison",
+    "Done",
+    "Filters",
+    "Finished",
+    "Held",
+    "Job",
+    "NewRun",
+    "Order",
+    "Queue",
+    "Queued",
+    "QueuedRun",
+    "Renewed",
+    "Rerun",
+    "RunDetail",
+    "RunItem",
+    "RunQuery",
+    "RunRequest",
+    "RunRow",
+    "SinceQuery",
+    "Status",
+    "Summary",
+    "Tail",
+    "WaitingRun",
+]

@@ -1,0 +1,3 @@
+"""The SQL of runs, by topic."""
+
+from __future__ import annotations

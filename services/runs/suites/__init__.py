@@ -1,0 +1,1 @@
+"""Suites: their texts, with every version that there was."""

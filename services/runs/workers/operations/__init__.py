@@ -1,0 +1,100 @@
+"""Executing runs: ``working`` is what goes on in the service's workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from services.runs.artifacts.operations import Store
+from services.runs.engine.browser import programs
+from services.runs.engine.model import Asking
+from services.runs.engine.model.lines import Ask
+from services.runs.engine.probes.pictures import Comparer
+from services.runs.runs.models import RunRow
+from services.runs.settings import RunsSettings
+from services.runs.workers.models import Limits, Place
+from services.runs.workers.operations.answering import Answers, comparing
+from services.runs.workers.operations.jobs import Jobs
+from services.runs.workers.operations.worker import RunWorker
+from shared.bus import BroadcastSubscription, Listener, Transport
+from shared.contracts.runs import RunProgressed, RunQueued
+from shared.db import Database
+from shared.log import get_logger
+from shared.service import Resources
+from shared.vault import Vault
+
+__all__ = ["Limits", "Place", "RunWorker", "working"]
+
+ROOT: Final = Path(__file__).resolve().parents[4]
+"""Where our packages are."""
+
+PROGRAM: Final = (sys.executable, "-P", "-m", "services.runs.engine")
+"""What executes one run; ``-P``: nothing that a page has left in a folder is imported."""
+
+
+log = get_logger()
+
+
+@asynccontextmanager
+async def working(resources: Resources, database: Database) -> AsyncIterator[None]:
+    """Execute runs until the context is left."""
+    settings: RunsSettings = resources[RunsSettings]
+    limits = Limits(
+        runs=settings.max_concurrent_runs,
+        lease_s=settings.lease_seconds,
+        grace_s=settings.stop_seconds,
+        run_s=settings.run_seconds,
+        requeues=settings.requeue_interrupted,
+    )
+    missing = programs.missing(settings.chromium, os.environ)
+    if missing is not None and not settings.browser_endpoint:
+        log.warning("runs have no browser", reason=missing, advice=programs.ADVICE)
+    place = resources.get(Place) or Place(PROGRAM, settings.data_dir / "runs", ROOT)
+    jobs = Jobs(database, settings, resources[Vault])
+    async with AsyncExitStack() as stack:
+        asking = await stack.enter_async_context(_asking(settings))
+        compare = comparing(database, resources[Store], resources[Comparer])
+
+        def answering(run: RunRow) -> Answers:
+            return Answers(run, asking() if asking is not None else None, compare)
+
+        worker = RunWorker(database, jobs, resources[Store], answering, place, limits)
+        await stack.enter_async_context(worker)
+        await stack.enter_async_context(_listener(resources[Transport], worker))
+        yield
+
+
+@asynccontextmanager
+async def _asking(settings: RunsSettings) -> AsyncIterator[Callable[[], Ask] | None]:
+    """Give what makes, for one run, who asks the model; None where none is configured."""
+    service = settings.model_service()
+    if service is None:
+        yield None
+        return
+    async with service.opened() as endpoint:
+
+        def of_a_run() -> Ask:
+            return Asking(service, endpoint, settings.model_limits()).answer
+
+        yield of_a_run
+
+
+def _listener(transport: Transport, worker: RunWorker) -> Listener:
+    """Make what hears of runs that are queued, and of those that are to end."""
+
+    async def on_queued(_: RunQueued) -> None:
+        worker.bell.set()
+
+    async def on_progressed(event: RunProgressed) -> None:
+        if event.is_cancelling:
+            worker.hurry(event.run_id)
+
+    heard = (
+        BroadcastSubscription(RunQueued, on_queued),
+        BroadcastSubscription(RunProgressed, on_progressed),
+    )
+    return Listener(transport, "runs.workers", heard, on_gap=worker.bell.set)
