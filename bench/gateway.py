@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import gateway_bodies, gateway_idle, gateway_requests, gateway_targets
-from bench.gateway_page import with_blocks
+from bench.figures import with_blocks
 from bench.gateway_process import PATH, Callers, gateway
 from bench.gateway_targets import (
     API_KEY,

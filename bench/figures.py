@@ -1,4 +1,4 @@
-"""The page of the gateway's figures: tables between markers in what a person wrote."""
+"""Pages of figures: tables between markers in what a person wrote."""
 
 from __future__ import annotations
 
