@@ -1,6 +1,6 @@
 # Everything a person or a machine runs here is a target of this file.
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-telemetry bench-teams bench-agents bench-bus clean
+.PHONY: help up test test-fast check fmt lock settings-page schema test-compose bench-gateway bench-auth bench-learnings bench-telemetry bench-teams bench-agents bench-runs bench-runs-analytics bench-bus clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -83,6 +83,12 @@ bench-teams: $(VENV)/.dev ## Measure head polls, pushes, telling 1,000 sockets, 
 
 bench-agents: $(VENV)/.dev ## Measure messages and their answers, 1,000 sessions in flight, and lists of sessions
 	@$(PYTHON) -m bench.agents
+
+bench-runs: $(VENV)/.dev ## Measure a suite beside plain Playwright, and how long runs wait
+	@$(PYTHON) -m bench.runs
+
+bench-runs-analytics: $(VENV)/.dev ## Measure analytics over a history of 1,000 and 100,000 runs
+	@$(PYTHON) -m bench.runs_analytics
 
 bench-bus: $(VENV)/.dev ## Measure outbox, relay and consumers on both transports
 	@$(PYTHON) -m bench.bus

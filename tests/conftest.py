@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -28,6 +29,10 @@ for name in [name for name in os.environ if name.startswith("GUILDHALL_")]:
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 block_other_machines()
+
+# Machines differ, and no test is decided by how long it takes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # The default shows local variables in tracebacks, which is slow and tells secrets.
 structlog.configure(

@@ -1,6 +1,6 @@
 """``python -m tests.prepare``: make this machine ready for ``make test``.
 
-Some tests start real servers that come from the system's packages, and one that comes from npm. On
+Some tests start real servers that come from the system's packages, and some that come from npm. On
 Debian and its kin, as root or with a sudo that asks for no password, what is missing is installed,
 without starting any of it as a service. Elsewhere the tests that need it are skipped, which is said
 loudly here; with ``CI=true`` it is a failure.
@@ -16,7 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.support import chromium, oidc_provider, phoenix_client, trw_clients, valkey
+from tests.support import (
+    chromium,
+    oidc_provider,
+    phoenix_client,
+    playwright_runner,
+    trw_clients,
+    valkey,
+)
 from tests.support.npm import has_node
 from tests.support.rabbit import server_program
 
@@ -42,7 +49,8 @@ class Need:
 
 _ISSUER: Final = "every test on a real OpenID Connect issuer"
 _PHOENIX: Final = "every test of the real Phoenix client"
-_NPM: Final = (oidc_provider.PACKAGES, phoenix_client.PACKAGES)
+_RUNNER: Final = "every test that runs an exported suite"
+_NPM: Final = (oidc_provider.PACKAGES, phoenix_client.PACKAGES, playwright_runner.PACKAGES)
 
 NEEDS: Final = (
     Need("rabbitmq-server", lambda: server_program() is not None, "every test marked `rabbit`"),
@@ -52,11 +60,11 @@ NEEDS: Final = (
         "every test marked `valkey`",
     ),
     Need("chromium", lambda: chromium.program() is not None, "every test in a real browser"),
-    Need("nodejs", has_node, f"{_ISSUER}, and {_PHOENIX}"),
+    Need("nodejs", has_node, f"{_ISSUER}, {_PHOENIX}, and {_RUNNER}"),
     Need(
         "npm",
         lambda: shutil.which("npm") is not None or all(one.is_installed() for one in _NPM),
-        f"{_ISSUER}, and {_PHOENIX}",
+        f"{_ISSUER}, {_PHOENIX}, and {_RUNNER}",
     ),
     Need(
         "oidc-provider",
@@ -69,6 +77,12 @@ NEEDS: Final = (
         phoenix_client.PACKAGES.is_installed,
         _PHOENIX,
         phoenix_client.PACKAGES.install,
+    ),
+    Need(
+        "playwright",
+        playwright_runner.PACKAGES.is_installed,
+        _RUNNER,
+        playwright_runner.PACKAGES.install,
     ),
     Need(
         "trw-mcp",

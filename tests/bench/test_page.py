@@ -5,10 +5,10 @@ import re
 import pytest
 
 from bench import gateway_bodies, gateway_idle, gateway_requests, gateway_targets
+from bench.figures import with_blocks
 from bench.gateway import PAGE
 from bench.gateway_bodies import Carried
 from bench.gateway_idle import SOCKET, Held
-from bench.gateway_page import with_blocks
 from bench.gateway_requests import ENVOY_CHECKS, HAPROXY_CHECKS, Result
 from bench.gateway_targets import HAPROXY, JWT, OURS, Figures
 from bench.table import Table

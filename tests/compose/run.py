@@ -88,6 +88,13 @@ def a_person_gets_through(system: System, person: Person) -> None:
     until("every outbox is empty", lambda: system.count(UNSENT) == 0)
 
 
+def a_suite_runs(person: Person) -> None:
+    """The worker's Chromium drives our own pages, confined as it is; serve shows the picture."""
+    run = person.run_suite()
+    expect(run["status"] == "passed", f"the suite passes: {run['report']}")
+    expect(person.picture(run).startswith(b"\x89PNG"), "its picture is shown")
+
+
 def the_broker_may_be_away(system: System, person: Person) -> None:
     """Without RabbitMQ people register and record; what was said is heard once it is back."""
     heard = system.count(HEARD)
@@ -143,6 +150,7 @@ def check(system: System) -> None:
         step("all healthy", lambda: all_are_healthy(system))
         step("all contained", lambda: all_are_contained(system))
         step("a person gets through", lambda: a_person_gets_through(system, person))
+        step("a suite runs", lambda: a_suite_runs(person))
         step("the broker may be away", lambda: the_broker_may_be_away(system, person))
         step("a killed process comes back", lambda: a_killed_process_comes_back(system, person))
         step("data outlives the containers", lambda: data_outlives_the_containers(system, person))

@@ -40,6 +40,7 @@ class System:
             "GUILDHALL_PORT": self.address.rpartition(":")[2],
             "GUILDHALL_PUBLIC_URL": self.address,
             "GUILDHALL_SMTP_URL": "smtp://mailbox:2525",
+            "GUILDHALL_URL_ALLOW": "gateway",
         }
         # Ours come last and win over a line of the same name.
         lines = "".join(f"{name}={value}\n" for name, value in own.items())
@@ -144,7 +145,8 @@ class System:
 
     def remove_image(self) -> None:
         """Remove what ``build`` and ``up`` built."""
-        for image in filter(None, (self.image, self._built)):
+        worker = f"guildhall-worker:{self.name}"
+        for image in filter(None, (self.image, worker, self._built)):
             run("docker", "image", "rm", "--force", image, env=self._env, check=False)
 
 

@@ -13,6 +13,22 @@ import httpx
 from tests.compose.engine import StepFailed, until
 from tests.compose.system import System
 
+SUITE: Final = """\
+suite: Our own pages
+id: own-pages
+base_url: http://gateway:8000
+cases:
+  - id: sign-in
+    title: Somebody begins to sign in
+    steps:
+      - do: Open /users/log-in
+      - do: Enter "${email}" into "Email address"
+    expect:
+      - assert: The "Email address" field is "${email}"
+fixtures: {email: {gen: unique_email}}
+"""
+"""Seen from the worker, the gateway is a private host; the test's settings open it."""
+
 _TOKEN: Final = re.compile(r"token=([A-Za-z0-9._~-]+)")
 
 
@@ -51,6 +67,25 @@ class Person:
     def learnings(self) -> set[str]:
         """List the ids of this person's learnings."""
         return {item["id"] for item in self._call("GET", "/v1/learnings", 200)["items"]}
+
+    def run_suite(self) -> dict[str, Any]:
+        """Have the worker run a suite on our own pages, and give the run once it has ended."""
+        self._call("PUT", "/api/v1/suites/own-pages", 200, json={"yaml": SUITE})
+        run_id = self._call("POST", "/api/v1/runs", 200, json={"suite": "own-pages"})["run_id"]
+        run: dict[str, Any] = {}
+
+        def has_ended() -> bool:
+            run.update(self._call("GET", f"/api/v1/runs/{run_id}", 200))
+            return run["finished_at"] is not None
+
+        until("the run ends", has_ended, 120)
+        return run
+
+    def picture(self, run: dict[str, Any]) -> bytes:
+        """Give the first picture of a run."""
+        shot = run["report"]["cases"][0]["shots"][0]["path"]
+        answer = self._client.get(f"/api/v1/artifacts/{run['run_id']}/{shot}")
+        return answer.content if answer.status_code == 200 else b""
 
     def is_refused_without_token(self) -> bool:
         """Say whether the gateway refuses the same list to a stranger."""

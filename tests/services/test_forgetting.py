@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -39,10 +40,13 @@ async def test_it_answers_however_often_it_is_told(name: str, database_urls: Dat
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_it_hears_over_the_bus(name: str, database_urls: DatabaseUrls) -> None:
+async def test_it_hears_over_the_bus(
+    name: str, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
     service: Service = importlib.import_module(f"services.{name}.app").SERVICE
     event = AccountDeleted(account_id="usr_1")
-    async with client_of(service, settings_for(service, database_urls)):
+    keys = {"GUILDHALL_RUNS_ENCRYPTION_KEY": bytes(32), "GUILDHALL_DATA_DIR": tmp_path}
+    async with client_of(service, settings_for(service, database_urls, **keys)):
         sql = await asyncpg.connect(database_urls.url(name), timeout=10)
         transport = await connect(database_urls.url("bus"))
         try:

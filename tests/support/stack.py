@@ -37,6 +37,9 @@ from tests.support.ports import free_ports
 START_LIMIT: Final = 120.0
 STOP_LIMIT: Final = 30.0
 
+_QUICK_HASHES: Final = {"GUILDHALL_PASSWORD_MEMORY": "32", "GUILDHALL_PASSWORD_PASSES": "1"}
+"""Hundreds of logins at the price of real ones would cost minutes of every run."""
+
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _POLL: Final = 0.02
 _READY: Final = "Ctrl-C stops everything."  # the last line of what is told when all are ready
@@ -91,6 +94,7 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "GUILDHALL_PORT": str(self.port),
             "GUILDHALL_DATA_DIR": str(self.data_dir),
+            **_QUICK_HASHES,
             **self._environment,
         }
         self._read_from = self._log.stat().st_size if self._log.exists() else 0

@@ -14,7 +14,7 @@ import httpx
 
 from tests.system.people import PASSWORD, Person
 
-PAUSE = 0.03
+PAUSE = 0.06
 """Seconds a worker rests between two requests, so that the load is bounded."""
 
 Job = Callable[[Person, random.Random], Awaitable["httpx.Response | None"]]
@@ -127,6 +127,6 @@ class Load:
 
     async def _log_in(self, person: Person, chance: random.Random) -> httpx.Response:
         # Hashing a password costs a tenth of a second on purpose.
-        await asyncio.sleep(20 * PAUSE)
+        await asyncio.sleep(10 * PAUSE)
         body = {"email": person.email, "password": PASSWORD}
         return await person.client.post("/v1/auth/token", json=body)

@@ -24,7 +24,7 @@ from tests.system.replicas import Balancer, Replica
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 WORKERS = 4
-PAUSE = 0.02
+PAUSE = 0.1
 SIGNS_AFTER = 60.0
 """Seconds within which a new key signs: it is published for 30 before."""
 
@@ -72,7 +72,7 @@ class Load:
                     self.failures.append(f"log in: {error!r}")
                 else:
                     self.successes[f"log in {kid(person.token)}"] += 1
-            await asyncio.sleep(20 * PAUSE)
+            await asyncio.sleep(5 * PAUSE)
 
     async def _ask(
         self, person: Person, method: str, path: str, status: int, json: object = None

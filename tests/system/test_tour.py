@@ -32,10 +32,11 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         out, errors = await shell.communicate()
     assert shell.returncode == 0, errors.decode()
     answers = [json.loads(line) for line in out.decode().splitlines() if line.strip()]
+    *answers, suite, run = answers
     *answers, agent, asked, talk = answers
     *answers, made, pushed, invited, head, bundle = answers
     registered, verified, me, *surfaces, recorded, listed, searched, pulled, by_key, refused = (
@@ -62,3 +63,5 @@ async def test_the_tour_runs_as_printed(make_stack: MakeStack) -> None:
     assert asked["role"] == "USER"
     assert [message["role"] for message in talk] == ["USER", "AGENT"]
     assert "three weeks" in talk[1]["content"]
+    assert suite["warnings"] == []
+    assert run["summary"]["passed"] == run["summary"]["total"] == 1, run["report"]

@@ -62,13 +62,14 @@ async def key_of(http: httpx.AsyncClient, person: Person) -> str:
     return key
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def clients(
-    stack: Stack, http: httpx.AsyncClient, ada: Person, tmp_path: Path
+    stack: Stack, http: httpx.AsyncClient, ada: Person, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[list[TrwClient]]:
     """Two installations of the current client in one organization, all switches on."""
     key = await key_of(http, ada)
-    made = [TrwClient(tmp_path / name, "current", stack.base_url, key) for name in ("a", "b")]
+    folder = tmp_path_factory.mktemp("clients")
+    made = [TrwClient(folder / name, "current", stack.base_url, key) for name in ("a", "b")]
     try:
         await asyncio.gather(*(ready(client) for client in made))
         yield made
@@ -170,9 +171,17 @@ def copied(source: Path, target: Path) -> None:
 
 
 async def test_backups_go_up_and_come_back(
-    http: httpx.AsyncClient, ada: Person, clients: list[TrwClient]
+    stack: Stack, http: httpx.AsyncClient, ada: Person, tmp_path: Path
 ) -> None:
-    client = clients[0]
+    client = TrwClient(tmp_path / "c", "current", stack.base_url, await key_of(http, ada))
+    try:
+        await ready(client)
+        await back_up_and_restore(http, ada, client)
+    finally:
+        client.close()
+
+
+async def back_up_and_restore(http: httpx.AsyncClient, ada: Person, client: TrwClient) -> None:
     await learned(client, "Backups are there to be restored", "Try it before you need it.")
     client.close()  # its memory daemon holds the store
     # Only a store within the project may leave the machine, and the daemon's lies in its home.

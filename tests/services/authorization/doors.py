@@ -85,7 +85,8 @@ class Doors:
             options = {"content": b"something"}
         path = samples.path_of(operation, dict(self.world.parameters))
         if operation.query is not None:
-            known = operation.query.model_fields.keys() & self.world.query.keys()
+            fields = operation.query.model_fields.items()
+            known = {field.alias or name for name, field in fields} & self.world.query.keys()
             options["params"] = {name: self.world.query[name] for name in known}
         headers = asserting(self.world.service.name, principal) | dict(
             self.world.headers(operation, principal)

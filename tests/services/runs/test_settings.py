@@ -1,0 +1,61 @@
+"""The worker's settings, by our names and by those that users of the original bring along."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.runs.settings import RunsSettings
+from shared.secret import encode_base64url
+from shared.settings import read, read_or_exit
+
+REMOTE = "ws://chrome.test:9222/devtools/browser/8b4f"
+
+
+@pytest.fixture(autouse=True)
+def _usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUILDHALL_RUNS_DATABASE_URL", "postgres://guildhall_runs@127.0.0.1/x")
+    monkeypatch.setenv("GUILDHALL_ROOT_SECRET", encode_base64url(bytes(32)))
+
+
+@pytest.mark.parametrize("name", ["TRIPWIRE_DRIVER", "UPLIFTR_DRIVER", "GUILDHALL_RUNS_DRIVER"])
+def test_a_desktop_is_refused_at_start_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(name, "playwright")
+    assert read(RunsSettings).driver == "playwright"
+    monkeypatch.setenv(name, "desktop")
+    with pytest.raises(SystemExit) as left:
+        read_or_exit(RunsSettings)
+    said = capsys.readouterr().err
+    assert left.value.code == 78
+    for word in ("GUILDHALL_RUNS_DRIVER", "TRIPWIRE_DRIVER", "desktop is not supported"):
+        assert word in said
+
+
+def test_an_unknown_driver_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRIPWIRE_DRIVER", "selenium")
+    with pytest.raises(SystemExit):
+        read_or_exit(RunsSettings)
+    assert "playwright" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["TRIPWIRE_CDP", "UPLIFTR_CDP"])
+def test_a_remote_browser_by_its_other_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, REMOTE)
+    assert read(RunsSettings).browser_endpoint == REMOTE
+    monkeypatch.setenv("GUILDHALL_BROWSER_ENDPOINT", "wss://ours.test/")
+    assert read(RunsSettings).browser_endpoint == "wss://ours.test/"
+
+
+def test_an_address_of_another_kind_says_where_the_right_one_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRIPWIRE_CDP", "http://chrome.test:9222")
+    with pytest.raises(SystemExit):
+        read_or_exit(RunsSettings)
+    said = capsys.readouterr().err
+    assert "TRIPWIRE_CDP" in said
+    assert "/json/version" in said
+    assert "chrome.test" not in said
