@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from guildhall.failures import Failure
+from guildhall.runs.commands import app as runs
 from guildhall.settings import CommandSettings
 from shared import VERSION
 from shared.log import configure
@@ -33,6 +34,7 @@ events = typer.Typer(
     help="The events that a consumer gave up on after five attempts.", no_args_is_help=True
 )
 app.add_typer(events, name="events")
+app.add_typer(runs, name="runs")
 
 
 def main() -> None:
