@@ -10,8 +10,10 @@ from pydantic import Field, field_validator, model_validator
 
 from services.runs.engine.model.configuring import FOREIGN as MODEL_FOREIGN
 from services.runs.engine.model.configuring import ModelSettings
+from services.runs.integrations.models.configuring import FOREIGN as INTEGRATION_FOREIGN
+from services.runs.integrations.models.configuring import IntegrationSettings
 from shared.secret import derive
-from shared.settings import KeyBytes, ServiceSettings, settings_config
+from shared.settings import KeyBytes, ServiceSettings, WebAddress, settings_config
 from shared.targets import TargetSettings
 
 
@@ -22,6 +24,7 @@ def _theirs(*names: str) -> tuple[str, ...]:
 
 FOREIGN: Final = {
     **MODEL_FOREIGN,
+    **INTEGRATION_FOREIGN,
     "data_dir": _theirs("DATA_DIR"),
     "artifacts_url": _theirs("ARTIFACTS_URL"),
     "artifact_days": _theirs("ARTIFACT_DAYS"),
@@ -43,12 +46,15 @@ FOREIGN: Final = {
 _ENDPOINT: Final = re.compile(r"wss?://[^\s/]+.*")
 
 
-class RunsSettings(ServiceSettings, TargetSettings, ModelSettings):
+class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSettings):
     """What every service reads, and what runs reads on top."""
 
     model_config = settings_config("runs", FOREIGN)
     service: ClassVar[str] = "runs"
 
+    public_url: WebAddress = Field(
+        "http://127.0.0.1:8000", description="Where clients reach the gateway."
+    )
     data_dir: Path = Field(Path("var"), description="Where files are kept unless told otherwise.")
     artifacts_url: str | None = Field(
         None,
