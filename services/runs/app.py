@@ -20,7 +20,7 @@ from services.runs.health import routes as health
 from services.runs.issues import routes as issues
 from services.runs.resolutions import routes as resolutions
 from services.runs.runs import routes as runs
-from services.runs.runs.operations import Streams
+from services.runs.runs.operations import Endings, Streams
 from services.runs.settings import RunsSettings
 from services.runs.suites import routes as suites
 from services.runs.workers import operations as workers
@@ -44,12 +44,14 @@ async def open_resources(
         store = kept_artifacts.Store.opened(
             database, settings.files_url, settings.run_artifact_size
         )
+        vault = Vault(settings.key_for_secrets())
         yield {
             RunsSettings: settings,
             kept_artifacts.Store: await stack.enter_async_context(store),
             kept_artifacts.Links: kept_artifacts.Links(settings.key_for_secrets()),
             Transport: transport,
-            Vault: Vault(settings.key_for_secrets()),
+            Vault: vault,
+            Endings: workers.Closing(settings, vault),
             Streams: await stack.enter_async_context(streams),
             Fetcher: await stack.enter_async_context(Fetcher.opened(settings.targets())),
             Comparer: Comparer(),

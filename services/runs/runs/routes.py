@@ -20,7 +20,7 @@ from services.runs.runs.models import (
     RunRequest,
     SinceQuery,
 )
-from services.runs.runs.operations import Streams
+from services.runs.runs.operations import Endings, Streams
 from shared.api import Call, Empty, Operation, Reply
 from shared.pagination import OffsetPage
 from shared.server_sent import HEADERS, MEDIA_TYPE, cursor_of
@@ -72,7 +72,9 @@ async def follow(call: Call[Empty, SinceQuery]) -> Reply:
 
 async def cancel(call: Call[Empty, Empty]) -> CancelledRun:
     """``POST /api/v1/runs/{id}/cancel``."""
-    return await operations.cancel(call.database, call.principal, call.path["id"])
+    return await operations.cancel(
+        call.database, call.principal, call.path["id"], call.resource(Endings)
+    )
 
 
 async def rerun(call: Call[Rerun, Empty]) -> Queued:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.runs.runs.operations.changing import cancel, delete
+from services.runs.runs.operations.ending import NOTHING_ELSE, Endings
 from services.runs.runs.operations.finishing import finish, give_up, reconcile
 from services.runs.runs.operations.following import Streams, admit, follow, has_more
 from services.runs.runs.operations.forgetting import forget_account, forget_organization
@@ -12,6 +13,8 @@ from services.runs.runs.operations.queueing import rerun
 from services.runs.runs.operations.reading import compare, list_page, queue, read
 
 __all__ = [
+    "NOTHING_ELSE",
+    "Endings",
     "LeaseLost",
     "Streams",
     "admit",

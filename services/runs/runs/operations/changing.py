@@ -12,6 +12,7 @@ from services.runs.issues import operations as issues
 from services.runs.runs import rules
 from services.runs.runs.models import CancelledRun, RunItem, RunRow, Status
 from services.runs.runs.operations import moving, reading
+from services.runs.runs.operations.ending import NOTHING_ELSE, Endings
 from services.runs.runs.store import moving as store
 from shared.bus import outbox
 from shared.db import Connection, Database
@@ -27,7 +28,9 @@ RUNNING: Final = "The run is being executed: cancel it first"
 log = get_logger()
 
 
-async def cancel(database: Database, principal: Principal, run_id: str) -> CancelledRun:
+async def cancel(
+    database: Database, principal: Principal, run_id: str, ended: Endings = NOTHING_ELSE
+) -> CancelledRun:
     """End a run that waits, or tell the worker of one that is executed; others stay as they are.
 
     Raises:
@@ -37,9 +40,10 @@ async def cancel(database: Database, principal: Principal, run_id: str) -> Cance
         run = await _lock(connection, principal.org, run_id)
         if run.status is Status.QUEUED:
             report = await reading.report_of(connection, run.org_id, run.id)
-            ended = await moving.end(connection, run, Status.CANCELLED, rules.summary_of(report))
-            assert ended is not None  # its row is locked
-            run = ended
+            moved = await moving.end(connection, run, Status.CANCELLED, rules.summary_of(report))
+            assert moved is not None  # its row is locked
+            run = moved
+            await ended(connection, run, report)
         elif run.status is Status.RUNNING:
             await store.wish_end(connection, run.org_id, run.id)
             await outbox.add(connection, moving.progressed(run, is_cancelling=True))

@@ -13,6 +13,7 @@ from services.runs.resolutions import operations as resolutions
 from services.runs.runs import rules
 from services.runs.runs.models import Finished, Held, RunRow, Status
 from services.runs.runs.operations import moving, reading
+from services.runs.runs.operations.ending import NOTHING_ELSE, Endings
 from services.runs.runs.operations.holding import LeaseLost, written
 from services.runs.runs.store import moving as store
 from shared.db import Connection, Database
@@ -23,7 +24,13 @@ Report = Mapping[str, Any]
 
 
 async def finish(
-    database: Database, held: Held, finished: Finished, installed: str, *, requeues: bool = False
+    database: Database,
+    held: Held,
+    finished: Finished,
+    installed: str,
+    *,
+    requeues: bool = False,
+    ended: Endings = NOTHING_ELSE,
 ) -> tuple[RunRow, Report | None]:
     """End a run in a worker's hands. Says run.finished, or run.queued if it is tried once more.
 
@@ -35,6 +42,7 @@ async def finish(
         finished: how it ended.
         installed: where failures are filed if the run does not say.
         requeues: whether an interrupted run is tried once more.
+        ended: what else happens in the transaction if the run has ended.
 
     Returns:
         The run as it is now, and its report.
@@ -51,10 +59,12 @@ async def finish(
             return run, await reading.report_of(connection, run.org_id, run.id)
         if not await store.is_leased(connection, held):
             raise LeaseLost
-        return await _end(connection, run, finished, installed, requeues=requeues)
+        return await _end(connection, run, finished, installed, requeues, ended)
 
 
-async def reconcile(database: Database, *, requeues: bool) -> tuple[RunRow, Report | None] | None:
+async def reconcile(
+    database: Database, *, requeues: bool, ended: Endings = NOTHING_ELSE
+) -> tuple[RunRow, Report | None] | None:
     """End the run whose lease ended longest ago, if there is one that nobody else looks at.
 
     Of several workers one does it. Says run.finished, or run.queued if it is tried once more.
@@ -67,11 +77,11 @@ async def reconcile(database: Database, *, requeues: bool) -> tuple[RunRow, Repo
         if run is None:
             return None
         finished = Finished(Status.INTERRUPTED, reason=GONE)
-        return await _end(connection, run, finished, "", requeues=requeues)
+        return await _end(connection, run, finished, "", requeues, ended)
 
 
 async def give_up(
-    database: Database, held: Held, *, requeues: bool
+    database: Database, held: Held, *, requeues: bool, ended: Endings = NOTHING_ELSE
 ) -> tuple[RunRow, Report | None] | None:
     """End a run whose worker is known to be dead, before its lease ends; None if it has moved on.
 
@@ -83,11 +93,16 @@ async def give_up(
         if run is None or run.status is not Status.RUNNING:
             return None
         finished = Finished(Status.INTERRUPTED, reason=GONE)
-        return await _end(connection, run, finished, "", requeues=requeues)
+        return await _end(connection, run, finished, "", requeues, ended)
 
 
 async def _end(
-    connection: Connection, run: RunRow, finished: Finished, installed: str, *, requeues: bool
+    connection: Connection,
+    run: RunRow,
+    finished: Finished,
+    installed: str,
+    requeues: bool,
+    endings: Endings,
 ) -> tuple[RunRow, Report | None]:
     to = finished.status
     if to is Status.INTERRUPTED:
@@ -110,6 +125,7 @@ async def _end(
     assert ended is not None  # its row is locked
     if (text := written(report)) is not None:
         await store.store_report(connection, run.org_id, run.id, text)
+    await endings(connection, ended, report)
     return ended, report
 
 

@@ -15,9 +15,11 @@ from services.runs.engine.model import Asking
 from services.runs.engine.model.lines import Ask
 from services.runs.engine.probes.pictures import Comparer
 from services.runs.runs.models import RunRow
+from services.runs.runs.operations import Endings
 from services.runs.settings import RunsSettings
 from services.runs.workers.models import Limits, Place
 from services.runs.workers.operations.answering import Answers, comparing
+from services.runs.workers.operations.closing import Closing
 from services.runs.workers.operations.jobs import Jobs
 from services.runs.workers.operations.worker import RunWorker
 from shared.bus import BroadcastSubscription, Listener, Transport
@@ -27,7 +29,7 @@ from shared.log import get_logger
 from shared.service import Resources
 from shared.vault import Vault
 
-__all__ = ["Limits", "Place", "RunWorker", "working"]
+__all__ = ["Closing", "Limits", "Place", "RunWorker", "working"]
 
 ROOT: Final = Path(__file__).resolve().parents[4]
 """Where our packages are."""
@@ -62,7 +64,8 @@ async def working(resources: Resources, database: Database) -> AsyncIterator[Non
         def answering(run: RunRow) -> Answers:
             return Answers(run, asking() if asking is not None else None, compare)
 
-        worker = RunWorker(database, jobs, resources[Store], answering, place, limits)
+        closing = resources[Endings]
+        worker = RunWorker(database, jobs, resources[Store], answering, place, limits, closing)
         await stack.enter_async_context(worker)
         await stack.enter_async_context(_listener(resources[Transport], worker))
         yield

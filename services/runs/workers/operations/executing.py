@@ -75,6 +75,7 @@ class Execution:
         answers: answers what its process asks.
         place: where and how its process is started.
         limits: of this worker.
+        ended: what else happens when the run ends.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Execution:
         answers: Answers,
         place: Place,
         limits: Limits,
+        ended: runs.Endings = runs.NOTHING_ELSE,
     ) -> None:
         self._grip = Grip(order.held, until)
         self._order = order
@@ -96,6 +98,7 @@ class Execution:
         self._answers = answers
         self._place = place
         self._limits = limits
+        self._ended = ended
         self._child: Child | None = None
         self._token = secrets.token_urlsafe(24)
         self._recorder = Recorder(database, self._grip, order.run.seq)
@@ -320,6 +323,7 @@ class Execution:
                 finished,
                 self._jobs.installed,
                 requeues=self._limits.requeues,
+                ended=self._ended,
             )
         )
         self._is_over = True

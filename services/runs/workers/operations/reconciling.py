@@ -32,15 +32,22 @@ class Reconciler(Owned):
         keeper: where reports are kept as files.
         folders: of this worker, beside those of others.
         limits: of this worker.
+        ended: what else happens when a run ends.
     """
 
     def __init__(
-        self, database: Database, keeper: Keeper, folders: Folders, limits: Limits
+        self,
+        database: Database,
+        keeper: Keeper,
+        folders: Folders,
+        limits: Limits,
+        ended: runs.Endings = runs.NOTHING_ELSE,
     ) -> None:
         self._database = database
         self._keeper = keeper
         self._folders = folders
         self._limits = limits
+        self._ended = ended
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -70,7 +77,9 @@ class Reconciler(Owned):
             return  # its lease ends by itself; until then it may still act
         held = Held(claim.org_id, claim.run_id, claim.worker, claim.fence)
         try:
-            ended = await runs.give_up(self._database, held, requeues=self._limits.requeues)
+            ended = await runs.give_up(
+                self._database, held, requeues=self._limits.requeues, ended=self._ended
+            )
         except Unavailable:
             return
         if ended is not None and ended[1] is not None:
@@ -88,7 +97,9 @@ class Reconciler(Owned):
 
     async def _end_lost(self) -> None:
         for _ in range(AT_ONCE):
-            ended = await runs.reconcile(self._database, requeues=self._limits.requeues)
+            ended = await runs.reconcile(
+                self._database, requeues=self._limits.requeues, ended=self._ended
+            )
             if ended is None:
                 return
             run, report = ended

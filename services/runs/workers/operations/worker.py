@@ -51,6 +51,7 @@ class RunWorker(Owned):
         answering: makes, for one run, what answers its questions.
         place: where and how processes are started.
         limits: of this worker.
+        ended: what else happens when a run ends.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class RunWorker(Owned):
         answering: Callable[[RunRow], Answers],
         place: Place,
         limits: Limits,
+        ended: runs.Endings = runs.NOTHING_ELSE,
     ) -> None:
         self.name = f"wrk_{uuid4().hex}"
         self.bell = asyncio.Event()
@@ -70,12 +72,13 @@ class RunWorker(Owned):
         self._answering = answering
         self._place = place
         self._limits = limits
+        self._ended = ended
         self._in_hand: dict[asyncio.Task[None], Execution] = {}
         self._folders = Folders(place.folder, self.name[4 : 4 + FOLDER_NAME])
         self._leases = Leases(
             database, self.name, limits.lease_s, lambda: tuple(self._in_hand.values())
         )
-        self._reconciler = Reconciler(database, keeper, self._folders, limits)
+        self._reconciler = Reconciler(database, keeper, self._folders, limits, ended)
         self._is_stopping = False
         self._taking: asyncio.Task[None]
         self._keeping: asyncio.Task[None]
@@ -143,6 +146,7 @@ class RunWorker(Owned):
             self._answering(order.run),
             self._place,
             self._limits,
+            self._ended,
         )
         task = asyncio.create_task(self._execute(execution), name="run")
         self._in_hand[task] = execution
