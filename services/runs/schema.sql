@@ -279,6 +279,26 @@ CREATE TABLE runs.parked (
     CONSTRAINT parked_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE runs.plan (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    items json NOT NULL,
+    parallel boolean DEFAULT false NOT NULL,
+    schedule text,
+    schedule_error text,
+    next_run timestamp with time zone,
+    last_run timestamp with time zone,
+    last_run_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    login bytea,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_by text NOT NULL,
+    CONSTRAINT plan_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT plan_check CHECK (((next_run IS NULL) OR ((schedule IS NOT NULL) AND (schedule_error IS NULL))))
+);
+
 CREATE TABLE runs.refused_target (
     org_id text NOT NULL,
     suite_id text NOT NULL,
@@ -341,6 +361,8 @@ CREATE TABLE runs.run (
     lease_until timestamp with time zone,
     cancel_requested_at timestamp with time zone,
     seq integer DEFAULT 0 NOT NULL,
+    lane text,
+    login bytea,
     CONSTRAINT run_id_key UNIQUE (id),
     CONSTRAINT run_pkey PRIMARY KEY (org_id, id),
     CONSTRAINT run_attempt_check CHECK ((attempt > 0)),
@@ -434,6 +456,12 @@ CREATE INDEX issue_newest ON runs.issue USING btree (org_id, last_seen DESC, num
 
 CREATE INDEX issue_status ON runs.issue USING btree (org_id, status, last_seen DESC, number DESC);
 
+CREATE INDEX plan_due ON runs.plan USING btree (next_run) WHERE (next_run IS NOT NULL);
+
+CREATE INDEX plan_newest ON runs.plan USING btree (org_id, created_at DESC, id DESC);
+
+CREATE INDEX plan_saved_by ON runs.plan USING btree (updated_by) WHERE (updated_by <> ''::text);
+
 CREATE INDEX resolution_newest ON runs.resolution USING btree (org_id, suite_id, updated_at DESC);
 
 CREATE INDEX run_file ON runs.run USING btree (org_id, file, queued_at DESC, id DESC);
@@ -441,6 +469,8 @@ CREATE INDEX run_file ON runs.run USING btree (org_id, file, queued_at DESC, id 
 CREATE INDEX run_finished ON runs.run USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 
 CREATE INDEX run_held ON runs.run USING btree (lease_until) WHERE (status = 'running'::text);
+
+CREATE INDEX run_lane ON runs.run USING btree (org_id, lane, "position") WHERE ((lane IS NOT NULL) AND (status = ANY (ARRAY['queued'::text, 'running'::text])));
 
 CREATE INDEX run_newest ON runs.run USING btree (org_id, queued_at DESC, id DESC);
 
