@@ -123,6 +123,22 @@ CREATE TABLE runs.baseline_file (
     CONSTRAINT baseline_file_pkey PRIMARY KEY (org_id, key)
 );
 
+CREATE TABLE runs.delivery (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    run_id text NOT NULL,
+    channel text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    done_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    CONSTRAINT delivery_org_id_run_id_channel_key UNIQUE (org_id, run_id, channel),
+    CONSTRAINT delivery_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT delivery_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT delivery_channel_check CHECK ((channel = ANY (ARRAY['slack'::text, 'teams'::text, 'webhook'::text])))
+);
+
 CREATE TABLE runs.heal (
     org_id text NOT NULL,
     id text NOT NULL,
@@ -392,6 +408,15 @@ CREATE TABLE runs.run_report (
     CONSTRAINT run_report_pkey PRIMARY KEY (org_id, run_id)
 );
 
+CREATE TABLE runs.setting (
+    org_id text NOT NULL,
+    key text NOT NULL,
+    value bytea NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT setting_pkey PRIMARY KEY (org_id, key),
+    CONSTRAINT setting_key_check CHECK ((key ~ '^[A-Z][A-Z_]{1,39}$'::text))
+);
+
 CREATE TABLE runs.suite (
     org_id text NOT NULL,
     file text NOT NULL,
@@ -435,6 +460,10 @@ CREATE INDEX artifact_folder_dropped ON runs.artifact_folder USING btree (droppe
 CREATE INDEX artifact_folder_old ON runs.artifact_folder USING btree (created_at) WHERE ((cleared_at IS NULL) AND (dropped_at IS NULL));
 
 CREATE INDEX baseline_file_due ON runs.baseline_file USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX delivery_done ON runs.delivery USING btree (done_at) WHERE (done_at IS NOT NULL);
+
+CREATE INDEX delivery_due ON runs.delivery USING btree (due_at) WHERE (done_at IS NULL);
 
 CREATE INDEX heal_decided ON runs.heal USING btree (decided_by) WHERE (decided_by <> ''::text);
 
