@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from guildhall.failures import Failure
 from guildhall.runs.totals import Exit
+from guildhall.runs.words import plain
 
 _USAGE = cast(type[Exception], typer.BadParameter.__mro__[1])
 """Whatever is wrong with how a command was called."""
@@ -142,7 +143,8 @@ def _leave(work: Coroutine[Any, Any, int]) -> None:
     except asyncio.CancelledError:
         status = INTERRUPTED  # by a second Ctrl-C, without reports
     except Failure as error:
-        typer.secho(str(error), fg="red", err=True)
+        for line in str(error).splitlines():
+            typer.secho(plain(line, 2000), fg="red", err=True)
         status = Exit.UNUSABLE
     except Exception:
         # Python would leave with 1, and that says that a case has failed.

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from guildhall.failures import Failure
 from guildhall.runs.alone import cut_short
+from guildhall.runs.keeping import is_path
 from guildhall.runs.models import Halt, Keeper, Outcome, SuiteFile, Tell, Wishes
 from guildhall.runs.server import Lost, Refused, Server
 from services.runs.engine.grammar import allowed_environment_name, references
@@ -105,7 +106,10 @@ class Distant:
         body = {key: value for key, value in body.items() if value is not None}
         # Asked twice because an answer was lost, it is still one run.
         queued = await self.server.ask("POST", "/runs", body, {"idempotency-key": uuid4().hex})
-        return str(queued["run_id"])
+        run_id = queued.get("run_id") if isinstance(queued, dict) else None
+        if not isinstance(run_id, str) or not is_path(run_id):
+            raise Refused(200, "The server names no run: is it Guildhall?")
+        return run_id
 
     async def _follow(self, run_id: str, tell: Tell) -> None:
         following = asyncio.create_task(self._tell(run_id, tell), name="events")
@@ -145,8 +149,8 @@ class Distant:
     async def _download(self, run_id: str, report: Mapping[str, Any], keeper: Keeper) -> None:
         """Fetch pictures; reports are written from what the server says, the newest there is."""
         for path in _pictures(report)[:MOST_SHOTS]:
-            with suppress(Refused, ValueError):
-                content = await self.server.fetch(f"/artifacts/{run_id}/{quote(path)}")
+            with suppress(Refused, ValueError, OSError):
+                content = await self.server.fetch(f"/artifacts/{run_id}/{path}")
                 await keeper.put(path, content)
 
 
@@ -195,4 +199,5 @@ def _pictures(report: Mapping[str, Any]) -> list[str]:
         if isinstance(case, dict)
         for shot in case.get("shots") or []
     ]
-    return [str(shot["path"]) for shot in shots if isinstance(shot, dict) and shot.get("path")]
+    paths = [str(shot.get("path")) for shot in shots if isinstance(shot, dict)]
+    return [path for path in paths if is_path(path)]

@@ -47,6 +47,8 @@ def find(places: Sequence[str]) -> list[Path]:
 
 def _paths(place: str) -> Iterator[Path]:
     path = Path(place)
+    if not place.strip():
+        return  # an empty variable means no folder, least of all the one we are in
     if path.is_file():
         yield path
     elif path.is_dir():

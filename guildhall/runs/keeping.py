@@ -21,6 +21,8 @@ LARGEST: Final = 2 * 1_073_741_824
 MOST_INLINE: Final = 20_000_000
 """Bytes of pictures that are put into the page; it links to the others."""
 
+LONGEST_PATH: Final = 300
+
 REPORTS: Final = ("report.json", "junit.xml", "report.html")
 
 _PATH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
@@ -41,6 +43,11 @@ def opened(place: Path) -> Path:
     return place
 
 
+def is_path(path: str) -> bool:
+    """Tell whether a file of a run can be called so."""
+    return _PATH.fullmatch(path) is not None and ".." not in path and len(path) <= LONGEST_PATH
+
+
 class Folder:
     """The files of one run.
 
@@ -54,7 +61,7 @@ class Folder:
 
     async def put(self, path: str, source: bytes | AsyncIterator[bytes]) -> None:
         """See ``Keeper``."""
-        if not _PATH.fullmatch(path) or ".." in path or len(path) > 300:
+        if not is_path(path):
             raise ValueError("no file can be called so")
         target = self.place / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +105,7 @@ class Folder:
         left = MOST_INLINE
         for path in paths:
             place = self.place / path
-            if _PATH.fullmatch(path) and place.is_file() and place.stat().st_size <= left:
+            if is_path(path) and place.is_file() and place.stat().st_size <= left:
                 found[path] = place.read_bytes()
                 left -= len(found[path])
         return found

@@ -196,8 +196,7 @@ def _show(screen: Screen, look: Look, outcome: Outcome) -> None:
     if look.title:
         screen.say(f"Title: {look.title}")
     if look.text is not None:
-        for text in look.text[:LONGEST_TEXT].splitlines():
-            screen.say(f"  {text}")
+        screen.say(f"Text: {look.text[:LONGEST_TEXT]}", most=2 * LONGEST_TEXT)
 
 
 @contextmanager

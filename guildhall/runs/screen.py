@@ -17,7 +17,7 @@ from rich.text import Text
 from guildhall.log_lines import Screen as Terminal
 from guildhall.runs.models import Outcome, SuiteFile
 from guildhall.runs.totals import Totals, output_line, totals_of
-from guildhall.runs.words import plain, seconds
+from guildhall.runs.words import LONGEST, plain, seconds
 from services.runs.engine.evidence import Masker, read
 
 _STYLES: Final = {
@@ -59,14 +59,9 @@ class Screen:
             finally:
                 self._status = None
 
-    def say(self, text: str, style: str = "") -> None:
-        """Show one line."""
-        self._line(Text(self._plain(text), style=style))
-
-    def lines(self, text: str, style: str = "") -> None:
-        """Show several lines."""
-        for line in text.splitlines():
-            self.say(line, style)
+    def say(self, text: str, style: str = "", *, most: int = LONGEST) -> None:
+        """Show one line of at most so many characters."""
+        self._line(Text(self._plain(text, most), style=style))
 
     def event(self, suite: SuiteFile, event: Mapping[str, Any]) -> None:
         """Show what happens in the run of a suite."""
@@ -150,7 +145,7 @@ class Screen:
         self._line(Text(f"Reports: {self._plain(str(reports), 1000)}"))
         self._line(Text(output_line(totals)))
 
-    def _plain(self, text: str, most: int = 400) -> str:
+    def _plain(self, text: str, most: int = LONGEST) -> str:
         return plain(self._masker.mask(text), most)
 
     def _line(self, text: Text) -> None:
