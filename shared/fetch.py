@@ -77,10 +77,14 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sent:
-    """What was answered to a message: the status, and the beginning of whatever came with it."""
+    """What was answered to a message: the status, and the beginning of whatever came with it.
+
+    ``retry_after`` is the header of that name as it came, or empty.
+    """
 
     status: int
     beginning: bytes
+    retry_after: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,6 +97,7 @@ class Exchanged:
         body: the answer's bytes, as many as were wanted at most.
         is_whole: whether these are all.
         location: where the answer sends us, or empty; nobody follows by themselves.
+        retry_after: the header of that name as it came, or empty.
     """
 
     status: int
@@ -100,6 +105,7 @@ class Exchanged:
     body: bytes
     is_whole: bool
     location: str = ""
+    retry_after: str = ""
 
 
 class Fetcher:
@@ -184,7 +190,8 @@ class Fetcher:
                         beginning += chunk
                         if len(beginning) >= GLANCE:
                             break
-            return Sent(response.status_code, bytes(beginning[:GLANCE]))
+            later = response.headers.get("retry-after", "")
+            return Sent(response.status_code, bytes(beginning[:GLANCE]), later)
 
     async def exchange(
         self,
@@ -221,7 +228,26 @@ class Fetcher:
                 body[:most],
                 len(body) <= most,
                 response.headers.get("location", ""),
+                response.headers.get("retry-after", ""),
             )
+
+    async def refuses(self, url: str, seconds: float) -> bool:
+        """Tell whether an address would not be asked, as far as that is known now.
+
+        A name that cannot be resolved may be another time; it is looked at again when it is asked.
+
+        Args:
+            url: the address.
+            seconds: for resolving its name.
+        """
+        try:
+            with _as_failures():
+                async with asyncio.timeout(seconds), self._turns:
+                    parts = httpx.URL(url)
+                    await self._resolve(_host_of(parts), _port_of(parts))
+        except FetchFailed as failed:
+            return failed.reason in (NOT_ALLOWED, NO_ADDRESS)
+        return False
 
     async def _fetch(self, request: _Request) -> Fetched:
         async with self._answered(request) as (response, deadline):

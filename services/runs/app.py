@@ -17,6 +17,7 @@ from services.runs.checks import operations as made_checks
 from services.runs.checks import routes as checks
 from services.runs.engine.probes.pictures import Comparer
 from services.runs.health import routes as health
+from services.runs.integrations import routes as integrations
 from services.runs.issues import routes as issues
 from services.runs.resolutions import routes as resolutions
 from services.runs.runs import routes as runs
@@ -76,6 +77,7 @@ SERVICE: Final = Service(
         *issues.OPERATIONS,
         *analytics.OPERATIONS,
         *checks.OPERATIONS,
+        *integrations.OPERATIONS,
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,

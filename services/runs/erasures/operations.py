@@ -13,6 +13,7 @@ from services.runs.analytics import operations as analytics
 from services.runs.artifacts import operations as artifacts
 from services.runs.checks import operations as checks
 from services.runs.erasures import store
+from services.runs.integrations import operations as integrations
 from services.runs.issues import operations as issues
 from services.runs.resolutions import operations as resolutions
 from services.runs.runs import operations as runs
@@ -29,6 +30,7 @@ OF_AN_ORGANIZATION: Final = (
     issues.forget_organization,
     analytics.forget_organization,
     checks.forget_organization,
+    integrations.forget_organization,
 )
 """What holds something of an organization, each in its turn."""
 

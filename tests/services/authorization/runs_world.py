@@ -13,6 +13,7 @@ from PIL import Image
 from services.runs.app import SERVICE
 from shared.principal import Kind, Principal, Role
 from shared.settings import ServiceSettings
+from shared.vault import Vault
 from tests.services.authorization.callers import CALLERS
 from tests.services.authorization.doors import World
 from tests.services.runs.conftest import runs_settings
@@ -75,6 +76,7 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("PUT", "/api/v1/resolutions"): {"suite": SUITE_FILE},
     ("PATCH", "/api/v1/issues/{id}"): {"status": "closed"},
     ("POST", "/api/v1/checks/api"): {"url": "http://127.0.0.1:9/"},
+    ("PUT", "/api/v1/settings"): {"JIRA_PROJECT": "WEB"},
     ("POST", "/api/v1/checks/screenshot"): {"name": "cart", "image_b64": _PNG},
 }
 """Fields of bodies that cannot be guessed from the models, by method and path."""
@@ -84,6 +86,9 @@ _CASES: Final = json.dumps(
 )
 _TARGET: Final = json.dumps({"frame": [], "role": "button", "name": SECRET})
 _REPORT: Final = json.dumps({"suite": SECRET, "cases": []})
+_VAULT: Final = Vault(bytes(range(32)))
+_SECRET_SETTING: Final = _VAULT.seal(SECRET.encode()).hex()
+_CHANNEL: Final = _VAULT.seal(b"http://127.0.0.1:9/").hex()
 _EVENT: Final = json.dumps({"seq": 1, "kind": "log", "ts": "2026-03-02T10:00:00Z", "text": SECRET})
 
 RESET: Final = f"""
@@ -97,6 +102,7 @@ DELETE FROM runs.resolution;
 DELETE FROM runs.refused_target;
 DELETE FROM runs.baseline;
 DELETE FROM runs.analytics_case;
+DELETE FROM runs.setting;
 DELETE FROM runs.outbox;
 INSERT INTO runs.suite_version (org_id, file, n, etag, author, text)
 VALUES ('org_one', '{SUITE_FILE}', 1, '"e"', 'usr_owner', '{SUITE.replace("'", "''")}# {SECRET}');
@@ -132,6 +138,9 @@ INSERT INTO runs.analytics_case (org_id, suite_id, case_id, title, runs, passed,
        recent_at, recent_verdict, recent_flaky, durations, consecutive_failures)
 VALUES ('org_one', 'sign-up', 'sign-up', '{SECRET}', 1, 1, 5, ARRAY[now()], ARRAY['passed'],
         ARRAY[false], ARRAY[5], 0);
+INSERT INTO runs.setting (org_id, key, value)
+VALUES ('org_one', 'JIRA_EMAIL', '\\x{_SECRET_SETTING}'),
+       ('org_one', 'WEBHOOK_URL', '\\x{_CHANNEL}');
 """  # noqa: S608 - made of constants
 
 

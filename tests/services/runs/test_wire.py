@@ -37,9 +37,6 @@ LATER: Final = (
     ("GET", "record/sessions/r1"),
     ("POST", "record/stop"),
     ("POST", "record/convert"),
-    ("GET", "settings"),
-    ("PUT", "settings"),
-    ("GET", "integrations/trackers"),
 )
 """What is not there yet."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.runs.integrations.models.keys import KEYS, MASK, SECRETS, URLS, Key
+from services.runs.integrations.models.keys import CHANNELS, KEYS, MASK, SECRETS, URLS, Key
 from services.runs.integrations.models.wire import (
     Outcome,
     SettingsChange,
@@ -12,6 +12,7 @@ from services.runs.integrations.models.wire import (
 )
 
 __all__ = [
+    "CHANNELS",
     "KEYS",
     "MASK",
     "SECRETS",

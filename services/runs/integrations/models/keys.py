@@ -64,6 +64,13 @@ URLS: Final = tuple(key.name for key in KEYS if key.is_url)
 LOG_FILE: Final = Key("LOG_FILE", "log_file")
 """The environment's alone: whoever may write settings must not read files of this machine."""
 
+CHANNELS: Final = {
+    "slack": "SLACK_WEBHOOK_URL",
+    "teams": "TEAMS_WEBHOOK_URL",
+    "webhook": "WEBHOOK_URL",
+}
+"""The key of each channel's address."""
+
 LOG_BACKENDS: Final = ("loki", "datadog", "elasticsearch", "http", "file")
 NOTIFY_WORDS: Final = ("failure", "always")
 TRACKERS: Final = ("tripwire", "github", "gitlab", "jira")

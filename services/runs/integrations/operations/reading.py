@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import SecretStr
+
 from services.runs.integrations import rules, store
 from services.runs.integrations.models.keys import KEYS, LOG_FILE
 from services.runs.settings import RunsSettings
@@ -50,8 +52,25 @@ def of_environment(settings: RunsSettings) -> dict[str, str]:
     """Give what the environment says, by key."""
     found = {}
     for key in (*KEYS, LOG_FILE):
-        value = getattr(settings, key.field)
-        text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-        if text and text.strip():
+        text = _plain(getattr(settings, key.field))
+        if isinstance(text, str) and text.strip():
             found[key.name] = text.strip()
     return found
+
+
+def model_of(settings: RunsSettings, held: Mapping[str, str]) -> RunsSettings:
+    """Give the settings by which a model is asked for an organization: under its own key.
+
+    Args:
+        settings: of this process.
+        held: what holds for the organization, as ``values`` gave it.
+    """
+    key = held.get("ANTHROPIC_API_KEY")
+    if key is None or key == _plain(settings.anthropic_key):
+        return settings
+    own = {"anthropic_key": SecretStr(key), "anthropic_token": None}
+    return settings.model_copy(update=own)
+
+
+def _plain(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Mapping
 from typing import Final
-
-import httpx
 
 from services.runs.integrations.models.keys import (
     KEYS,
@@ -19,7 +16,6 @@ from services.runs.integrations.models.keys import (
     TRACKERS,
 )
 from shared.errors import Invalid
-from shared.targets import Address, TargetPolicy, read_address
 
 SHOWN: Final = 4
 """Characters of a secret's end that are shown."""
@@ -27,7 +23,6 @@ SHOWN: Final = 4
 LONG_ENOUGH: Final = 12
 """Characters that a secret must have before any of them is shown."""
 
-_PORTS: Final = {"http": 80, "https": 443}
 _SITE: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _REPOSITORY: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 
@@ -110,33 +105,3 @@ def _places(name: str, value: str) -> str:
 
 def _wrong(name: str, why: str) -> Invalid:
     return Invalid.field("body", name, msg=f"{name} {why}")
-
-
-def place_of(url: str) -> tuple[str, int] | None:
-    """Read host and port of an address; None if it is none that we ask."""
-    try:
-        parts = httpx.URL(url)
-        host = parts.raw_host.decode("ascii")
-    except (httpx.InvalidURL, UnicodeError, ValueError):
-        return None
-    port = parts.port if parts.port is not None else _PORTS.get(parts.scheme, 0)
-    if parts.scheme not in _PORTS or not host or parts.userinfo or not 0 < port < 65_536:
-        return None
-    return host, port
-
-
-def literal(host: str) -> Address | None:
-    """Read a host that is an address, in any of the spellings that resolvers understand."""
-    try:
-        return read_address(host.strip("[]"))
-    except ValueError:
-        pass
-    try:
-        return read_address(socket.inet_ntoa(socket.inet_aton(host)))
-    except (OSError, ValueError):
-        return None
-
-
-def permits(policy: TargetPolicy, host: str, port: int, addresses: list[Address]) -> bool:
-    """Tell whether a host may be asked; all of its addresses must be open."""
-    return all(policy.permits(host, port, address) for address in addresses)
