@@ -377,7 +377,7 @@ CREATE TABLE runs.run (
     lease_until timestamp with time zone,
     cancel_requested_at timestamp with time zone,
     seq integer DEFAULT 0 NOT NULL,
-    lane text,
+    in_turn boolean DEFAULT false NOT NULL,
     login bytea,
     CONSTRAINT run_id_key UNIQUE (id),
     CONSTRAINT run_pkey PRIMARY KEY (org_id, id),
@@ -499,7 +499,7 @@ CREATE INDEX run_finished ON runs.run USING btree (finished_at) WHERE (finished_
 
 CREATE INDEX run_held ON runs.run USING btree (lease_until) WHERE (status = 'running'::text);
 
-CREATE INDEX run_lane ON runs.run USING btree (org_id, lane, "position") WHERE ((lane IS NOT NULL) AND (status = ANY (ARRAY['queued'::text, 'running'::text])));
+CREATE INDEX run_lane ON runs.run USING btree (org_id, plan_id, "position") WHERE ((plan_id IS NOT NULL) AND (status = ANY (ARRAY['queued'::text, 'running'::text])));
 
 CREATE INDEX run_newest ON runs.run USING btree (org_id, queued_at DESC, id DESC);
 

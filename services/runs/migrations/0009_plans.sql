@@ -30,9 +30,9 @@ CREATE INDEX plan_newest ON runs.plan (org_id, created_at DESC, id DESC);
 CREATE INDEX plan_due ON runs.plan (next_run) WHERE next_run IS NOT NULL;
 CREATE INDEX plan_saved_by ON runs.plan (updated_by) WHERE updated_by <> '';
 
--- Of runs of one lane, one is executed when all before it have ended; null: it waits for nobody.
-ALTER TABLE runs.run ADD COLUMN lane text;
+-- Of a plan's runs in turn, one is executed when all before it have ended.
+ALTER TABLE runs.run ADD COLUMN in_turn boolean NOT NULL DEFAULT false;
 -- Sealed: the test account that is logged in before its cases.
 ALTER TABLE runs.run ADD COLUMN login bytea;
-CREATE INDEX run_lane ON runs.run (org_id, lane, position)
-    WHERE lane IS NOT NULL AND status IN ('queued', 'running');
+CREATE INDEX run_lane ON runs.run (org_id, plan_id, position)
+    WHERE plan_id IS NOT NULL AND status IN ('queued', 'running');

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from services.runs.runs.models import CaseChange, Status, Summary
 
 MOVES: Final[Mapping[Status, frozenset[Status]]] = {
-    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
+    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED, Status.BROKEN}),
     Status.RUNNING: frozenset(
         {
             Status.PASSED,
@@ -24,7 +24,8 @@ MOVES: Final[Mapping[Status, frozenset[Status]]] = {
         }
     ),
 }
-"""From where a run may go where (section 7.1). Back into the queue once, after an interruption."""
+"""From where a run may go where (section 7.1). Back into the queue once, after an interruption;
+broken at once, where a plan's suite is gone."""
 
 FINAL: Final = frozenset(Status) - MOVES.keys()
 COUNTED: Final = frozenset({Status.PASSED, Status.FAILED, Status.BROKEN})

@@ -48,6 +48,14 @@ class BrowserWish(Line):
     headed: bool = False
 
 
+class Account(Line):
+    """A test account that is logged in before a suite's cases; nothing in it is a template."""
+
+    username: str
+    password: str = Field(repr=False)
+    login_path: str | None = None
+
+
 class Job(Line):
     """A run to be executed: the first line of a worker.
 
@@ -60,6 +68,7 @@ class Job(Line):
         cases: ids of those to run, dependencies among them; None: all.
         environment: the process environment's variables that ``env:`` may take.
         variables: given with the run; they win over ``env:``.
+        account: logged in first, for cases that name none of their own.
         is_sharded: independent groups of cases may run side by side.
         git_sha, ci_url: shown in the report.
         entries: the resolution cache of this suite.
@@ -81,6 +90,7 @@ class Job(Line):
     cases: tuple[str, ...] | None = None
     environment: Mapping[str, str] = Field(default_factory=dict)
     variables: Mapping[str, str] = Field(default_factory=dict)
+    account: Account | None = None
     is_sharded: bool = False
     git_sha: str = ""
     ci_url: str = ""

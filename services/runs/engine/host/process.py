@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from services.runs.engine.browser.models import BrowserSettings
+from services.runs.engine.grammar.models import Login
 from services.runs.engine.host.models import LONGEST_LINE, End, Job
 from services.runs.engine.host.pipe import Pipe
 from services.runs.engine.model import Distant
@@ -90,6 +91,7 @@ def assignment_of(job: Job) -> Assignment:
         scratch=Path(job.scratch),
         environment=job.environment,
         variables=job.variables,
+        account=None if job.account is None else Login(**dict(job.account)),
         is_sharded=job.is_sharded,
         is_headed=job.browser.headed,
         git_sha=job.git_sha,

@@ -19,6 +19,7 @@ from services.runs.engine.grammar import components, make_fixtures, masked_value
 from services.runs.engine.grammar.models import CHROMIUM, Case, Suite, UnknownName
 from services.runs.engine.healing.memory import Known
 from services.runs.engine.model import Model
+from services.runs.engine.running.accounts import with_account
 from services.runs.engine.running.groups import Group, unreached
 from services.runs.engine.running.models import (
     CASES_AT_ONCE,
@@ -155,12 +156,13 @@ async def execute(
         progress = Progress(assignment, None, (), masker)
         problem = parsed.problems[0].message if parsed.problems else "The suite is empty."
         return Ending("broken", progress.report("broken"), f"invalid_yaml: {problem}")
+    assignment, suite = with_account(assignment, parsed.suite)
     chosen = assignment.cases
-    cases = tuple(case for case in parsed.suite.cases if chosen is None or case.id in chosen)
-    progress = Progress(assignment, parsed.suite, cases, masker)
-    if parsed.suite.browser != CHROMIUM:
+    cases = tuple(case for case in suite.cases if chosen is None or case.id in chosen)
+    progress = Progress(assignment, suite, cases, masker)
+    if suite.browser != CHROMIUM:
         # Guard and reader are made for Chromium; another browser would be neither held nor read.
-        wanted = parsed.suite.browser
+        wanted = suite.browser
         progress.fill_up("broken", f"not_supported: suites run in Chromium only, not in {wanted}")
         return Ending("broken", progress.report("broken"))
     try:

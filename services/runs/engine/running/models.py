@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from services.runs.engine.grammar.models import Login
+
 STEP_SECONDS: Final = 60.0
 """For one step, whatever it does (contract 7.2)."""
 
@@ -61,6 +63,7 @@ class Assignment:
         cases: those to run, with their dependencies; None: all.
         environment: of the process, as far as suites may read it.
         variables: given with the run; they win over ``env:``.
+        account: logged in before the cases that name none of their own; no templates.
         is_sharded: independent groups of cases may run side by side.
         is_headed: whether a person sees the browser.
         git_sha, ci_url: shown in the report.
@@ -79,6 +82,7 @@ class Assignment:
     scratch: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    account: Login | None = None
     is_sharded: bool = False
     is_headed: bool = False
     git_sha: str = ""

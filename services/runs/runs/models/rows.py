@@ -53,6 +53,8 @@ class NewRun:
         git_sha, ci_url: for the report.
         created_by: an account.
         plan_id: of the plan that it belongs to.
+        in_turn: it waits until the plan's runs in turn before it have ended.
+        login: sealed: a test account that is logged in first; None: nobody.
     """
 
     id: str
@@ -72,6 +74,8 @@ class NewRun:
     ci_url: str | None
     created_by: str
     plan_id: str | None = None
+    in_turn: bool = False
+    login: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +141,14 @@ class Order:
         run: its row.
         text: the suite; None where there is none any more.
         variables: given with the run, still sealed.
+        login: of a test account, still sealed.
     """
 
     held: Held
     run: RunRow
     text: str | None
     variables: bytes | None
+    login: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

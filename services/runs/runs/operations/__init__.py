@@ -8,6 +8,7 @@ from services.runs.runs.operations.finishing import finish, give_up, reconcile
 from services.runs.runs.operations.following import Streams, admit, follow, has_more
 from services.runs.runs.operations.forgetting import forget_account, forget_organization
 from services.runs.runs.operations.holding import LeaseLost, claim, record, renew
+from services.runs.runs.operations.planning import Pass, Prepared, enqueue_pass, prepare
 from services.runs.runs.operations.queueing import queue as enqueue
 from services.runs.runs.operations.queueing import rerun
 from services.runs.runs.operations.reading import compare, list_page, queue, read
@@ -16,6 +17,8 @@ __all__ = [
     "NOTHING_ELSE",
     "Endings",
     "LeaseLost",
+    "Pass",
+    "Prepared",
     "Streams",
     "admit",
     "cancel",
@@ -23,6 +26,7 @@ __all__ = [
     "compare",
     "delete",
     "enqueue",
+    "enqueue_pass",
     "finish",
     "follow",
     "forget_account",
@@ -30,6 +34,7 @@ __all__ = [
     "give_up",
     "has_more",
     "list_page",
+    "prepare",
     "queue",
     "read",
     "reconcile",

@@ -93,7 +93,7 @@ async def rerun(database: Database, principal: Principal, run_id: str, request: 
     async with database.connection() as connection:
         run = await reading.require(connection, org_id, run_id)
         report = await reading.report_of(connection, org_id, run_id) if only else None
-        variables = await store.variables_of(connection, org_id, run_id)
+        variables, login = await store.sealed_of(connection, org_id, run_id)
     if only and run.status not in rules.FINAL:
         raise BadRequest("The run has not ended yet")
     found = (await _readable(database, org_id, [run.file]))[run.file]
@@ -120,6 +120,7 @@ async def rerun(database: Database, principal: Principal, run_id: str, request: 
         git_sha=run.git_sha,
         ci_url=run.ci_url,
         created_by=principal.account,
+        login=login,
     )
     return await _enqueue(database, org_id, [again])
 

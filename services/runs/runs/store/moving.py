@@ -36,9 +36,14 @@ CLAIM: Final = f"""
                  WHERE b.org_id = tenants.org_id AND b.status = 'running')
                + row_number() OVER (PARTITION BY tenants.org_id ORDER BY one.position) AS place
           FROM tenants CROSS JOIN LATERAL (
-               SELECT org_id, id, position FROM runs.run
-                WHERE org_id = tenants.org_id AND status = 'queued'
-                ORDER BY position LIMIT $2::integer + {WINDOW}) AS one
+               SELECT q.org_id, q.id, q.position FROM runs.run AS q
+                WHERE q.org_id = tenants.org_id AND q.status = 'queued'
+                  AND (NOT q.in_turn OR NOT EXISTS (
+                       SELECT FROM runs.run AS b
+                        WHERE b.org_id = q.org_id AND b.plan_id = q.plan_id
+                          AND b.status IN ('queued', 'running')
+                          AND b.position < q.position AND b.in_turn))
+                ORDER BY q.position LIMIT $2::integer + {WINDOW}) AS one
     ), turn AS MATERIALIZED (
         SELECT r.org_id, r.id, heads.place, heads.position
           FROM heads JOIN runs.run AS r ON r.org_id = heads.org_id AND r.id = heads.id
@@ -52,7 +57,7 @@ CLAIM: Final = f"""
           FROM turn WHERE r.org_id = turn.org_id AND r.id = turn.id AND r.status = 'queued'
         RETURNING r.*, turn.place AS claim_place
     )
-    SELECT {COLUMNS}, r.variables,
+    SELECT {COLUMNS}, r.variables, r.login,
            (SELECT v.text FROM runs.suite_version AS v
              WHERE v.org_id = r.org_id AND v.file = r.file AND v.n = r.version) AS text
       FROM claimed AS r ORDER BY r.claim_place, r.position
@@ -103,8 +108,9 @@ async def insert(connection: Connection, org_id: str, runs: Sequence[NewRun]) ->
         """
         INSERT INTO runs.run (org_id, id, file, suite_id, suite_name, version, cases, tags, headed,
                               sharded, file_issues, variables, trigger, rerun_of, git_sha, ci_url,
-                              created_by, plan_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                              created_by, plan_id, in_turn, login)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19, $20)
         """,
         [
             (
@@ -126,6 +132,8 @@ async def insert(connection: Connection, org_id: str, runs: Sequence[NewRun]) ->
                 run.ci_url,
                 run.created_by,
                 run.plan_id,
+                run.in_turn,
+                run.login,
             )
             for run in runs
         ],
@@ -147,7 +155,7 @@ async def claim(connection: Connection, worker: str, most: int, lease_s: float) 
     orders = []
     for row in rows:
         held = Held(row["org_id"], row["id"], worker, row["fence"])
-        orders.append(Order(held, row_of(row), row["text"], row["variables"]))
+        orders.append(Order(held, row_of(row), row["text"], row["variables"], row["login"]))
     return orders
 
 

@@ -10,10 +10,25 @@ TIMEOUT: Final = 280.0
 """Seconds that one statement may take: somebody may have run suites for years."""
 
 
-async def variables_of(connection: Connection, org_id: str, run_id: str) -> bytes | None:
-    """Give the variables that were given with a run, sealed."""
-    found: bytes | None = await connection.fetchval(
-        "SELECT variables FROM runs.run WHERE org_id = $1 AND id = $2", org_id, run_id
+async def sealed_of(
+    connection: Connection, org_id: str, run_id: str
+) -> tuple[bytes | None, bytes | None]:
+    """Give the variables that were given with a run, and its test account, both sealed."""
+    row = await connection.fetchrow(
+        "SELECT variables, login FROM runs.run WHERE org_id = $1 AND id = $2", org_id, run_id
+    )
+    return (None, None) if row is None else (row["variables"], row["login"])
+
+
+async def count_unfinished(connection: Connection, org_id: str, plan_id: str) -> int:
+    """Count the runs of a plan that have not ended."""
+    found: int = await connection.fetchval(
+        """
+        SELECT count(*) FROM runs.run
+         WHERE org_id = $1 AND plan_id = $2 AND status IN ('queued', 'running')
+        """,
+        org_id,
+        plan_id,
     )
     return found
 

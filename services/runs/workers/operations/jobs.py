@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from services.runs.engine.grammar.environment import allowed_environment_name, environment_names
 from services.runs.engine.grammar.parsing import parse
-from services.runs.engine.host.models import BrowserWish, Job, Targets
+from services.runs.engine.host.models import Account, BrowserWish, Job, Targets
 from services.runs.resolutions import operations as resolutions
 from services.runs.runs.models import Order
 from services.runs.settings import RunsSettings
@@ -65,6 +65,7 @@ class Jobs:
             cases=None if run.cases is None else tuple(run.cases),
             environment=await asyncio.to_thread(_environment, text, os.environ),
             variables=self._variables(order),
+            account=self._account(order),
             is_sharded=run.sharded,
             git_sha=run.git_sha or settings.git_sha,
             ci_url=run.ci_url or settings.ci_url,
@@ -87,6 +88,15 @@ class Jobs:
             seconds=settings.run_seconds,
             leash=leash,
         )
+
+    def _account(self, order: Order) -> Account | None:
+        if order.login is None:
+            return None
+        try:
+            return Account.model_validate_json(self._vault.open(order.login))
+        except ValueError:
+            log.error("test account of a run cannot be opened", run_id=order.run.id)
+            return None
 
     def _variables(self, order: Order) -> Mapping[str, str]:
         if order.variables is None:
