@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from guildhall.failures import Failure
-from guildhall.runs.totals import Exit
+from guildhall.runs.exits import Exit
 from guildhall.runs.words import plain
 
 _USAGE = cast(type[Exception], typer.BadParameter.__mro__[1])

@@ -74,7 +74,7 @@ async def run_suites(line: Line) -> int:
     wishes = Wishes(line.is_headed, file_issues, job.git_sha, job.url, job.is_ci)
     place = opened(line.out)
     masker = _masker(suites, line.token)
-    screen = Screen(Terminal(), masker, has_steps=line.has_steps)
+    screen = Screen(Terminal(), masker, has_steps=line.has_steps, has_names=line.jobs > 1)
     with _halting(screen) as halt:
         async with _runner(line, wishes, suites, screen, masker, halt) as runner:
             with screen.working():

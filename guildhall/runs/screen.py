@@ -37,12 +37,21 @@ class Screen:
         terminal: where.
         masker: knows the secrets of the caller, which are shown nowhere.
         has_steps: whether each step gets a line.
+        has_names: whether lines say whose they are, because several suites run at once.
     """
 
-    def __init__(self, terminal: Terminal, masker: Masker, *, has_steps: bool = False) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        masker: Masker,
+        *,
+        has_steps: bool = False,
+        has_names: bool = False,
+    ) -> None:
         self._terminal = terminal
         self._masker = masker
         self._has_steps = has_steps
+        self._has_names = has_names
         self._status: Status | None = None
         self._titles: dict[tuple[str, str], str] = {}
         self._steps: dict[tuple[str, str, str], str] = {}
@@ -77,15 +86,19 @@ class Screen:
                 self._steps[*case, str(event.get("step_id"))] = str(event.get("do") or "")
                 self._doing(suite, str(event.get("do") or ""))
             case "step_end" if self._has_steps:
-                self._step(self._steps.pop((*case, str(event.get("step_id"))), ""), event)
+                do = self._steps.pop((*case, str(event.get("step_id"))), "")
+                self._step(self._named(suite, do), event)
             case "case_end":
-                self._case(self._titles.pop(case, case_id), event)
+                self._case(self._named(suite, self._titles.pop(case, case_id)), event)
             case "healed":
                 self._note("healed", f"{_named(event, 'before')} is now {_named(event, 'after')}")
             case "log" | "error" if event.get("message"):
                 self._note(str(event["kind"]), str(event["message"]))
             case _:
                 pass  # kinds of later days
+
+    def _named(self, suite: SuiteFile, text: str) -> str:
+        return f"{suite.suite.name}: {text}" if self._has_names else text
 
     def _doing(self, suite: SuiteFile, text: str) -> None:
         if self._status is not None:

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from guildhall.runs.exits import Exit
 from guildhall.runs.models import Outcome
 from services.runs.engine import evidence
 
 _CUT_SHORT: Final = frozenset({"cancelled", "interrupted"})
-
-
-class Exit(IntEnum):
-    """What the command leaves with; the worst counts."""
-
-    PASSED = 0
-    FAILED = 1
-    BROKEN = 2
-    UNUSABLE = 3
-    """A spec or the configuration is wrong: nothing, or nothing more, was run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,6 @@ def suite_of(url: str, steps: Sequence[str], given: Mapping[str, str]) -> SuiteF
             ],
         },
         sort_keys=False,
-        allow_unicode=True,
     )
     parsed = parse(text)
     if parsed.suite is None:

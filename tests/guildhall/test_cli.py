@@ -39,7 +39,7 @@ def values(env: str) -> dict[str, str]:
 def test_help_lists_every_command() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for command in ("up", "migrate", "doctor", "events", "secrets", "version"):
+    for command in ("up", "migrate", "doctor", "events", "runs", "secrets", "version"):
         assert re.search(rf"^\W*{command} ", done.stdout, re.MULTILINE), command
 
 

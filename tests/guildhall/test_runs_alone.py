@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import pytest
 from guildhall.failures import Failure
 from guildhall.runs import alone as subject
 from guildhall.runs.alone import Alone
+from guildhall.runs.exits import Exit
 from guildhall.runs.models import Halt, Wishes
 from guildhall.runs.settings import AloneSettings, read_settings
-from guildhall.runs.totals import Exit, exit_of, totals_of
+from guildhall.runs.totals import exit_of, totals_of
 from services.runs.engine import evidence
 from services.runs.workers.operations import processes
 from tests.guildhall.runs_support import Here
@@ -102,6 +104,22 @@ async def test_what_somebody_ends_is_cancelled_and_reported(
     assert exit_of(totals_of(ended)) == Exit.BROKEN
 
 
+async def test_a_second_ctrl_c_leaves_nothing(here: Here) -> None:
+    begun = asyncio.Event()
+    here.told = Bell(begun)
+    running = asyncio.create_task(here.run("case first passed", "stubborn", "family", "silent"))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not [
+        one
+        for one in processes.living()
+        if one.parent == os.getpid()
+        and "child_stand_in" in Path("/proc", str(one.pid), "cmdline").read_text()
+    ]
+
+
 class Bell(list[Mapping[str, Any]]):
     """Events, of which the end of a case rings."""
 
@@ -155,6 +173,9 @@ async def test_the_model_is_asked_where_there_is_one(here: Here) -> None:
 
 def test_what_only_a_server_needs_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings().targets().allow_private
+    assert read_settings().model_service() is None
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-1")
+    assert read_settings().model_service() is not None
     monkeypatch.setenv("TRIPWIRE_HEADLESS", "0")
     monkeypatch.setenv("TRIPWIRE_CDP", "ws://127.0.0.1:9222/devtools/browser/x")
     monkeypatch.setenv("GUILDHALL_PROFILE", "production")

@@ -79,7 +79,7 @@ class Surface:
             case ["runs", _, "cancel"]:
                 return JSONResponse({"status": "running"})
             case ["runs", _]:
-                ended = outcome(self.status, passed=1)
+                ended = outcome(self.status, {"passed": 1})
                 shots = [
                     {"label": "s1", "note": "", "path": name} for name in ("shots/a.png", "../b")
                 ]

@@ -45,7 +45,7 @@ def shown(*, has_steps: bool = False, is_terminal: bool = False) -> str:
     with screen.working():
         for event in EVENTS:
             screen.event(suite_file(), event)
-    ended = outcome("broken", passed=1, broken=1)
+    ended = outcome("broken", {"passed": 1, "broken": 1})
     case = {"id": "second", "title": "B", "verdict": "broken", "reason": f"saw {SECRET}"}
     report = {**ended.report, "cases": [case | {"issue": {"id": "TW-1", "fingerprint": "f"}}]}
     screen.summary(type(ended)(ended.suite, "broken", report, "why"))
@@ -80,6 +80,14 @@ def test_a_line_for_each_step_where_somebody_wants_it() -> None:
     text = shown(has_steps=True)
     assert "    ok  Enter ••••\n" in text
     assert "    broken  Click - gone\n" in text
+
+
+def test_lines_say_whose_they_are_where_several_suites_run_at_once() -> None:
+    console, paper = terminal()
+    screen = Screen(console, Masker(), has_names=True)
+    for event in EVENTS:
+        screen.event(suite_file(), event)
+    assert "  passed   Two: The first (1.2 s) flaky\n" in paper.getvalue()
 
 
 def test_a_terminal_shows_what_goes_on() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guildhall.runs.totals import Exit, Totals, exit_of, output_line, total, totals_of
+from guildhall.runs.exits import Exit
+from guildhall.runs.totals import Totals, exit_of, output_line, total, totals_of
 from tests.guildhall.runs_support import outcome, suite_file
 
 COUNTS = st.integers(0, 5)
@@ -27,7 +28,7 @@ def status_of(counts: dict[str, int]) -> str:
 
 @given(st.lists(COUNTED, min_size=1, max_size=4))
 def test_the_worst_of_all_cases_decides(runs: list[dict[str, int]]) -> None:
-    ended = [outcome(status_of(one), suite=SUITE, **one) for one in runs]
+    ended = [outcome(status_of(one), one, suite=SUITE) for one in runs]
     expected = Exit.PASSED
     if any(one["failed"] for one in runs):
         expected = Exit.FAILED
@@ -49,14 +50,13 @@ def test_the_worst_of_all_cases_decides(runs: list[dict[str, int]]) -> None:
 
 @given(COUNTED, st.integers(0, 9), st.sampled_from(["cancelled", "interrupted"]))
 def test_what_was_cut_short_is_never_a_pass(counts: dict[str, int], left: int, status: str) -> None:
-    total_of_cases = sum(counts.values()) + left
-    ended = outcome(status, suite=SUITE, total=total_of_cases, **counts)
+    ended = outcome(status, counts, suite=SUITE, left=left)
     assert totals_of(ended).broken >= max(1, left)
     assert exit_of(totals_of(ended)) == Exit.BROKEN
 
 
 def test_a_report_that_is_none_is_broken() -> None:
-    ended = outcome("passed", suite=SUITE, passed=1)
+    ended = outcome("passed", {"passed": 1}, suite=SUITE)
     assert exit_of(totals_of(ended)) == Exit.PASSED
     for report in ({}, {"run_id": 1}, {**ended.report, "summary": "fine"}):
         wrong = type(ended)(SUITE, "passed", report)
