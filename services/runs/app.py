@@ -15,6 +15,7 @@ from services.runs.artifacts import operations as kept_artifacts
 from services.runs.artifacts import routes as artifacts
 from services.runs.checks import operations as made_checks
 from services.runs.checks import routes as checks
+from services.runs.deliveries import operations as deliveries
 from services.runs.engine.probes.pictures import Comparer
 from services.runs.health import routes as health
 from services.runs.integrations import routes as integrations
@@ -61,7 +62,7 @@ async def open_resources(
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return (kept_artifacts.sweep_of(resources), made_checks.sweep_of(resources))
+    return (kept_artifacts.sweep_of(resources), made_checks.sweep_of(resources), deliveries.sweep)
 
 
 SERVICE: Final = Service(

@@ -25,6 +25,7 @@ def _theirs(*names: str) -> tuple[str, ...]:
 FOREIGN: Final = {
     **MODEL_FOREIGN,
     **INTEGRATION_FOREIGN,
+    "web_url": _theirs("BASE_URL"),
     "data_dir": _theirs("DATA_DIR"),
     "artifacts_url": _theirs("ARTIFACTS_URL"),
     "artifact_days": _theirs("ARTIFACT_DAYS"),
@@ -54,6 +55,9 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
 
     public_url: WebAddress = Field(
         "http://127.0.0.1:8000", description="Where clients reach the gateway."
+    )
+    web_url: WebAddress | None = Field(
+        None, description="Of a dashboard, for links in notifications: <web_url>/runs/<id>."
     )
     data_dir: Path = Field(Path("var"), description="Where files are kept unless told otherwise.")
     artifacts_url: str | None = Field(
@@ -183,3 +187,8 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
     def files_url(self) -> str:
         """Where artifacts are kept."""
         return self.artifacts_url or (self.data_dir.resolve() / "artifacts").as_uri()
+
+    def run_url(self, run_id: str) -> str:
+        """Give where a run is shown: in the dashboard, else by the API."""
+        home = self.web_url or f"{self.public_url.rstrip('/')}/api/v1"
+        return f"{home.rstrip('/')}/runs/{run_id}"

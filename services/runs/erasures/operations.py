@@ -12,6 +12,7 @@ from typing import Final
 from services.runs.analytics import operations as analytics
 from services.runs.artifacts import operations as artifacts
 from services.runs.checks import operations as checks
+from services.runs.deliveries import operations as deliveries
 from services.runs.erasures import store
 from services.runs.integrations import operations as integrations
 from services.runs.issues import operations as issues
@@ -31,6 +32,7 @@ OF_AN_ORGANIZATION: Final = (
     analytics.forget_organization,
     checks.forget_organization,
     integrations.forget_organization,
+    deliveries.forget_organization,
 )
 """What holds something of an organization, each in its turn."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from services.runs.integrations.models.cards import card
 from shared import VERSION
 
 LONGEST_WAIT: Final = 3600.0
@@ -107,19 +108,3 @@ def _test(channel: str) -> dict[str, Any]:
     if channel == "teams":
         return card([{"type": "TextBlock", "text": _TEST, "wrap": True}])
     return {"event": "test", "message": _TEST}
-
-
-def card(body: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """Wrap the elements of an Adaptive Card as Teams' incoming webhooks take it."""
-    content = {
-        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
-        "type": "AdaptiveCard",
-        "version": "1.4",
-        "body": body,
-        **more,
-    }
-    kind = "application/vnd.microsoft.card.adaptive"
-    return {
-        "type": "message",
-        "attachments": [{"contentType": kind, "contentUrl": None, "content": content}],
-    }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from services.runs.artifacts.operations import Store
+from services.runs.deliveries import operations as deliveries
 from services.runs.engine.browser import programs
 from services.runs.engine.model import Asking
 from services.runs.engine.model.lines import Ask
@@ -67,6 +68,7 @@ async def working(resources: Resources, database: Database) -> AsyncIterator[Non
         closing = resources[Endings]
         worker = RunWorker(database, jobs, resources[Store], answering, place, limits, closing)
         await stack.enter_async_context(worker)
+        await stack.enter_async_context(deliveries.delivering(resources, database))
         await stack.enter_async_context(_listener(resources[Transport], worker))
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.runs.deliveries import operations as deliveries
 from services.runs.runs.operations import Endings
 from services.runs.settings import RunsSettings
 from shared.vault import Vault
@@ -22,4 +23,4 @@ class Closing(Endings):
         self._settings = settings
         self._vault = vault
         # One line for each part: an ``async def (connection, run, report) -> None``.
-        super().__init__(())
+        super().__init__((deliveries.owing(settings, vault),))
