@@ -20,6 +20,7 @@ from services.runs.engine.probes.pictures import Comparer
 from services.runs.health import routes as health
 from services.runs.integrations import routes as integrations
 from services.runs.issues import routes as issues
+from services.runs.plans import routes as plans
 from services.runs.resolutions import routes as resolutions
 from services.runs.runs import routes as runs
 from services.runs.runs.operations import Endings, Streams
@@ -79,6 +80,7 @@ SERVICE: Final = Service(
         *analytics.OPERATIONS,
         *checks.OPERATIONS,
         *integrations.OPERATIONS,
+        *plans.OPERATIONS,
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,

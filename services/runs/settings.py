@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
@@ -43,6 +45,17 @@ FOREIGN: Final = {
     "ci_url": ("CI_RUN_URL",),
 }
 """Variables of users who bring them along (runs contract, section 14)."""
+
+
+def zone_of(name: str) -> tzinfo:
+    """Give a time zone by its name; UTC on machines that know no others, too.
+
+    Raises:
+        KeyError: there is none of that name.
+        ValueError: that is no name.
+    """
+    return UTC if name.upper() == "UTC" else ZoneInfo(name)
+
 
 _ENDPOINT: Final = re.compile(r"wss?://[^\s/]+.*")
 
@@ -132,6 +145,16 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
     browser_sandbox: bool | None = Field(
         None, description="Whether Chromium contains its pages; wherever the machine can if absent."
     )
+    plan_time_zone: str = Field(
+        "UTC", description="In which plans' schedules are read: a name like Europe/Berlin."
+    )
+    plan_grace_seconds: float = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="Seconds after which a boundary of a schedule counts as missed: it is skipped, "
+        "and never made up for.",
+    )
     file_issues: str = Field(
         "", description="Trackers that failures are filed with beside the built-in board."
     )
@@ -163,6 +186,15 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
             )
         return value
 
+    @field_validator("plan_time_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            zone_of(value)
+        except (ValueError, OSError, KeyError):
+            raise ValueError("must name a time zone, like UTC or Europe/Berlin") from None
+        return value
+
     @field_validator("artifacts_url")
     @classmethod
     def _is_a_store(cls, value: str | None) -> str | None:
@@ -182,6 +214,10 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
             return self.encryption_key.get_secret_value()
         assert self.root_secret is not None  # the validator saw to it
         return derive(self.root_secret.get_secret_value(), "encryption:runs")
+
+    def zone_of_plans(self) -> tzinfo:
+        """Give the zone in which plans' schedules are read."""
+        return zone_of(self.plan_time_zone)
 
     @property
     def files_url(self) -> str:

@@ -16,6 +16,7 @@ from services.runs.deliveries import operations as deliveries
 from services.runs.erasures import store
 from services.runs.integrations import operations as integrations
 from services.runs.issues import operations as issues
+from services.runs.plans import operations as plans
 from services.runs.resolutions import operations as resolutions
 from services.runs.runs import operations as runs
 from services.runs.suites import operations as suites
@@ -24,6 +25,8 @@ from shared.contracts.runs import ErasureCompleted
 from shared.db import Connection
 
 OF_AN_ORGANIZATION: Final = (
+    # Before runs: nothing starts new ones then.
+    plans.forget_organization,
     runs.forget_organization,
     suites.forget_organization,
     artifacts.forget_organization,
@@ -37,6 +40,7 @@ OF_AN_ORGANIZATION: Final = (
 """What holds something of an organization, each in its turn."""
 
 OF_AN_ACCOUNT: Final = (
+    plans.forget_account,
     runs.forget_account,
     suites.forget_account,
     resolutions.forget_account,

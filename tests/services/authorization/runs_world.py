@@ -59,6 +59,7 @@ PARAMETERS: Final[dict[str, str]] = {
     "n": "1",
     **{f"/api/v1/issues/{{id}}{rest}:id": "TW-1" for rest in ("", "/comments")},
     **{f"/api/v1/heals/{{id}}/{word}:id": "heal_one" for word in ("accept", "reject")},
+    "plan_id": "plan_one",
     "id": "run_one",
     # Of another run than the one that is deleted: no reset brings files back.
     "path": "run_two/report.json",
@@ -72,6 +73,7 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/api/v1/suites/validate"): {"yaml": SUITE},
     ("PUT", "/api/v1/suites/{name}"): {"yaml": SUITE},
     ("POST", "/api/v1/runs"): {"suite": SUITE_FILE},
+    ("POST", "/api/v1/plans"): {"name": "Nightly", "items": [{"suite": SUITE_FILE}]},
     ("POST", "/api/v1/artifacts/token"): {"path": "run_two"},
     ("PUT", "/api/v1/resolutions"): {"suite": SUITE_FILE},
     ("PATCH", "/api/v1/issues/{id}"): {"status": "closed"},
@@ -95,6 +97,7 @@ RESET: Final = f"""
 DELETE FROM runs.suite;
 DELETE FROM runs.suite_version;
 DELETE FROM runs.run;
+DELETE FROM runs.plan;
 DELETE FROM runs.issue;
 DELETE FROM runs.issue_board;
 DELETE FROM runs.heal;
@@ -115,6 +118,9 @@ INSERT INTO runs.run (org_id, id, file, suite_id, suite_name, version, status, t
 SELECT 'org_one', id, '{SUITE_FILE}', 'sign-up', '{SECRET}', 1, 'passed', 'api', 'usr_owner',
        now(), now(), 1
   FROM unnest(ARRAY['run_one', 'run_two']) AS ids (id);
+INSERT INTO runs.plan (org_id, id, name, items, updated_by)
+VALUES ('org_one', 'plan_one', '{SECRET}', '[{{"suite": "{SUITE_FILE}", "cases": null}}]',
+        'usr_owner');
 INSERT INTO runs.run_event (org_id, run_id, seq, kind, body)
 VALUES ('org_one', 'run_one', 1, 'log', '{_EVENT}');
 INSERT INTO runs.run_report (org_id, run_id, report) VALUES ('org_one', 'run_one', '{_REPORT}');

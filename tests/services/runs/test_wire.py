@@ -24,13 +24,11 @@ PAGES: Final = {
     "/suites/{name}/versions",
     "/runs",
     "/issues",
+    "/plans",
     "/heals",
     "/checks/screenshot",
 }
 LATER: Final = (
-    ("GET", "plans"),
-    ("POST", "plans"),
-    ("POST", "plans/p1/run"),
     ("POST", "generate"),
     ("POST", "generate/plan"),
     ("POST", "record/start"),

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from services.runs.artifacts.operations import Store
 from services.runs.deliveries import operations as deliveries
 from services.runs.engine.browser import programs
-from services.runs.engine.model import Asking
-from services.runs.engine.model.lines import Ask
 from services.runs.engine.probes.pictures import Comparer
+from services.runs.plans import operations as plans
 from services.runs.runs.models import RunRow
 from services.runs.runs.operations import Endings
 from services.runs.settings import RunsSettings
 from services.runs.workers.models import Limits, Place
 from services.runs.workers.operations.answering import Answers, comparing
+from services.runs.workers.operations.asking import Models
 from services.runs.workers.operations.closing import Closing
 from services.runs.workers.operations.jobs import Jobs
 from services.runs.workers.operations.worker import RunWorker
 from shared.bus import BroadcastSubscription, Listener, Transport
-from shared.contracts.runs import RunProgressed, RunQueued
+from shared.contracts.runs import RunFinished, RunProgressed, RunQueued
 from shared.db import Database
 from shared.log import get_logger
 from shared.service import Resources
@@ -59,33 +60,21 @@ async def working(resources: Resources, database: Database) -> AsyncIterator[Non
     place = resources.get(Place) or Place(PROGRAM, settings.data_dir / "runs", ROOT)
     jobs = Jobs(database, settings, resources[Vault])
     async with AsyncExitStack() as stack:
-        asking = await stack.enter_async_context(_asking(settings))
+        models = await stack.enter_async_context(
+            Models.opened(database, settings, resources[Vault])
+        )
         compare = comparing(database, resources[Store], resources[Comparer])
 
         def answering(run: RunRow) -> Answers:
-            return Answers(run, asking() if asking is not None else None, compare)
+            return Answers(run, None, compare, partial(models.of, run.org_id))
 
         closing = resources[Endings]
         worker = RunWorker(database, jobs, resources[Store], answering, place, limits, closing)
         await stack.enter_async_context(worker)
         await stack.enter_async_context(deliveries.delivering(resources, database))
         await stack.enter_async_context(_listener(resources[Transport], worker))
+        await stack.enter_async_context(plans.scheduling(resources, database))
         yield
-
-
-@asynccontextmanager
-async def _asking(settings: RunsSettings) -> AsyncIterator[Callable[[], Ask] | None]:
-    """Give what makes, for one run, who asks the model; None where none is configured."""
-    service = settings.model_service()
-    if service is None:
-        yield None
-        return
-    async with service.opened() as endpoint:
-
-        def of_a_run() -> Ask:
-            return Asking(service, endpoint, settings.model_limits()).answer
-
-        yield of_a_run
 
 
 def _listener(transport: Transport, worker: RunWorker) -> Listener:
@@ -94,12 +83,17 @@ def _listener(transport: Transport, worker: RunWorker) -> Listener:
     async def on_queued(_: RunQueued) -> None:
         worker.bell.set()
 
+    async def on_finished(event: RunFinished) -> None:
+        if event.plan_id is not None:
+            worker.bell.set()  # the next of its plan may be executed now
+
     async def on_progressed(event: RunProgressed) -> None:
         if event.is_cancelling:
             worker.hurry(event.run_id)
 
     heard = (
         BroadcastSubscription(RunQueued, on_queued),
+        BroadcastSubscription(RunFinished, on_finished),
         BroadcastSubscription(RunProgressed, on_progressed),
     )
     return Listener(transport, "runs.workers", heard, on_gap=worker.bell.set)

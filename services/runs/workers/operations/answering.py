@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ from shared.principal import Kind, Principal
 
 Compare = Callable[[RunRow, ScreenshotCheck], Awaitable[Mapping[str, Any]]]
 """Compares a picture with the baseline of its name, for the organization of a run."""
+
+Finding = AbstractAsyncContextManager[Ask | None]
+"""Gives who asks the model for a run, for as long as it is entered."""
 
 LARGEST: Final = 10 * 1024 * 1024
 """Bytes of a picture."""
@@ -55,18 +59,40 @@ class Answers:
         run: that asks.
         ask: puts questions to the model; None where there is none.
         compare: compares pictures.
+        finding: finds who puts questions to the model instead of ``ask``, when the run begins.
     """
 
-    def __init__(self, run: RunRow, ask: Ask | None, compare: Compare) -> None:
+    def __init__(
+        self,
+        run: RunRow,
+        ask: Ask | None,
+        compare: Compare,
+        finding: Callable[[], Finding] | None = None,
+    ) -> None:
         self._run = run
         self._ask = ask
         self._compare = compare
+        self._finding = finding
+        self._stack = AsyncExitStack()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     @property
     def has_model(self) -> bool:
         """Whether there is a model."""
         return self._ask is not None
+
+    async def prepare(self) -> None:
+        """Find out whether there is a model.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        if self._finding is not None:
+            self._ask = await self._stack.enter_async_context(self._finding())
+
+    async def close(self) -> None:
+        """Let go of the model, once nothing more is asked."""
+        await self._stack.aclose()
 
     async def answer(self, asked: Asked, folder: Path) -> Answer:
         """Answer, or say for people why there is no answer.

@@ -187,6 +187,7 @@ class Execution:
                 return None
             finally:
                 await cancel(*self._beside)
+                await self._answers.close()
 
     async def _execute(self, folder: Path, write: Callable[[Claim], None]) -> Finished | None:
         """Let its process do it, and write down what it says meanwhile."""
@@ -260,6 +261,7 @@ class Execution:
         )
         # Before there is a process: whoever finds it knows the token of all that may live.
         write(claim)
+        await self._grip.insist(self._answers.prepare)
         job = await self._grip.insist(lambda: self._jobs.job(self._order, text, folder, 0.0))
         self._child = await Child.start(self._place, folder, claim)
         write(self._child.claim)
@@ -316,12 +318,14 @@ class Execution:
         pictures = artifacts.Pictures(folder, self._pictures)
         if finished.report is not None and finished.status is not Status.INTERRUPTED:
             await artifacts.keep(self._keeper, self.held, finished.report, pictures)
+        org_id = self.held.org_id
+        installed = await self._grip.insist(lambda: self._jobs.installed(org_id))
         run, report = await self._grip.insist(
             lambda: runs.finish(
                 self._database,
                 self.held,
                 finished,
-                self._jobs.installed,
+                installed,
                 requeues=self._limits.requeues,
                 ended=self._ended,
             )

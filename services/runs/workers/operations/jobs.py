@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from services.runs.engine.grammar.environment import allowed_environment_name, environment_names
 from services.runs.engine.grammar.parsing import parse
 from services.runs.engine.host.models import Account, BrowserWish, Job, Targets
+from services.runs.integrations import operations as integrations
 from services.runs.resolutions import operations as resolutions
 from services.runs.runs.models import Order
 from services.runs.settings import RunsSettings
@@ -36,10 +37,15 @@ class Jobs:
         self._settings = settings
         self._vault = vault
 
-    @property
-    def installed(self) -> str:
-        """Where failures are filed if a run does not say."""
-        return self._settings.file_issues
+    async def installed(self, org_id: str) -> str:
+        """Give where an organization's failures are filed if a run does not say.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        async with self._database.connection() as connection:
+            held = await integrations.values(connection, self._vault, self._settings, org_id)
+        return held.get("FILE_ISSUES", "")
 
     async def job(self, order: Order, text: str, scratch: Path, leash: float) -> Job:
         """Make the job of a run.
