@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
@@ -40,6 +40,9 @@ app = typer.Typer(
     "failed, 2: some were broken, 3: a spec or the configuration is wrong.",
     no_args_is_help=True,
 )
+
+Work = Coroutine[Any, Any, int]
+"""A command at work; it gives its exit status."""
 
 Paths = Annotated[
     list[str],
@@ -99,23 +102,27 @@ def run(
 
     Needs a browser here, or a server. Ctrl-C cancels the runs and reports what is known.
     """
-    from guildhall.runs.running import Line, run_suites
 
-    line = Line(
-        paths=tuple(paths),
-        out=out,
-        file_issues=file_issues,
-        is_headed=headed,
-        server=server,
-        token=token or "",
-        jobs=jobs,
-        cases=tuple(case or ()),
-        tags=tuple(tag or ()),
-        baselines=baselines or out.parent / ".tripwire-baselines",
-        replaces_baselines=update_baselines,
-        has_steps=verbose,
-    )
-    _leave(run_suites(line))
+    def work() -> Work:
+        from guildhall.runs.running import Line, run_suites
+
+        line = Line(
+            paths=tuple(paths),
+            out=out,
+            file_issues=file_issues,
+            is_headed=headed,
+            server=server,
+            token=token or "",
+            jobs=jobs,
+            cases=tuple(case or ()),
+            tags=tuple(tag or ()),
+            baselines=baselines or out.parent / ".tripwire-baselines",
+            replaces_baselines=update_baselines,
+            has_steps=verbose,
+        )
+        return run_suites(line)
+
+    _leave(work)
 
 
 @app.command("test-url")
@@ -131,15 +138,19 @@ def try_url(
     ] = None,
 ) -> None:
     """Carry out instructions in a browser here, and show where that leads."""
-    from guildhall.runs.running import try_instructions
 
-    _leave(try_instructions(url, instructions, is_headed=headed, out=out))
+    def work() -> Work:
+        from guildhall.runs.running import try_instructions
+
+        return try_instructions(url, instructions, is_headed=headed, out=out)
+
+    _leave(work)
 
 
-def _leave(work: Coroutine[Any, Any, int]) -> None:
-    """Run to the end and leave with its status."""
+def _leave(work: Callable[[], Work]) -> None:
+    """Run to the end and leave with its status; what it needs is loaded here, too."""
     try:
-        status = asyncio.run(work)
+        status = asyncio.run(work())
     except asyncio.CancelledError:
         status = INTERRUPTED  # by a second Ctrl-C, without reports
     except Failure as error:

@@ -60,6 +60,9 @@ def test_a_fault_of_ours_is_no_failed_case(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(running, "find", fail)
     done = CliRunner().invoke(app, ["runs", "run", "good.yaml"])
     assert (done.exit_code, "ZeroDivisionError" in done.output) == (2, True)
+    monkeypatch.delattr(running, "run_suites")
+    done = CliRunner().invoke(app, ["runs", "run", "good.yaml"])
+    assert (done.exit_code, "ImportError" in done.output) == (2, True)
 
 
 def test_help_names_the_exit_statuses() -> None:
