@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.support.shop import accounts, buying, widgets
+from tests.support.shop import accounts, buying, contacting, widgets
+from tests.support.shop.faults import Faulty
 from tests.support.shop.state import Shop
 
 
@@ -25,6 +26,7 @@ class _Noting:
 
 def create_app(shop: Shop) -> ASGIApp:
     """Put the shop together."""
-    app = Starlette(routes=[*accounts.ROUTES, *buying.ROUTES, *widgets.ROUTES])
+    rows = (accounts.ROUTES, buying.ROUTES, contacting.ROUTES, widgets.ROUTES)
+    app = Starlette(routes=[route for each in rows for route in each])
     app.state.shop = shop
-    return _Noting(app, shop)
+    return _Noting(Faulty(app, shop), shop)

@@ -76,6 +76,7 @@ class Shop:
         generation: of the markup where a request says nothing else: 1 or 2.
         received: what forms and requests brought, newest last: (path, fields).
         headers: of each request: (path, headers).
+        faults: that are switched on (``faults.FAULTS``).
     """
 
     other: str = ""
@@ -85,6 +86,7 @@ class Shop:
     orders: list[Order] = field(default_factory=_orders)
     received: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     headers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    faults: set[str] = field(default_factory=set)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(2001))
 
     def session(self, cookie: str | None) -> tuple[str, Session]:

@@ -216,18 +216,31 @@ class FormCases:
             made = self._filled(wrong.at, optional=False)
             if made is None:
                 continue
-            steps, fixtures = made
+            steps, fixtures = self._confirmed(made[0], wrong), made[1]
             used = {name: how for name, how in fixtures.items() if _uses(steps, name)}
             for step in wrong.steps:
                 used |= {name: how for name, how in _KNOWN.items() if _uses([step], name)}
             yield self._case(
                 wrong.what,
-                f"{self._label} is not taken with {wrong.what}",
+                f"{self._label} is refused {wrong.what}",
                 [*steps, *wrong.steps],
                 expect=tuple(self._refused(wrong)),
                 tags=("negative",),
                 fixtures=used,
             )
+
+    def _confirmed(self, steps: list[_Step], wrong: _Wrong) -> list[_Step]:
+        """Repeat a wrong password, lest the form be refused because two differ."""
+        if not is_password(wrong.at) or is_confirmation(wrong.at):
+            return steps
+        again = [one for one in self._fields if is_confirmation(one)]
+        names = tuple(filling.name_in_step(one) for one in again)
+        kept = [step for step in steps if not str(step["do"]).endswith(names or ("\0",))]
+        values = (str(step["do"]).split(" into ")[0] for step in wrong.steps)
+        told = [
+            {"do": f"{value} into {name}", "secret": True} for value in values for name in names
+        ]
+        return [*kept, *told]
 
     def _refused(self, wrong: _Wrong) -> Iterator[Mapping[str, Any]]:
         """Claim what holds of a form that was not taken."""
@@ -262,20 +275,20 @@ class FormCases:
             empty_counts = filling.is_needed(one, self._form) and one.type in filling.TYPED
             known = native or self._form.kind in ("login", "signup")
             if empty_counts and known and filling.name_in_step(one):
-                yield _Wrong(f"no {clean(one.label)}", one, filling.emptied(one), native)
+                yield _Wrong(f"without {clean(one.label)}", one, filling.emptied(one), native)
 
     def _wrong_login(self) -> Iterator[_Wrong]:
         secrets = [one for one in self._fields if is_password(one)]
         if len(secrets) == 1 and filling.name_in_step(secrets[0]):
             step = filling.typed(secrets[0], "${password}", secret=True)
-            yield _Wrong("a wrong password", secrets[0], (step,), native=False)
+            yield _Wrong("with a wrong password", secrets[0], (step,), native=False)
 
     def _mismatch(self) -> Iterator[_Wrong]:
         secrets = [one for one in self._fields if is_password(one)]
         again = [one for one in secrets if is_confirmation(one)]
         if len(secrets) == 2 and len(again) == 1 and filling.name_in_step(again[0]):
             step = filling.typed(again[0], "${other_password}", secret=True)
-            yield _Wrong("passwords that differ", again[0], (step,), native=False)
+            yield _Wrong("with passwords that differ", again[0], (step,), native=False)
 
 
 _KNOWN: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -294,14 +307,15 @@ def _misfits(one: SeenField, checked: bool, *, is_account: bool) -> Iterator[_Wr
     if is_email(one) and (is_account or (one.type == "email" and checked)):
         native = one.type == "email" and checked
         step = filling.typed(one, "not-an-address")
-        yield _Wrong(f"a bad {label}", one, (step,), native)
+        yield _Wrong(f"with a malformed {label}", one, (step,), native)
     if one.minlength and one.minlength > 1 and checked and one.type != "number":
         short = "x" * (one.minlength - 1)
         if len(short) <= 200:
             step = filling.typed(one, short)
-            yield _Wrong(f"too short a {label}", one, (step,), native=True)
+            yield _Wrong(f"with too few characters in {label}", one, (step,), native=True)
     elif is_password(one) and is_account and not is_confirmation(one):
-        yield _Wrong(f"too short a {label}", one, (filling.typed(one, "x"),), native=False)
+        step = filling.typed(one, "x")
+        yield _Wrong(f"with one character in {label}", one, (step,), native=False)
     if one.type == "number" and checked:
         yield from _beyond(one, label)
     if one.pattern and checked and one.type in ("text", "tel", "search", "url", "password"):
@@ -309,14 +323,14 @@ def _misfits(one: SeenField, checked: bool, *, is_account: bool) -> Iterator[_Wr
         mark = next((sign for sign in "¤§¶" if sign not in one.pattern), "")
         if mark and "." not in one.pattern and "^" not in one.pattern[1:]:
             step = filling.typed(one, mark)
-            yield _Wrong(f"a {label} of another pattern", one, (step,), native=True)
+            yield _Wrong(f"with another pattern in {label}", one, (step,), native=True)
 
 
 def _beyond(one: SeenField, label: str) -> Iterator[_Wrong]:
     for limit, by, words in ((one.max, 1, "too large"), (one.min, -1, "too small")):
         if limit and limit.lstrip("-").isascii() and limit.lstrip("-").isdigit():
             step = filling.typed(one, str(int(limit[:9]) + by))
-            yield _Wrong(f"{words} a {label}", one, (step,), native=True)
+            yield _Wrong(f"with {words} a number in {label}", one, (step,), native=True)
 
 
 def edges(page: SeenPage, form: SeenForm, area: str) -> Iterator[Case]:

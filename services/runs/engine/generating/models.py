@@ -106,6 +106,9 @@ class Case:
     tags: tuple[str, ...] = ()
     fixtures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     depends_on: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    skip: str = ""
+    """Why it is not to be run as it is; empty: it is."""
 
 
 @dataclass(frozen=True)

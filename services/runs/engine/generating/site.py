@@ -85,6 +85,7 @@ class _Site:
         self._headings = Counter(one for page in pages for one in set(page.headings))
         self._forms = self._forms_once()
         self._log_in = self._log_in_case()
+        self._reached: set[str] = set()
 
     def cases(self) -> Iterator[Case]:
         """Give them in the order in which they are to run: who logs in comes after the others."""
@@ -174,7 +175,7 @@ class _Site:
 
     def _links(self, pages: list[SeenPage]) -> Iterator[Case]:
         by_path = {page.path: page for page in self._pages}
-        reached: set[str] = set()
+        reached = self._reached
         for page in pages:
             names = Counter(clean(link.name).lower() for link in page.links)
             for link in page.links:

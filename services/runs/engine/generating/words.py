@@ -54,9 +54,9 @@ def is_plain(text: str) -> bool:
 
 
 def slug(text: str, longest: int = 60) -> str:
-    """Make an id's part of a text; ``x`` where nothing is left of it."""
+    """Make an id's part of a text; ``home`` where nothing is left of it, as of ``/``."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return _NOT_WORD.sub("-", plain).strip("-")[:longest].strip("-") or "x"
+    return _NOT_WORD.sub("-", plain).strip("-")[:longest].strip("-") or "home"
 
 
 def path_of(address: str) -> str:

@@ -92,6 +92,8 @@ def _text(
     for case in cases:
         fixtures |= {one: dict(how) for one, how in case.fixtures.items()}
     named = dict(env)
+    for case in cases:
+        named |= case.env
     if f"${{{PASSWORD}}}" in repr([case.steps for case in cases]) + repr(auth):
         named[PASSWORD] = f"${{{PASSWORD}}}"
     document: dict[str, Any] = {"suite": name, "id": slug(name, 100), "base_url": base_url}
@@ -115,6 +117,8 @@ def _written(case: Case) -> dict[str, Any]:
         written["tags"] = list(case.tags)
     if case.depends_on:
         written["depends_on"] = case.depends_on
+    if case.skip:
+        written["skip"] = case.skip
     if case.steps:
         written["steps"] = [dict(step) for step in case.steps]
     written["expect"] = [dict(one) for one in case.expect]
