@@ -173,6 +173,15 @@ def _number_of(seen: SeenField) -> str | None:
     return "1"
 
 
+def fixture_named(name: str) -> Mapping[str, Any]:
+    """Give a fixture for a name that a text uses, by what the name says."""
+    words = name.replace("_", " ").replace("-", " ")
+    if "password" in words.lower():
+        return _BY_TYPE["password"][1]
+    known = (fixture for pattern, _, fixture in _BY_WORDS if pattern.search(words))
+    return next(known, {"gen": "string", "length": 8})
+
+
 def _fixture_of(seen: SeenField) -> tuple[str, Mapping[str, Any]]:
     if seen.type in _BY_TYPE:
         return _BY_TYPE[seen.type]
