@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Final
@@ -79,6 +81,17 @@ class Folder:
             except BaseException:
                 os.unlink(file.name)
                 raise
+
+    def clear(self) -> None:
+        """Remove what an earlier run left here, and named: it would be taken for this one's."""
+        try:
+            earlier = evidence.read(json.loads((self.place / REPORTS[0]).read_bytes()))
+        except (OSError, ValueError, RecursionError):
+            return  # there was none, or it was somebody else's
+        named = [shot.path for case in earlier.cases for shot in case.shots if is_path(shot.path)]
+        for path in (*named, *REPORTS):
+            with suppress(OSError):
+                (self.place / path).unlink()
 
     def _counted(self, piece: bytes) -> bytes:
         self._left -= len(piece)

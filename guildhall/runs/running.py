@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from pydantic import SecretStr
+
 from guildhall.failures import Failure
 from guildhall.log_lines import Screen as Terminal
 from guildhall.runs.alone import Alone, environment_of
@@ -137,6 +139,7 @@ async def _run_all(
             if halt.asked.is_set():
                 return
             folder = Folder(place / suite.folder)
+            await asyncio.to_thread(folder.clear)
             outcome = await runner.run(suite, lambda event: screen.event(suite, event), folder)
             await folder.report(outcome.report)
             ended[number] = outcome
@@ -251,6 +254,6 @@ def _masker(suites: Sequence[SuiteFile], token: str) -> Masker:
 
 
 def _mask_keys(masker: Masker, settings: AloneSettings) -> None:
-    for key in (settings.anthropic_key, settings.anthropic_token, settings.openai_key):
-        if key is not None:
-            masker.add(key.get_secret_value())
+    for _, value in settings:
+        if isinstance(value, SecretStr):
+            masker.add(value.get_secret_value())

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from guildhall.failures import Failure
+from guildhall.runs.words import is_web_address
 
 BASE: Final = "/api/v1"
 PATIENCE: Final = 60.0
@@ -63,9 +64,9 @@ class Server:
         Raises:
             Failure: the address or the token is none.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_web_address(url) or not url.isascii():
             raise Failure("--server must be http:// or https:// and a host")
+        parts = urlsplit(url)
         if parts.username or parts.password:
             raise Failure("--server must not hold a password: give --token, or GUILDHALL_TOKEN")
         if not token:

@@ -12,6 +12,7 @@ import yaml
 
 from guildhall.failures import Failure
 from guildhall.runs.models import SuiteFile
+from guildhall.runs.words import is_web_address
 from services.runs.engine.grammar import allowed_environment_name, parse, references
 from services.runs.engine.model import ModelFailed
 from services.runs.engine.model.lines import Ask, Kind
@@ -63,15 +64,14 @@ def suite_of(url: str, steps: Sequence[str], given: Mapping[str, str]) -> SuiteF
     Raises:
         Failure: the address is none, there are no steps, or one of them cannot be written down.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_web_address(url):
         raise Failure("The address must be http:// or https:// and a host")
     if not steps:
         raise Failure("There are no instructions")
     named = sorted({name for step in steps for name in references(step)})
     text = yaml.safe_dump(
         {
-            "suite": f"Instructions for {parts.hostname}",
+            "suite": f"Instructions for {urlsplit(url).hostname}",
             "id": "test-url",
             "base_url": url,
             "env": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 LONGEST: Final = 400
 """Characters of one text on a line."""
@@ -26,6 +27,15 @@ def plain(text: str, most: int = LONGEST) -> str:
     if line.startswith("::"):
         line = "·" + line
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def is_web_address(text: str) -> bool:
+    """Tell whether a text is the address of a web site."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def seconds(milliseconds: int) -> str:
