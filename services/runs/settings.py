@@ -96,6 +96,15 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
     max_concurrent_runs: int = Field(
         2, ge=1, le=64, description="Runs that one worker executes at once, each with a browser."
     )
+    max_errands: int = Field(
+        2,
+        ge=0,
+        le=64,
+        description="Crawls and recordings that one worker does at once, each with a browser.",
+    )
+    max_errands_per_organization: int = Field(
+        2, ge=1, le=64, description="Likewise of one organization, over all workers."
+    )
     lease_seconds: float = Field(
         15,
         ge=0.5,

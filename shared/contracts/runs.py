@@ -73,6 +73,26 @@ class RunProgressed(RunsEvent):
     is_cancelling: bool = False
 
 
+class ErrandQueued(RunsEvent):
+    """A job of a browser that is no run waits for a worker."""
+
+    kind: ClassVar[str] = "errand.queued.v1"
+    org_id: str
+    errand_id: str
+
+
+class ErrandEnded(RunsEvent):
+    """A job of a browser that is no run has ended, or (``running``) is to end at once.
+
+    ``status`` is running, done, failed or cancelled.
+    """
+
+    kind: ClassVar[str] = "errand.ended.v1"
+    org_id: str
+    errand_id: str
+    status: str
+
+
 class IssueOpened(RunsEvent):
     """A run found a failure that nobody had seen; ``suite`` and ``case`` are ids in its text."""
 

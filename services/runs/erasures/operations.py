@@ -14,6 +14,7 @@ from services.runs.artifacts import operations as artifacts
 from services.runs.checks import operations as checks
 from services.runs.deliveries import operations as deliveries
 from services.runs.erasures import store
+from services.runs.errands import operations as errands
 from services.runs.integrations import operations as integrations
 from services.runs.issues import operations as issues
 from services.runs.plans import operations as plans
@@ -35,6 +36,7 @@ OF_AN_ORGANIZATION: Final = (
     analytics.forget_organization,
     checks.forget_organization,
     integrations.forget_organization,
+    errands.forget_organization,
     deliveries.forget_organization,
 )
 """What holds something of an organization, each in its turn."""

@@ -1,6 +1,7 @@
 """What a worker and the process of a run say to each other: one JSON object a line.
 
-The worker's lines begin with the job; the run's end with ``End``, after which its process leaves.
+The worker's lines begin with the job, or the errand; the process' own end with ``End``, or
+``Outcome``, after which it leaves.
 Either side that sees the other's end of the pipe close knows that the other is gone.
 """
 
@@ -105,6 +106,39 @@ class Job(Line):
     leash: float
 
 
+class Errand(Line):
+    """A job of a browser that is no run: the first line of a worker.
+
+    Attributes:
+        say: ``errand``.
+        errand_id: of the errand.
+        kind: what is done.
+        order: what the room of that kind takes; it may hold a password.
+        browser: which.
+        targets: which addresses it may reach.
+        scratch: the folder of this errand alone.
+        seconds: for all of it.
+        leash: as of ``Job``.
+    """
+
+    say: Literal["errand"] = "errand"
+    errand_id: str
+    kind: Literal["crawl", "record"]
+    order: Mapping[str, Any] = Field(repr=False)
+    browser: BrowserWish = BrowserWish()
+    targets: Targets = Targets()
+    scratch: str
+    seconds: float
+    leash: float
+
+
+class Wish(Line):
+    """Somebody who watches an errand says something to it."""
+
+    say: Literal["wish"] = "wish"
+    content: Mapping[str, Any] = Field(repr=False)
+
+
 class Leash(Line):
     """The worker still holds the run: it may act until then, by the machine's monotonic clock.
 
@@ -183,6 +217,30 @@ class Alive(Line):
     say: Literal["alive"] = "alive"
 
 
+class Told(Line):
+    """An errand tells who watches it; in a slot that is not empty only the newest counts."""
+
+    say: Literal["told"] = "told"
+    slot: str = Field(default="", max_length=40)
+    content: Mapping[str, Any] = Field(repr=False)
+
+
+class Outcome(Line):
+    """The last line of an errand.
+
+    Attributes:
+        say: ``outcome``.
+        result: what came of it; None where nothing did.
+        reason: why nothing did, for clients.
+        code: a word for it; ``url_not_allowed`` where an address may not be reached.
+    """
+
+    say: Literal["outcome"] = "outcome"
+    result: Mapping[str, Any] | None = Field(default=None, repr=False)
+    reason: str = ""
+    code: str = ""
+
+
 class End(Line):
     """The last line. ``interrupted``: the browser died, so nobody knows what would have been.
 
@@ -199,9 +257,12 @@ class End(Line):
     reason: str = ""
 
 
-FromWorker: TypeAlias = Annotated[Job | Leash | Cancel | Answer, Field(discriminator="say")]
+FromWorker: TypeAlias = Annotated[
+    Job | Errand | Leash | Cancel | Answer | Wish, Field(discriminator="say")
+]
 FromRun: TypeAlias = Annotated[
-    Said | Stored | Kept | Reported | Asked | Alive | End, Field(discriminator="say")
+    Said | Stored | Kept | Reported | Asked | Alive | Told | Outcome | End,
+    Field(discriminator="say"),
 ]
 
 FROM_WORKER: Final[TypeAdapter[FromWorker]] = TypeAdapter(FromWorker)

@@ -21,6 +21,7 @@ from services.runs.engine.host.models import (
     Answer,
     Asked,
     Cancel,
+    Errand,
     Job,
     Kept,
     Leash,
@@ -28,6 +29,8 @@ from services.runs.engine.host.models import (
     Reported,
     Said,
     Stored,
+    Told,
+    Wish,
 )
 from services.runs.engine.model import ModelFailed
 from services.runs.engine.running.models import Cancelled
@@ -37,6 +40,9 @@ ANSWER_SECONDS: Final = 150.0
 
 JOB_SECONDS: Final = 30.0
 """Longest wait for the job."""
+
+MOST_WISHES: Final = 1000
+"""That wait to be heard; a worker that says more is not understood any more."""
 
 WRITE_SECONDS: Final = 60.0
 """Longest wait for a worker that does not read."""
@@ -73,18 +79,19 @@ class Pipe:
         self._questions: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
         self._number = 0
         self._writing = asyncio.Lock()
+        self._wishes: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue(MOST_WISHES)
 
-    async def job(self) -> Job:
+    async def first(self) -> Job | Errand:
         """Read the first line.
 
         Raises:
-            ValueError: it is no job.
+            ValueError: it is neither.
             TimeoutError: there was none in time.
         """
         async with asyncio.timeout(JOB_SECONDS):
             line = await self._reader.readline()
         job = FROM_WORKER.validate_json(line)
-        if not isinstance(job, Job):
+        if not isinstance(job, Job | Errand):
             raise ValueError("the first line is no job")
         self._scratch = Path(job.scratch)
         self._deadline = job.leash
@@ -107,7 +114,12 @@ class Pipe:
                 self._cancelled.set()
             case Answer(id=number, answer=answer, error=error):
                 self._answered(number, answer, error)
-            case Job():
+            case Wish(content=content):
+                try:
+                    self._wishes.put_nowait(content)
+                except asyncio.QueueFull:
+                    raise ValueError("nobody hears the wishes") from None
+            case Job() | Errand():
                 raise ValueError("a second job")
 
     def _answered(self, number: int, answer: Mapping[str, Any] | None, error: str | None) -> None:
@@ -163,6 +175,19 @@ class Pipe:
         async with self._writing, asyncio.timeout(WRITE_SECONDS):
             self._writer.write(written)
             await self._writer.drain()
+
+    async def wish(self) -> Mapping[str, Any]:
+        """Wait for the next thing that is said to the errand, in its order."""
+        return await self._wishes.get()
+
+    async def tell(self, content: Mapping[str, Any], slot: str = "") -> None:
+        """Tell who watches the errand; see ``Told``.
+
+        Raises:
+            ValueError: it is too long.
+            OSError: the worker is gone.
+        """
+        await self.say_line(Told(content=content, slot=slot))
 
     async def say(self, event: Mapping[str, Any]) -> None:
         """Say an event."""

@@ -1,4 +1,4 @@
-"""The process of one run: it knows the job, its scratch folder and nothing else."""
+"""The process of one run, or errand: it knows that, its scratch folder and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Final
 
 from services.runs.engine.browser.models import BrowserSettings
 from services.runs.engine.grammar.models import Login
-from services.runs.engine.host.models import LONGEST_LINE, End, Job
+from services.runs.engine.host.errands import done
+from services.runs.engine.host.models import LONGEST_LINE, End, Errand, Job
 from services.runs.engine.host.pipe import Pipe
 from services.runs.engine.model import Distant
 from services.runs.engine.running.execution import execute
@@ -43,12 +44,15 @@ def main() -> None:
 
 async def _serve(out: int) -> None:
     pipe = await _opened(out)
-    job = await pipe.job()
+    job = await pipe.first()
     os.chdir(job.scratch)
     async with asyncio.TaskGroup() as tasks:
         beside = [tasks.create_task(pipe.listen()), tasks.create_task(pipe.watch())]
         try:
-            await _run(pipe, job)
+            if isinstance(job, Errand):
+                await pipe.say_line(await done(job, browser_of(job), pipe))
+            else:
+                await _run(pipe, job)
         finally:
             for task in beside:
                 task.cancel()
@@ -103,7 +107,7 @@ def assignment_of(job: Job) -> Assignment:
     )
 
 
-def browser_of(job: Job) -> BrowserSettings:
+def browser_of(job: Job | Errand) -> BrowserSettings:
     """Give the browser's settings.
 
     Raises:

@@ -1,0 +1,3 @@
+"""SQL of errands."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+-- This number is kept for trackers; until then nothing changes.

@@ -1,0 +1,1 @@
+-- This number is kept for generations; until then nothing changes.
