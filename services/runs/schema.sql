@@ -139,6 +139,50 @@ CREATE TABLE runs.delivery (
     CONSTRAINT delivery_channel_check CHECK ((channel = ANY (ARRAY['slack'::text, 'teams'::text, 'webhook'::text])))
 );
 
+CREATE TABLE runs.errand (
+    org_id text NOT NULL,
+    id text NOT NULL,
+    kind text NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    order bytea,
+    result bytea,
+    reason text DEFAULT ''::text NOT NULL,
+    code text DEFAULT ''::text NOT NULL,
+    cancelling boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ends_by timestamp with time zone NOT NULL,
+    patience_s double precision NOT NULL,
+    wanted_until timestamp with time zone NOT NULL,
+    watched_until timestamp with time zone,
+    ended_at timestamp with time zone,
+    worker text,
+    fence bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    CONSTRAINT errand_pkey PRIMARY KEY (org_id, id),
+    CONSTRAINT errand_check CHECK (((status = ANY (ARRAY['queued'::text, 'running'::text])) = (ended_at IS NULL))),
+    CONSTRAINT errand_check1 CHECK (((status = ANY (ARRAY['queued'::text, 'running'::text])) OR ("order" IS NULL))),
+    CONSTRAINT errand_kind_check CHECK ((kind = ANY (ARRAY['crawl'::text, 'record'::text]))),
+    CONSTRAINT errand_patience_s_check CHECK ((patience_s > (0)::double precision)),
+    CONSTRAINT errand_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE runs.errand_told (
+    org_id text NOT NULL,
+    errand_id text NOT NULL,
+    slot text DEFAULT ''::text NOT NULL,
+    n bigint NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT errand_told_pkey PRIMARY KEY (org_id, errand_id, n)
+);
+
+CREATE TABLE runs.errand_wish (
+    org_id text NOT NULL,
+    errand_id text NOT NULL,
+    n bigint NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT errand_wish_pkey PRIMARY KEY (org_id, errand_id, n)
+);
+
 CREATE TABLE runs.heal (
     org_id text NOT NULL,
     id text NOT NULL,
@@ -464,6 +508,16 @@ CREATE INDEX baseline_file_due ON runs.baseline_file USING btree (due_at) WHERE 
 CREATE INDEX delivery_done ON runs.delivery USING btree (done_at) WHERE (done_at IS NOT NULL);
 
 CREATE INDEX delivery_due ON runs.delivery USING btree (due_at) WHERE (done_at IS NULL);
+
+CREATE INDEX errand_ended ON runs.errand USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+
+CREATE INDEX errand_open ON runs.errand USING btree (org_id, id) WHERE (ended_at IS NULL);
+
+CREATE INDEX errand_queued ON runs.errand USING btree (created_at, id) WHERE (status = 'queued'::text);
+
+CREATE INDEX errand_running ON runs.errand USING btree (org_id) WHERE (status = 'running'::text);
+
+CREATE UNIQUE INDEX errand_told_slot ON runs.errand_told USING btree (org_id, errand_id, slot) WHERE (slot <> ''::text);
 
 CREATE INDEX heal_decided ON runs.heal USING btree (decided_by) WHERE (decided_by <> ''::text);
 

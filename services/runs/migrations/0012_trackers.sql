@@ -1,1 +1,2 @@
 -- This number is kept for trackers; until then nothing changes.
+SELECT;

@@ -1,1 +1,2 @@
 -- This number is kept for causes; until then nothing changes.
+SELECT;

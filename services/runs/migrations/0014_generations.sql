@@ -1,1 +1,2 @@
 -- This number is kept for generations; until then nothing changes.
+SELECT;
