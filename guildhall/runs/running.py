@@ -66,7 +66,7 @@ async def run_suites(line: Line) -> int:
     Raises:
         Failure: something is wrong with a suite or with the configuration.
     """
-    configure("guildhall", "error", "console")
+    configure("guildhall", "warning", "console")
     suites = load(find(line.paths), line.cases, line.tags)
     try:
         file_issues = read_places(line.file_issues)
@@ -164,7 +164,7 @@ async def try_instructions(
     Raises:
         Failure: something is wrong with the instructions or with the configuration.
     """
-    configure("guildhall", "error", "console")
+    configure("guildhall", "warning", "console")
     suite = suite_of(url, split(instructions), os.environ)
     settings = read_settings()
     masker = _masker([suite], "")
