@@ -153,6 +153,17 @@ class Fetcher:
             finally:
                 fetcher._resolvers.shutdown(wait=False, cancel_futures=True)
 
+    async def check(self, url: str) -> None:
+        """Ask the policy about an address that somebody else is going to reach, and leave it alone.
+
+        Raises:
+            FetchFailed: it is no address, it may not be reached, or its name is not known.
+        """
+        with _as_failures():
+            async with asyncio.timeout(TIMEOUT):
+                target = httpx.URL(url)
+                await self._resolve(_host_of(target), _port_of(target))
+
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
         """Get a JSON document; for what is raised see ``post``."""
         return await self._fetch(_Request("GET", url, headers or {}))

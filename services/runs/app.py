@@ -17,6 +17,7 @@ from services.runs.checks import operations as made_checks
 from services.runs.checks import routes as checks
 from services.runs.deliveries import operations as deliveries
 from services.runs.engine.probes.pictures import Comparer
+from services.runs.generations import routes as generations
 from services.runs.health import routes as health
 from services.runs.integrations import routes as integrations
 from services.runs.issues import routes as issues
@@ -81,6 +82,7 @@ SERVICE: Final = Service(
         *checks.OPERATIONS,
         *integrations.OPERATIONS,
         *plans.OPERATIONS,
+        *generations.OPERATIONS,
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,

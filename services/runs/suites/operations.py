@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from pydantic_core import from_json
 
@@ -51,11 +52,31 @@ async def create(database: Database, principal: Principal, text: str) -> str:
         TooLarge: the text is longer than a suite may be.
         BadRequest: it is no suite.
     """
-    draft = await _draft(text)
+    return (await create_all(database, principal, [("", text)]))[0]
+
+
+async def create_all(
+    database: Database, principal: Principal, texts: Sequence[tuple[str, str]]
+) -> list[str]:
+    """Keep texts as new suites, all of them or none; give their files in the same order.
+
+    Args:
+        database: the service's.
+        principal: who keeps them.
+        texts: of each the words of its file's name, empty for the suite's own, and its text.
+
+    Raises:
+        TooLarge: a text is longer than a suite may be.
+        BadRequest: one is no suite.
+    """
+    drafts = [(name, await _draft(text)) for name, text in texts]
+    files = []
     async with database.transaction() as connection:
-        file = await _free_file(connection, principal.org, draft.name)
-        await store.write(connection, principal.org, file, draft, principal.account)
-    return file
+        for name, draft in drafts:
+            file = await _free_file(connection, principal.org, name or draft.name)
+            await store.write(connection, principal.org, file, draft, principal.account)
+            files.append(file)
+    return files
 
 
 async def _free_file(connection: Connection, org_id: str, name: str) -> str:

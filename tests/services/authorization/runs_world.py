@@ -68,12 +68,20 @@ PARAMETERS: Final[dict[str, str]] = {
 }
 """The path parameters of ``org_one``'s things."""
 
+_TEXT: Final = {
+    "kind": "text",
+    "base_url": "http://127.0.0.1:9",
+    "text": 'Open /. The page shows "Hi".',
+}
+
 BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/api/v1/suites"): {"yaml": SUITE},
     ("POST", "/api/v1/suites/validate"): {"yaml": SUITE},
     ("PUT", "/api/v1/suites/{name}"): {"yaml": SUITE},
     ("POST", "/api/v1/runs"): {"suite": SUITE_FILE},
     ("POST", "/api/v1/plans"): {"name": "Nightly", "items": [{"suite": SUITE_FILE}]},
+    ("POST", "/api/v1/generate"): _TEXT,
+    ("POST", "/api/v1/generate/plan"): _TEXT,
     ("POST", "/api/v1/artifacts/token"): {"path": "run_two"},
     ("PUT", "/api/v1/resolutions"): {"suite": SUITE_FILE},
     ("PATCH", "/api/v1/issues/{id}"): {"status": "closed"},

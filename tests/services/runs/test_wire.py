@@ -29,8 +29,6 @@ PAGES: Final = {
     "/checks/screenshot",
 }
 LATER: Final = (
-    ("POST", "generate"),
-    ("POST", "generate/plan"),
     ("POST", "record/start"),
     ("GET", "record/sessions/r1"),
     ("POST", "record/stop"),

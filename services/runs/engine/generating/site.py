@@ -98,8 +98,8 @@ class _Site:
                 yield _after(case, self._log_in.id)
         # A sign-up leaves its visitor logged in, and log-in pages are often closed to those.
         for page, form in self._forms:
-            if form.kind == "signup" and (case := self._made(page, form).happy()) is not None:
-                yield case
+            if form.kind == "signup":
+                yield from self._sent(page, form)
 
     def _of_pages(self, pages: list[SeenPage]) -> Iterator[Case]:
         for page in pages:
@@ -111,8 +111,13 @@ class _Site:
                 yield from self._made(page, form).negatives()
                 yield from edges(page, form, area_of(page))
         for page, form in own:
-            if form.kind != "signup" and (case := self._made(page, form).happy()) is not None:
-                yield case
+            if form.kind != "signup":
+                yield from self._sent(page, form)
+
+    def _sent(self, page: SeenPage, form: SeenForm) -> Iterator[Case]:
+        case = self._made(page, form).happy()
+        if case is not None:
+            yield case
 
     def _made(self, page: SeenPage, form: SeenForm) -> FormCases:
         return FormCases(page, form, area_of(page))
