@@ -127,6 +127,8 @@ async def _end(
     words = (outcome.status, sealed, outcome.reason, outcome.code)
     if not await working.finish(connection, held, *words):
         raise ErrandLost
+    # What nobody has heard may be a password.
+    await asking.forget_wishes(connection, held.org_id, held.id)
     event = ErrandEnded(org_id=held.org_id, errand_id=held.id, status=outcome.status)
     await outbox.add(connection, event)
 

@@ -160,11 +160,16 @@ async def forget(connection: Connection, org_id: str, errand_id: str) -> None:
 
 async def forget_words(connection: Connection, org_id: str, errand_id: str) -> None:
     """Delete what was said to and by an errand."""
-    await connection.execute(
-        "DELETE FROM runs.errand_wish WHERE org_id = $1 AND errand_id = $2", org_id, errand_id
-    )
+    await forget_wishes(connection, org_id, errand_id)
     await connection.execute(
         "DELETE FROM runs.errand_told WHERE org_id = $1 AND errand_id = $2", org_id, errand_id
+    )
+
+
+async def forget_wishes(connection: Connection, org_id: str, errand_id: str) -> None:
+    """Delete what was said to an errand and not heard."""
+    await connection.execute(
+        "DELETE FROM runs.errand_wish WHERE org_id = $1 AND errand_id = $2", org_id, errand_id
     )
 
 

@@ -22,6 +22,7 @@ from services.runs.workers.models import Limits, Place
 from services.runs.workers.operations.answering import Answers, comparing
 from services.runs.workers.operations.asking import Models
 from services.runs.workers.operations.closing import Closing
+from services.runs.workers.operations.errands import doing_errands
 from services.runs.workers.operations.jobs import Jobs
 from services.runs.workers.operations.worker import RunWorker
 from shared.bus import BroadcastSubscription, Listener, Transport
@@ -73,6 +74,7 @@ async def working(resources: Resources, database: Database) -> AsyncIterator[Non
         await stack.enter_async_context(worker)
         await stack.enter_async_context(deliveries.delivering(resources, database))
         await stack.enter_async_context(_listener(resources[Transport], worker))
+        await stack.enter_async_context(doing_errands(resources, database, place, limits))
         await stack.enter_async_context(plans.scheduling(resources, database))
         yield
 
