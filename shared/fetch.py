@@ -20,7 +20,7 @@ import httpx
 from pydantic_core import from_json
 
 from shared.bounded_transport import BoundedTransport
-from shared.targets import Address, TargetPolicy, read_address
+from shared.targets import Address, TargetPolicy, normal_host, read_address
 
 TIMEOUT: Final = 5.0
 """Seconds for everything: resolving, connecting, and the last byte of the answer."""
@@ -255,7 +255,11 @@ class Fetcher:
             with _as_failures():
                 async with asyncio.timeout(seconds), self._turns:
                     parts = httpx.URL(url)
-                    await self._resolve(_host_of(parts), _port_of(parts))
+                    host, port = _host_of(parts), _port_of(parts)
+                    for address in _written(host):
+                        if not self._policy.permits(host, port, address):
+                            return True
+                    await self._resolve(host, port)
         except FetchFailed as failed:
             return failed.reason in (NOT_ALLOWED, NO_ADDRESS)
         return False
@@ -340,6 +344,19 @@ def _as_failures() -> Iterator[None]:
 
 def _look_up(host: str, port: int) -> list[Any]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def _written(host: str) -> list[Address]:
+    """Give the addresses that a host stands for whatever a resolver says; none for most names."""
+    name = normal_host(host)
+    if name == "localhost" or name.endswith(".localhost"):
+        return [read_address("127.0.0.1"), read_address("::1")]
+    with suppress(ValueError):
+        return [read_address(name)]
+    with suppress(OSError):
+        # 127.1, 0x7f000001 and what else resolvers read as an address.
+        return [read_address(socket.inet_ntoa(socket.inet_aton(name)))]
+    return []
 
 
 def _host_of(url: httpx.URL) -> str:

@@ -100,7 +100,7 @@ def told_of(run: RunRow, report: Mapping[str, Any] | None, url: str) -> dict[str
 
 
 def _failures(report: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    cases = report.get("cases") if report is not None else None
+    cases = report.get("cases") if isinstance(report, Mapping) else None
     bad = [
         case
         for case in (cases if isinstance(cases, Sequence) else ())
