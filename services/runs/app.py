@@ -27,6 +27,7 @@ from services.runs.runs import routes as runs
 from services.runs.runs.operations import Endings, Streams
 from services.runs.settings import RunsSettings
 from services.runs.suites import routes as suites
+from services.runs.trackers import operations as trackers
 from services.runs.workers import operations as workers
 from shared import service
 from shared.bus import Transport
@@ -64,7 +65,12 @@ async def open_resources(
 
 def sweeps(resources: Resources) -> Sequence[Sweep]:
     """Give the hourly clean-ups."""
-    return (kept_artifacts.sweep_of(resources), made_checks.sweep_of(resources), deliveries.sweep)
+    return (
+        kept_artifacts.sweep_of(resources),
+        made_checks.sweep_of(resources),
+        deliveries.sweep,
+        trackers.sweep,
+    )
 
 
 SERVICE: Final = Service(

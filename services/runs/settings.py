@@ -41,6 +41,7 @@ FOREIGN: Final = {
     "driver": _theirs("DRIVER"),
     "browser_endpoint": _theirs("CDP"),
     "file_issues": ("FILE_ISSUES",),
+    "github_api_url": ("GITHUB_API_URL",),
     "git_sha": ("GIT_SHA",),
     "ci_url": ("CI_RUN_URL",),
 }
@@ -166,6 +167,10 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
     )
     file_issues: str = Field(
         "", description="Trackers that failures are filed with beside the built-in board."
+    )
+    github_api_url: WebAddress = Field(
+        "https://api.github.com",
+        description="GitHub's API; https://<host>/api/v3 of an Enterprise server.",
     )
     git_sha: str = Field("", max_length=200, description="The commit that reports name.")
     ci_url: str = Field("", max_length=2000, description="The CI job that reports link to.")

@@ -21,6 +21,7 @@ from services.runs.plans import operations as plans
 from services.runs.resolutions import operations as resolutions
 from services.runs.runs import operations as runs
 from services.runs.suites import operations as suites
+from services.runs.trackers import operations as trackers
 from shared.bus import outbox
 from shared.contracts.runs import ErasureCompleted
 from shared.db import Connection
@@ -32,6 +33,7 @@ OF_AN_ORGANIZATION: Final = (
     suites.forget_organization,
     artifacts.forget_organization,
     resolutions.forget_organization,
+    trackers.forget_organization,
     issues.forget_organization,
     analytics.forget_organization,
     checks.forget_organization,

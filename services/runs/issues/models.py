@@ -171,6 +171,24 @@ class Filed:
     by_case: Mapping[str, dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What other trackers are told of an issue that a run has seen.
+
+    Attributes:
+        key: the board's.
+        body: as it is now, for trackers that do not have the issue; Markdown.
+        comment: on what this run saw, for those that have it; Markdown.
+    """
+
+    key: str
+    fingerprint: str
+    title: str
+    severity: Severity
+    body: str
+    comment: str
+
+
 # The wire.
 
 

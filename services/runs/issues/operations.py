@@ -17,6 +17,7 @@ from services.runs.issues.models import (
     MOST_COMMENTS,
     Comment,
     Editable,
+    External,
     Filed,
     Filing,
     Finding,
@@ -27,6 +28,7 @@ from services.runs.issues.models import (
     NewComment,
     Place,
     Standing,
+    Telling,
     key_of,
 )
 from services.runs.issues.store import board, filing
@@ -42,7 +44,7 @@ from shared.log import get_logger
 from shared.pagination import TOTAL_CAP, OffsetPage
 from shared.principal import Principal
 
-__all__ = ("forget_account", "forget_organization", "forget_run")
+__all__ = ("forget_account", "forget_organization", "forget_run", "key_of")
 
 PROVIDER: Final = "tripwire"
 """The word of ``file_issues`` for the built-in board."""
@@ -120,6 +122,67 @@ async def _file(
     )
     log.info("issues filed", run_id=place.run_id, opened=len(opened), again=len(again))
     return filings
+
+
+def filed_in(report: Mapping[str, Any] | None) -> list[tuple[int, str]]:
+    """Give what a report says was filed here: numbers of issues and their cases."""
+    found = []
+    for one in (report or {}).get("issues_filed") or ():
+        number = rules.number_of(one["key"]) if one.get("provider") == PROVIDER else None
+        if number is not None:
+            found.append((number, one["case_id"]))
+    return found
+
+
+async def tell(
+    connection: Connection,
+    org_id: str,
+    number: int,
+    *,
+    run_id: str,
+    case_id: str,
+    report: Mapping[str, Any] | None,
+) -> Telling | None:
+    """Give what other trackers are told of an issue; None if it is gone.
+
+    Args:
+        connection: to the service's database.
+        org_id: whose.
+        number: of the issue.
+        run_id: that saw it.
+        case_id: in which it was seen.
+        report: of the run, if it is there.
+    """
+    issue = await board.find(connection, org_id, number)
+    if issue is None:
+        return None
+    found = rules.findings_of(report, run_id) if report is not None else []
+    comments = [one.comment for one in found if one.case_id == case_id]
+    return Telling(
+        issue.id,
+        issue.fingerprint,
+        issue.title,
+        issue.severity,
+        issue.body_md,
+        comments[0] if comments else f"Seen again in run `{run_id}`.",
+    )
+
+
+async def note_external(
+    connection: Connection, org_id: str, number: int, external: External
+) -> None:
+    """Note where an issue stands in another tracker; of each provider there is the newest.
+
+    Args:
+        connection: in a transaction.
+        org_id: whose.
+        number: of the issue; one that is gone is left so.
+        external: where.
+    """
+    known = await board.lock_external(connection, org_id, number)
+    if known is not None and external not in known:
+        others = [one for one in known if one.provider != external.provider]
+        await board.write_external(connection, org_id, number, [*others, external])
 
 
 def _opened(place: Place, number: int, finding: Finding) -> IssueOpened:

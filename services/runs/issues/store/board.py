@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.runs.issues.models import (
@@ -13,6 +13,7 @@ from services.runs.issues.models import (
     Activity,
     Comment,
     Editable,
+    External,
     Issue,
     IssueItem,
     key_of,
@@ -219,6 +220,28 @@ async def last_word(connection: Connection, org_id: str, number: int) -> str:
         number,
     )
     return body or ""
+
+
+async def lock_external(connection: Connection, org_id: str, number: int) -> list[External] | None:
+    """Give where an issue stands elsewhere, and hold it; None if it is gone."""
+    text: str | None = await connection.fetchval(
+        "SELECT external::text FROM runs.issue WHERE org_id = $1 AND number = $2 FOR UPDATE",
+        org_id,
+        number,
+    )
+    return None if text is None else [External.model_validate(one) for one in json.loads(text)]
+
+
+async def write_external(
+    connection: Connection, org_id: str, number: int, external: Sequence[External]
+) -> None:
+    """Write where a locked issue stands elsewhere."""
+    await connection.execute(
+        "UPDATE runs.issue SET external = $3::json WHERE org_id = $1 AND number = $2",
+        org_id,
+        number,
+        json.dumps([one.model_dump() for one in external]),
+    )
 
 
 async def delete_filings(connection: Connection, org_id: str, run_id: str) -> None:

@@ -123,6 +123,16 @@ async def report_of(connection: Connection, org_id: str, run_id: str) -> str | N
     return report
 
 
+async def lock_report(connection: Connection, org_id: str, run_id: str) -> str | None:
+    """Give a run's report as JSON text, and keep others from changing it; None if there is none."""
+    report: str | None = await connection.fetchval(
+        "SELECT report FROM runs.run_report WHERE org_id = $1 AND run_id = $2 FOR UPDATE",
+        org_id,
+        run_id,
+    )
+    return report
+
+
 async def tail(
     connection: Connection, org_id: str, run_id: str, after: int, limit: int, most_bytes: int
 ) -> Tail | None:

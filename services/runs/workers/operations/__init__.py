@@ -18,6 +18,7 @@ from services.runs.plans import operations as plans
 from services.runs.runs.models import RunRow
 from services.runs.runs.operations import Endings
 from services.runs.settings import RunsSettings
+from services.runs.trackers import operations as trackers
 from services.runs.workers.models import Limits, Place
 from services.runs.workers.operations.answering import Answers, comparing
 from services.runs.workers.operations.asking import Models
@@ -73,6 +74,7 @@ async def working(resources: Resources, database: Database) -> AsyncIterator[Non
         worker = RunWorker(database, jobs, resources[Store], answering, place, limits, closing)
         await stack.enter_async_context(worker)
         await stack.enter_async_context(deliveries.delivering(resources, database))
+        await stack.enter_async_context(trackers.mirroring(resources, database))
         await stack.enter_async_context(_listener(resources[Transport], worker))
         await stack.enter_async_context(doing_errands(resources, database, place, limits))
         await stack.enter_async_context(plans.scheduling(resources, database))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.runs.deliveries import operations as deliveries
 from services.runs.runs.operations import Endings
 from services.runs.settings import RunsSettings
+from services.runs.trackers import operations as trackers
 from shared.vault import Vault
 
 
@@ -23,4 +24,4 @@ class Closing(Endings):
         self._settings = settings
         self._vault = vault
         # One line for each part: an ``async def (connection, run, report) -> None``.
-        super().__init__((deliveries.owing(settings, vault),))
+        super().__init__((deliveries.owing(settings, vault), trackers.owing(settings, vault)))

@@ -1,0 +1,3 @@
+"""Mirroring failures to GitHub, GitLab and Jira (runs contract, section 11)."""
+
+from __future__ import annotations
