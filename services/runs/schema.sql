@@ -493,6 +493,33 @@ CREATE TABLE runs.suite_version (
     CONSTRAINT suite_version_n_check CHECK ((n > 0))
 );
 
+CREATE TABLE runs.tracker_filing (
+    org_id text NOT NULL,
+    provider text NOT NULL,
+    number bigint NOT NULL,
+    run_id text NOT NULL,
+    case_id text NOT NULL,
+    position bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    done_at timestamp with time zone,
+    reason text DEFAULT ''::text NOT NULL,
+    CONSTRAINT tracker_filing_pkey PRIMARY KEY (org_id, provider, number, run_id),
+    CONSTRAINT tracker_filing_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT tracker_filing_provider_check CHECK ((provider = ANY (ARRAY['github'::text, 'gitlab'::text, 'jira'::text])))
+);
+
+CREATE TABLE runs.tracker_link (
+    org_id text NOT NULL,
+    provider text NOT NULL,
+    number bigint NOT NULL,
+    place text NOT NULL,
+    key text DEFAULT ''::text NOT NULL,
+    creating_at timestamp with time zone,
+    CONSTRAINT tracker_link_pkey PRIMARY KEY (org_id, provider, number, place)
+);
+
 CREATE INDEX analytics_outcome_case ON runs.analytics_outcome USING btree (org_id, suite_id, case_id, ended_at DESC, run_id DESC);
 
 CREATE INDEX analytics_run_newest ON runs.analytics_run USING btree (org_id, ended_at DESC, run_id DESC);
@@ -572,3 +599,11 @@ CREATE INDEX run_waiting_there ON runs.run USING btree (org_id, "position") WHER
 CREATE INDEX suite_id ON runs.suite USING btree (org_id, suite_id);
 
 CREATE INDEX suite_tags ON runs.suite USING gin (tags);
+
+CREATE INDEX tracker_filing_done ON runs.tracker_filing USING btree (done_at) WHERE (done_at IS NOT NULL);
+
+CREATE INDEX tracker_filing_due ON runs.tracker_filing USING btree (due_at) WHERE (done_at IS NULL);
+
+CREATE INDEX tracker_filing_run ON runs.tracker_filing USING btree (org_id, run_id);
+
+CREATE INDEX tracker_filing_turn ON runs.tracker_filing USING btree (org_id, provider, number, "position") WHERE (done_at IS NULL);
