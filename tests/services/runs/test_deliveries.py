@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,12 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.runs.app import SERVICE
 from services.runs.deliveries import operations, rules
 from services.runs.deliveries.operations import Courier
 from services.runs.runs import operations as ending
 from services.runs.runs.models import Finished, Held, RunRow, Status
 from services.runs.runs.operations import Endings
 from services.runs.settings import RunsSettings
+from services.runs.workers.models import Place
 from shared.contracts.auth import OrganizationDeleted
 from shared.fetch import Fetcher
 from shared.principal import Principal, Role
@@ -31,8 +34,9 @@ from tests.services.runs.channels_support import (
     Channels,
     channels_open,
 )
-from tests.services.runs.conftest import Runs
-from tests.services.runs.runs_support import report_of, until
+from tests.services.runs.conftest import Runs, suite_text
+from tests.services.runs.runs_support import read, report_of, until
+from tests.services.runs.workers_support import ROOT, STAND_IN
 
 NAMES = ("slack", "teams", "webhook")
 HOSTILE = "<!channel> [pay](https://evil.test) *now* & <https://evil.test|here>"
@@ -302,6 +306,28 @@ async def test_what_a_courier_had_in_hand_is_told_by_another(runs: Runs, admin: 
     assert row["due_in"].total_seconds() <= 0, "given back"
 
 
+async def test_a_worker_tells_of_the_runs_that_it_ends(
+    runs: Runs, admin: Principal, channels: Channels, tmp_path: Path
+) -> None:
+    key = "sk-ant-of-this-organization"
+    await configure(runs, admin, ANTHROPIC_API_KEY=key, FILE_ISSUES="none")
+    words = ("tell", "case pay failed", "end failed")
+    text = suite_text("sign-up") + "".join(f"# do: {word}\n" for word in words)
+    await runs.add_suite(admin.org, text=text)
+    run_id = await runs.add_run(admin.org, trigger="plan")
+    place = Place(STAND_IN, tmp_path / "runs", ROOT)
+    async with SERVICE.labour({**runs.resources, Place: place}, runs.database):
+        await until(lambda: owed_to(runs, admin.org), "nothing is owed")
+        await all_done(runs, admin.org)
+    assert [len(channels.of(name)) for name in NAMES] == [1, 1, 1]
+    assert channels.of("webhook")[0]["failures"][0]["case_id"] == "pay"
+    run = await read(runs, admin, run_id)
+    assert run["report"]["issues_filed"] == [], "as the organization says"
+    [job] = [json.loads(each["message"]) for each in run["events"] if each["kind"] == "log"]
+    assert job["has_model"], "under the organization's own key"
+    assert key not in json.dumps(run), "which its process never has"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (
@@ -315,7 +341,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(report=JSON, status=st.sampled_from(sorted(Status)), channel=st.sampled_from(NAMES))
 def test_no_report_makes_a_fault(report: Any, status: Status, channel: str) -> None:
     now = datetime.now(UTC)
