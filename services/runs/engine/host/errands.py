@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from services.runs.engine.browser.models import BrowserGone, BrowserMissing, BrowserSettings
+from services.runs.engine.crawling import crawl
 from services.runs.engine.errands.models import Exchange, Failed
 from services.runs.engine.host.models import Errand, Outcome
 from services.runs.engine.running.models import Cancelled
@@ -23,7 +24,7 @@ Doing = Callable[
 It raises ``Failed``; ``Cancelled`` and the browser's own errors may come out of it too.
 """
 
-KINDS: Final[Mapping[str, Doing]] = {}
+KINDS: Final[Mapping[str, Doing]] = {"crawl": crawl}
 
 STOPPING: Final = 5.0
 """Seconds in which one ends that is cancelled."""

@@ -58,7 +58,17 @@ const shareOf = (element) => {
   if (right <= left || bottom <= top || right < 0 || bottom < 0 || left > width || top > height) return null;
   return [left / width, top / height, right / width, bottom / height];
 };
+// What fields and forms say of themselves beyond what is read of every element.
+const TOLD = ['name', 'minlength', 'maxlength', 'min', 'max', 'pattern', 'method', 'action', 'aria-label', 'novalidate'];
+const toldBy = (ref) => {
+  const element = elementOf(ref);
+  if (!element) return {};
+  const found = {};
+  for (const name of TOLD) if (has(element, name)) found[name] = said(element, name, 300);
+  return found;
+};
 const answer = {
+  told: ({ refs }) => tell({ told: Object.fromEntries(refs.map((ref) => [ref, toldBy(ref)])), type: doc.contentType }),
   holding,
   held: ({ ref }) => [standing(ref)],
   face: ({ ref }) => [faceOf(standing(ref))],
