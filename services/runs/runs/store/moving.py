@@ -38,11 +38,11 @@ CLAIM: Final = f"""
           FROM tenants CROSS JOIN LATERAL (
                SELECT q.org_id, q.id, q.position FROM runs.run AS q
                 WHERE q.org_id = tenants.org_id AND q.status = 'queued'
-                  AND (NOT q.in_turn OR NOT EXISTS (
-                       SELECT FROM runs.run AS b
+                  AND (NOT q.in_turn OR q.position = (
+                       SELECT b.position FROM runs.run AS b
                         WHERE b.org_id = q.org_id AND b.plan_id = q.plan_id
-                          AND b.status IN ('queued', 'running')
-                          AND b.position < q.position AND b.in_turn))
+                          AND b.status IN ('queued', 'running') AND b.in_turn
+                        ORDER BY b.position LIMIT 1))
                 ORDER BY q.position LIMIT $2::integer + {WINDOW}) AS one
     ), turn AS MATERIALIZED (
         SELECT r.org_id, r.id, heads.place, heads.position
