@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from services.auth.audit_events import operations as audit_events
+from services.auth.audit_events.models import AuditEvent, Origin
 from services.auth.erasures import operations as erasures
 from services.auth.machines import operations as machines
 from services.auth.organizations import operations as organizations
@@ -13,8 +15,10 @@ from shared.bus import Subscription
 from shared.contracts.agents import NamespaceClaimed
 from shared.contracts.auth import AccountVerified
 from shared.contracts.learnings import ErasureCompleted
+from shared.contracts.runs import SettingsChanged
 from shared.contracts.teams import MachineSeen
 from shared.db import Connection
+from shared.principal import Kind, Principal
 from shared.service import Resources
 
 
@@ -41,11 +45,20 @@ async def on_namespace_claimed(connection: Connection, event: NamespaceClaimed) 
     await organizations.note_namespace(connection, event.namespace)
 
 
+async def on_settings_changed(connection: Connection, event: SettingsChanged) -> None:
+    """Write down who changed which settings of other systems."""
+    actor = Principal(Kind.USER, event.account_id, event.org_id, account=event.account_id)
+    detail = {"written": event.written, "cleared": event.cleared}
+    told = AuditEvent("settings.changed", Origin(), actor, event.org_id, detail=detail)
+    await audit_events.record(connection, told)
+
+
 SUBSCRIPTIONS: Final[Sequence[Subscription[Any]]] = (
     Subscription("close_erasure", ErasureCompleted, on_erasure_completed),
     Subscription("bind_verified_person", AccountVerified, on_account_verified),
     Subscription("note_machine_seen", MachineSeen, on_machine_seen),
     Subscription("note_namespace", NamespaceClaimed, on_namespace_claimed),
+    Subscription("note_settings", SettingsChanged, on_settings_changed),
 )
 
 

@@ -142,6 +142,16 @@ class IssueClosed(RunsEvent):
     version: int
 
 
+class SettingsChanged(RunsEvent):
+    """Somebody stored or cleared settings of an organization: their names, never their values."""
+
+    kind: ClassVar[str] = "settings.changed.v1"
+    org_id: str
+    account_id: str
+    written: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+
+
 class ErasureCompleted(RunsEvent):
     """Runs holds nothing of an erased account any more."""
 

@@ -5,6 +5,8 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 
+from services.auth.consumers import SUBSCRIPTIONS
+from shared.contracts.runs import SettingsChanged
 from shared.principal import Kind, Principal
 from tests.services.auth.conftest import Auth, Person
 from tests.services.auth.people_support import BASE, change, colleague, remove
@@ -54,6 +56,23 @@ async def test_a_refusal_is_there_with_who_was_refused(auth: Auth) -> None:
     (item,) = body["items"]
     assert (item["outcome"], item["actor_id"]) == ("refused", member.claims.sub)
     assert item["detail"] == {"method": "PATCH", "path": "/api/v1/auth/users/{id}"}
+
+
+async def test_what_runs_says_of_its_settings_is_there(auth: Auth) -> None:
+    owner = await auth.person()
+    event = SettingsChanged(
+        org_id=owner.claims.org,
+        account_id=owner.claims.sub,
+        written=("GITHUB_TOKEN",),
+        cleared=("NOTIFY_ON",),
+    )
+    (handler,) = [one.handler for one in SUBSCRIPTIONS if one.event is SettingsChanged]
+    async with auth.sql.transaction():
+        await handler(auth.sql, event)
+    body = (await auth.send("GET", f"{AUDIT}?action=settings.changed", owner.principal)).json()
+    (item,) = body["items"]
+    assert (item["org_id"], item["actor_id"]) == (owner.claims.org, owner.claims.sub)
+    assert item["detail"] == {"written": ["GITHUB_TOKEN"], "cleared": ["NOTIFY_ON"]}
 
 
 async def test_the_list_can_be_narrowed_and_paged(auth: Auth) -> None:

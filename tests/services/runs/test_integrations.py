@@ -230,12 +230,19 @@ async def test_secrets_are_nowhere(
     assert not answer.json()["ok"]
     rows = await runs.sql.fetch("SELECT * FROM runs.setting WHERE org_id = $1", admin.org)
     change = SettingsChange(GITHUB_TOKEN=TOKEN)
+    [told] = await runs.sql.fetch(
+        "SELECT payload FROM runs.outbox WHERE kind = 'settings.changed.v1' "
+        "AND payload::text LIKE '%' || $1 || '%'",
+        admin.org,
+    )
+    assert json.loads(told["payload"])["account_id"] == admin.account
     settings = runs.resources[RunsSettings].model_copy(update={"jira_token": SecretStr(TOKEN)})
     said = capfd.readouterr()
     everything = "".join(
         (
             str([dict(row) for row in rows]),
             "".join(row["value"].decode("latin-1") for row in rows),
+            told["payload"],
             answer.text,
             (await runs.get("settings", admin)).text,
             repr(change),

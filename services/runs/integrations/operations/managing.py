@@ -21,6 +21,8 @@ from services.runs.integrations.models import (
 from services.runs.integrations.operations.channels import configured, say
 from services.runs.integrations.operations.reading import values
 from services.runs.settings import RunsSettings
+from shared.bus import outbox
+from shared.contracts.runs import SettingsChanged
 from shared.db import Connection, Database
 from shared.errors import BadRequest, Fault, Invalid
 from shared.fetch import Fetcher
@@ -58,7 +60,8 @@ async def change(
 ) -> SettingsShown:
     """Store what is given; null and what looks like a masked value keep what is there.
 
-    Only keys that are given are written, so two who change different ones lose nothing.
+    Only keys that are given are written, so two who change different ones lose nothing. Says
+    settings.changed, with names only.
 
     Raises:
         BadRequest: ``url_not_allowed``: an address may not be reached.
@@ -75,12 +78,19 @@ async def change(
             await store.lock(connection, principal.org)
             await store.clear(connection, principal.org, cleared)
             await store.write(connection, principal.org, sealed)
+            told = SettingsChanged(
+                org_id=principal.org,
+                account_id=principal.account or principal.subject,
+                written=tuple(sorted(written)),
+                cleared=tuple(sorted(cleared)),
+            )
+            await outbox.add(connection, told)
         log.info(
             "settings changed",
-            org_id=principal.org,
-            by=principal.account or principal.subject,
-            written=sorted(written),
-            cleared=sorted(cleared),
+            org_id=told.org_id,
+            by=told.account_id,
+            written=told.written,
+            cleared=told.cleared,
         )
     return await show(database, vault, settings, principal.org)
 
