@@ -20,6 +20,7 @@ from guildhall.runs.alone import Alone, environment_of
 from guildhall.runs.answering import Answers, Baselines
 from guildhall.runs.ci import job_of
 from guildhall.runs.distant import Distant
+from guildhall.runs.filing import Filing, accounts_of
 from guildhall.runs.finding import find, load
 from guildhall.runs.keeping import REPORTS, Folder, opened
 from guildhall.runs.models import Halt, Keeper, Outcome, Runner, SuiteFile, Wishes
@@ -34,12 +35,11 @@ from services.runs.engine.model import Asking
 from services.runs.engine.model.lines import Ask
 from services.runs.engine.probes.pictures import Comparer
 from services.runs.runs.rules import UnknownWord, read_places
+from shared.fetch import Fetcher
 from shared.log import configure
 
 SIGNALLED: Final = 128
 """Added to a signal's number, as shells report it."""
-
-ELSEWHERE: Final = frozenset({"github", "gitlab", "jira"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -107,9 +107,9 @@ async def _runner(
         return
     settings = read_settings()
     _mask_keys(masker, settings)
-    wanted = read_places(settings.file_issues) if wishes.file_issues is None else wishes.file_issues
-    if ELSEWHERE & set((wanted or "").split(",")):
-        screen.say("Failures are filed by a server only: give --server, or --file-issues none.")
+    accounts, missing = accounts_of(settings, job_of(os.environ), wishes.file_issues)
+    for one in missing:
+        screen.say(one)
     comparer = Comparer()
     baselines = Baselines(line.baselines, comparer, replaces=line.replaces_baselines)
     async with _asking(settings) as asking:
@@ -119,7 +119,11 @@ async def _runner(
 
         alone = Alone(settings, wishes, answering, halt)
         alone.check()
-        yield alone
+        if not accounts:
+            yield alone
+            return
+        async with Fetcher.opened(settings.targets()) as fetcher:
+            yield Filing(alone, fetcher, accounts, job_of(os.environ))
 
 
 async def _run_all(
