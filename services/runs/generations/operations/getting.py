@@ -24,8 +24,13 @@ LARGEST: Final = 2 * 1024 * 1024
 
 MOST_REDIRECTS: Final = 5
 
-CRAWL_SECONDS: Final = 50.0
+ERRAND_SECONDS: Final = 50.0
 """For a site, waiting for a worker included: less than an idempotency key is held for."""
+
+CRAWL_SECONDS: Final = 35.0
+"""For looking at it; what was seen by then counts."""
+
+MOST_PAGES: Final = 40
 
 REFUSED: Final = (
     "{field} may not be reached: only http and https, and no private network unless "
@@ -130,7 +135,11 @@ def _text(answer: Exchanged) -> str:
 
 async def _site(means: Means, org_id: str, request: GenerateRequest) -> Material:
     assert request.url is not None  # the rules saw to it
-    order: dict[str, Any] = {"url": request.url}
+    order: dict[str, Any] = {
+        "url": request.url,
+        "pages": MOST_PAGES,
+        "seconds": CRAWL_SECONDS,
+    }
     if request.auth is not None:
         order["auth"] = request.auth.model_dump(exclude_none=True)
     try:
@@ -141,7 +150,7 @@ async def _site(means: Means, org_id: str, request: GenerateRequest) -> Material
             org_id,
             kind="crawl",
             order=order,
-            seconds=CRAWL_SECONDS,
+            seconds=ERRAND_SECONDS,
         )
     except ErrandFailed as error:
         if error.code == "url_not_allowed":

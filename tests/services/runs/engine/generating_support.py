@@ -9,7 +9,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
@@ -22,6 +22,7 @@ from services.runs.engine.generating.models import (
     SeenPage,
     SiteMap,
 )
+from services.runs.engine.generating.openapi import cases_of_api
 from services.runs.engine.generating.site import cases_of_site
 from services.runs.engine.generating.writing import write
 from tests.services.runs.engine.running_support import run_suite, verdicts
@@ -158,24 +159,41 @@ def _settings(url: str) -> SeenForm:
     )
 
 
+API = """
+openapi: 3.0.3
+info: {title: Teahouse API}
+paths:
+  /api/ok:
+    get:
+      tags: [API]
+      responses: {"200": {content: {application/json: {schema: {required: [ok]}}}}}
+"""
+
+
 def suite_of(served: Served) -> str:
-    """Give the shop's generated suite."""
+    """Give the shop's generated suite, its API's case among the site's."""
     cases = cases_of_site(site_of(served.url), account=Account(EMAIL, "/login"))
-    return write("Teahouse", served.url, cases).replace(": ${LOGIN_PASSWORD}", f": {PASSWORD}")
+    cases += cases_of_api(API, served.url)
+    text = write("Teahouse", served.url, cases).replace(": ${LOGIN_PASSWORD}", f": {PASSWORD}")
+    return text.replace("cases:\n", "retries: 0\ntimeout_ms: 2000\ncases:\n", 1)
 
 
-async def measure(served: Served, scratch: Path, fault: str = "") -> dict[str, str]:
-    """Run the generated suite with a fault, and give the cases' verdicts.
+def about(text: str, fault: str) -> list[str]:
+    """Give the cases that have to do with the path of a fault, and what they depend on."""
+    word = WHERE[fault].strip("/") or "home"
+    cases = yaml.safe_load(text)["cases"]
+    chosen = [case for case in cases if word in repr(case)]
+    before = {case.get("depends_on") for case in chosen}
+    return [case["id"] for case in cases if case in chosen or case["id"] in before]
 
-    With a fault, only cases are run that have to do with its path; others cannot tell.
-    """
-    served.shop.faults = {fault} if fault else set()
-    text = suite_of(served).replace("cases:\n", "retries: 0\ntimeout_ms: 2000\ncases:\n", 1)
-    chosen = None
-    if fault:
-        word = WHERE[fault].strip("/") or "home"
-        chosen = [case["id"] for case in yaml.safe_load(text)["cases"] if word in repr(case)]
-    ending, _ = await run_suite(text, scratch, cases=chosen)
+
+async def measure(
+    served: Served, scratch: Path, faults: Iterable[str] = (), cases: Sequence[str] | None = None
+) -> dict[str, str]:
+    """Run the generated suite with faults, and give the cases' verdicts."""
+    served.shop.faults = set(faults)
+    ending, _ = await run_suite(suite_of(served), scratch, cases=cases)
+    served.shop.faults = set()
     return verdicts(ending)
 
 
@@ -190,7 +208,8 @@ async def _tell(faults: Iterable[str]) -> None:
         for fault in ("", *faults):
             with tempfile.TemporaryDirectory() as scratch:
                 began = time.monotonic()
-                found = await measure(served, Path(scratch), fault)
+                chosen = about(suite_of(served), fault) if fault else None
+                found = await measure(served, Path(scratch), {fault} - {""}, chosen)
             if not fault:
                 healthy = found
                 passed = sum(verdict == "passed" for verdict in found.values())
@@ -209,4 +228,4 @@ async def _tell(faults: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_tell(FAULTS))
+    asyncio.run(_tell(sys.argv[1:] or FAULTS))
