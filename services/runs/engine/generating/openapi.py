@@ -120,7 +120,7 @@ def _operations(document: Document, base_url: str) -> Iterator[_Asked]:
         here = document.mapping(item)
         for method in _METHODS:
             spec = document.mapping(here.get(method))
-            if method not in here or not spec:
+            if not isinstance(here.get(method), dict):
                 continue
             count += 1
             if count > MOST_OPERATIONS:

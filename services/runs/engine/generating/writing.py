@@ -10,7 +10,7 @@ import yaml
 from services.runs.engine import language
 from services.runs.engine.generating.forms import PASSWORD
 from services.runs.engine.generating.models import Case, NothingUsable
-from services.runs.engine.generating.words import slug
+from services.runs.engine.generating.words import clean, slug
 from services.runs.engine.grammar.loading import MOST_BYTES
 from services.runs.engine.grammar.parsing import parse
 
@@ -96,7 +96,7 @@ def _text(
         named |= case.env
     if f"${{{PASSWORD}}}" in repr([case.steps for case in cases]) + repr(auth):
         named[PASSWORD] = f"${{{PASSWORD}}}"
-    document: dict[str, Any] = {"suite": name, "id": slug(name, 100), "base_url": base_url}
+    document: dict[str, Any] = {"suite": clean(name), "id": slug(name, 100), "base_url": base_url}
     if fixtures:
         document["fixtures"] = fixtures
     if named:
@@ -112,7 +112,7 @@ def _text(
 
 
 def _written(case: Case) -> dict[str, Any]:
-    written: dict[str, Any] = {"id": case.id, "title": case.title}
+    written: dict[str, Any] = {"id": case.id, "title": clean(case.title)}
     if case.tags:
         written["tags"] = list(case.tags)
     if case.depends_on:
