@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.runs.plans.models import MASK
+from services.runs.plans.operations import start as begin
 from services.runs.runs import operations
+from services.runs.runs.models import RunRow
 from shared.contracts.auth import AccountDeleted, OrganizationDeleted
+from shared.db import Connection
+from shared.vault import Vault
 from tests.services.runs.conftest import Runs, suite_text
 from tests.services.runs.plans_support import (
     FILE,
@@ -271,3 +276,30 @@ async def test_plans_are_forgotten_with_people_and_organizations(runs: Runs) -> 
     await runs.tell(OrganizationDeleted(org_id=member.org))
     assert await held_of(runs, member.org) == {}
     assert (await held_of(runs, other.org))["plan"] == 1
+
+
+async def test_every_end_comes_by_what_is_owed_for_it(runs: Runs) -> None:
+    member = await someone(runs)
+    plan = await save(runs, member, "gone", FILE)
+    seen: list[tuple[str, str, str | None]] = []
+
+    async def note(_: Connection, run: RunRow, report: Mapping[str, Any] | None) -> None:
+        assert report is None
+        seen.append((run.id, run.status, run.plan_id))
+
+    async def fail(_: Connection, run: RunRow, report: Mapping[str, Any] | None) -> None:
+        raise RuntimeError
+
+    failing = operations.Endings([note, fail])
+    with pytest.raises(RuntimeError):
+        await begin(runs.database, runs.resources[Vault], failing, member, plan["id"])
+    # What cannot be owed has not happened.
+    assert await runs_of(runs, member, plan) == []
+    assert (await shown(runs, member, plan))["last_run"] is None
+    seen.clear()
+    noting = operations.Endings([note])
+    started = await begin(runs.database, runs.resources[Vault], noting, member, plan["id"])
+    gone, waiting = started.run_ids
+    for _ in range(2):
+        await operations.cancel(runs.database, member, waiting, noting)
+    assert seen == [(gone, "broken", plan["id"]), (waiting, "cancelled", plan["id"])]

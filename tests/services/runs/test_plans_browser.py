@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.runs.settings import RunsSettings
 from services.runs.workers.operations import PROGRAM
 from tests.services.runs import workers_support
 from tests.services.runs.conftest import Runs
@@ -66,7 +67,7 @@ async def test_a_plans_account_is_logged_in_and_its_password_shown_nowhere(
             run = await works.becomes(run_id, "passed", "failed", "broken", "interrupted")
     assert run["status"] == "passed", json.dumps(run["report"]["cases"])
     await none_left(works)
-    data = runs.resources[workers_support.RunsSettings].data_dir
+    data = runs.resources[RunsSettings].data_dir
     files = [
         path.read_bytes().decode("latin-1")
         for folder in (data, tmp_path)

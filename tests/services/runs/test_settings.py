@@ -59,3 +59,16 @@ def test_an_address_of_another_kind_says_where_the_right_one_is(
     assert "TRIPWIRE_CDP" in said
     assert "/json/version" in said
     assert "chrome.test" not in said
+
+
+def test_plans_have_a_time_zone_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert str(read(RunsSettings).zone_of_plans()) == "UTC"
+    monkeypatch.setenv("GUILDHALL_RUNS_PLAN_TIME_ZONE", "Europe/Berlin")
+    assert str(read(RunsSettings).zone_of_plans()) == "Europe/Berlin"
+    for wrong in ("Nowhere/At_all", "../etc/passwd", "Europe"):
+        monkeypatch.setenv("GUILDHALL_RUNS_PLAN_TIME_ZONE", wrong)
+        with pytest.raises(SystemExit):
+            read_or_exit(RunsSettings)
+        assert "must name a time zone" in capsys.readouterr().err
