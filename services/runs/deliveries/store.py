@@ -37,7 +37,7 @@ async def claim(
         """
         WITH due AS (
             SELECT org_id, id, due_at FROM runs.delivery
-             WHERE done_at IS NULL AND due_at <= clock_timestamp() AND org_id <> ALL($1)
+             WHERE done_at IS NULL AND due_at <= now() AND org_id <> ALL($1)
              ORDER BY due_at LIMIT 200),
         fair AS (
             SELECT org_id, id FROM (
