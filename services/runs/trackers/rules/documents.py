@@ -16,17 +16,17 @@ Node = dict[str, Any]
 DEEPEST: Final = 40
 """Levels of a foreign document that are read."""
 
-_FENCE: Final = re.compile(r"(`{3,}|~{3,})\s*([\w+-]*)[^`]*")
-_HEADING: Final = re.compile(r"(#{1,6})\s+(.*?)\s*#*")
+# Each repetition that can be tried from many places is bounded: what a page said may be anything.
+_FENCE: Final = re.compile(r"(`{3,}|~{3,}) ?([\w+-]{0,40})[^`]*")
+_HEADING: Final = re.compile(r"(#{1,6})\s(.*)")
 _RULE: Final = re.compile(r"(?:-{3,}|\*{3,}|_{3,})")
 _BULLET: Final = re.compile(r"[-*+]\s+(.*)")
 _NUMBER: Final = re.compile(r"(\d{1,9})[.)]\s+(.*)")
 _QUOTE: Final = re.compile(r">\s?(.*)")
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _INLINE: Final = re.compile(
-    r"(?P<ticks>`+)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)"
-    r"|!?\[(?P<words>[^\[\]]*)\]\(<?(?P<url>[^\s()<>]+)>?(?:\s+\"[^\"]*\")?\)"
-    r"|\*\*(?P<strong>\S(?:.*?\S)?)\*\*"
+    r"(?P<ticks>`{1,20})(?P<code>.{1,1000}?)(?<!`)(?P=ticks)(?!`)"
+    r"|!?\[(?P<words>[^\[\]]{0,500})\]\(<?(?P<url>[^\s()<>]{1,2000})>?\)"
+    r"|\*\*(?P<strong>\S(?:.{0,1000}?\S)?)\*\*"
     r"|\\(?P<plain>[\\`*_{}\[\]()#+.!<>|~-])"
 )
 
@@ -46,7 +46,7 @@ def _blocks(lines: Sequence[str]) -> Iterator[Node]:
             node, at = _code(lines, at + 1, fence[1], fence[2])
         elif heading := _HEADING.fullmatch(line):
             attrs = {"level": len(heading[1])}
-            node, at = _with_content("heading", _inline(heading[2]), attrs=attrs), at + 1
+            node, at = _with_content("heading", _inline(heading[2].strip()), attrs=attrs), at + 1
         elif _RULE.fullmatch(line):
             node, at = {"type": "rule"}, at + 1
         elif _NUMBER.fullmatch(line) or _BULLET.fullmatch(line):
@@ -59,6 +59,13 @@ def _blocks(lines: Sequence[str]) -> Iterator[Node]:
             at += 1
         if node is not None:
             yield node
+
+
+def _without_comments(text: str) -> str:
+    kept, at = "", 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin)) >= 0:
+        kept, at = kept + text[at:begin], end + 3
+    return kept + text[at:]
 
 
 def _with_content(kind: str, content: list[Node], **more: Any) -> Node | None:
@@ -83,7 +90,7 @@ def _quote(lines: Sequence[str], at: int) -> tuple[Node, int]:
 
 def _said(lines: Sequence[str], at: int) -> tuple[Node | None, int]:
     said, at = _run(lines, at, lambda text: bool(text) and not _begins(text))
-    return _with_content("paragraph", _inline(_COMMENT.sub("", " ".join(said)))), at
+    return _with_content("paragraph", _inline(_without_comments(" ".join(said)))), at
 
 
 def _begins(line: str) -> bool:

@@ -22,7 +22,6 @@ LONGEST_BODY: Final = 24_000
 
 _OURS: Final = re.compile(r"^(\[Screenshot\]\()(?=/api/v1/)", re.MULTILINE)
 _FENCE: Final = re.compile(r"^(`{3,})", re.MULTILINE)
-_MARKER: Final = re.compile(re.escape(HEAD) + r"[ \t]*([^\n]*?)[ \t]*(?:-->|$)", re.MULTILINE)
 _SHA: Final = re.compile(r"[0-9A-Fa-f]{7,64}")
 
 
@@ -106,8 +105,9 @@ def fingerprint_in(text: str, fingerprint: str) -> bool:
 
     The last marker counts: we write it behind all that a tested page may have said.
     """
-    found = _MARKER.findall(text)
-    return bool(found) and found[-1] == _safe(fingerprint)
+    _, head, behind = text.rpartition(HEAD)
+    line = behind.partition("\n")[0].partition("-->")[0]
+    return bool(head) and line.strip() == _safe(fingerprint)
 
 
 def _safe(fingerprint: str) -> str:
