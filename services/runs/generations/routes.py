@@ -28,13 +28,16 @@ async def generate(call: Call[GenerateRequest, Empty]) -> Reply:
 
 async def generate_plan(call: Call[GenerateRequest, Empty]) -> GeneratedPlan:
     """``POST /api/v1/generate/plan``."""
-    zone = call.resource(RunsSettings).zone_of_plans()
-    return await operations.generate_plan(_means(call), zone, call.principal, call.body)
+    return await operations.generate_plan(_means(call), call.principal, call.body)
 
 
 def _means(call: Call[Any, Empty]) -> Means:
     return Means(
-        call.database, call.resources[Transport], call.resource(Vault), call.resource(Fetcher)
+        call.database,
+        call.resources[Transport],
+        call.resource(Vault),
+        call.resource(Fetcher),
+        call.resource(RunsSettings),
     )
 
 

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from services.runs.engine.grammar.parsing import parse
+from tests.gateway.fake_service import FakeService
+from tests.gateway.fake_service import answering as fixed
+from tests.gateway.fake_service import running as faking
 from tests.services.runs.conftest import Runs, running
+from tests.services.runs.engine.model_support import saying
 from tests.support.postgres import DatabaseServer
 
 TEXT = """\
@@ -201,3 +205,55 @@ async def test_a_closed_network_is_not_generated_from(database_server: DatabaseS
         ):
             answer = await closed.post("generate", closed.member(), body)
             assert (answer.status_code, answer.json()["type"]) == (400, "url_not_allowed")
+
+
+def proposing(*cases: dict[str, Any]) -> str:
+    """What a model writes that has ideas."""
+    return json.dumps({"cases": cases})
+
+
+GOOD = {
+    "title": "An empty search",
+    "steps": ['Enter "zzz" into "Search"', 'Click the "Search" button'],
+    "expect": ['"Nothing found" is shown'],
+}
+REFUSED: tuple[dict[str, Any], ...] = (
+    {**GOOD, "title": "Unread", "steps": ["Do what you like with the page"]},
+    {**GOOD, "title": "Deletes", "steps": ['Click the "Delete account" button']},
+    {**GOOD, "title": "Leaves", "steps": ["Open https://evil.test/"]},
+    {**GOOD, "title": "Unclear", "expect": ["The page looks good"]},
+    {"title": 5},
+)
+
+
+async def test_a_model_adds_what_rules_can_carry_out_and_is_not_needed(
+    database_server: DatabaseServer,
+) -> None:
+    async with (
+        database_server.clone() as urls,
+        faking(FakeService()) as model,
+        running(
+            urls, GUILDHALL_RUNS_ANTHROPIC_URL=model.url, GUILDHALL_RUNS_MODEL_RETRIES=0
+        ) as runs,
+    ):
+        member = runs.member()
+
+        async def titles(**more: Any) -> list[str]:
+            answer = await runs.post("generate", member, {**WORDS, **more})
+            assert answer.status_code == 200, answer.text
+            suite = parse(answer.json()["yaml"]).suite
+            assert suite is not None
+            return [case.title for case in suite.cases]
+
+        model.behave = saying("anthropic", proposing(GOOD, *REFUSED))
+        auth = {"username": "ada", "password": "Secret-123!"}
+        assert await titles(auth=auth) == ["Sign up", "Search", "An empty search"]
+        assert "Secret-123!" not in model.asked[-1].body.decode()
+        assert await titles(text="A lovely day.") == ["An empty search"]
+        for nonsense in ("I would rather not", proposing(*REFUSED), "[" * 10_000):
+            model.behave = saying("anthropic", nonsense)
+            assert await titles() == ["Sign up", "Search"]
+        model.behave = fixed(b"HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n")
+        assert await titles() == ["Sign up", "Search"]
+        answer = await runs.post("generate", member, {**WORDS, "text": "A lovely day."})
+        assert (answer.status_code, answer.json()["type"]) == (502, "generation_error")

@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from services.runs.errands import operations as errands
 from services.runs.errands.models import ErrandFailed
 from services.runs.generations.models import GenerateRequest, Material
+from services.runs.settings import RunsSettings
 from shared.bus import Transport
 from shared.db import Database
 from shared.errors import BadGateway, BadRequest
@@ -24,10 +25,10 @@ LARGEST: Final = 2 * 1024 * 1024
 
 MOST_REDIRECTS: Final = 5
 
-ERRAND_SECONDS: Final = 50.0
-"""For a site, waiting for a worker included: less than an idempotency key is held for."""
+ERRAND_SECONDS: Final = 38.0
+"""For a site, waiting for a worker included; with the model's, less than a key is held for."""
 
-CRAWL_SECONDS: Final = 35.0
+CRAWL_SECONDS: Final = 30.0
 """For looking at it; what was seen by then counts."""
 
 MOST_PAGES: Final = 40
@@ -52,6 +53,7 @@ class Means:
     transport: Transport
     vault: Vault
     fetcher: Fetcher
+    settings: RunsSettings
 
 
 def failed(why: str) -> BadGateway:

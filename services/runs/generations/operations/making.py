@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import tzinfo
 
-from services.runs.engine.generating.models import NothingUsable
+from services.runs.engine.generating.models import Case, NothingUsable
 from services.runs.generations import rules
-from services.runs.generations.models import Generated, GeneratedPlan, GenerateRequest
+from services.runs.generations.models import Generated, GeneratedPlan, GenerateRequest, Material
 from services.runs.generations.operations.getting import Means, failed, material
+from services.runs.generations.operations.proposing import further
 from services.runs.plans import operations as plans
 from services.runs.plans.models import PlanAuth, PlanItem, PlanRequest
 from services.runs.suites import operations as suites
@@ -29,7 +29,7 @@ async def generate(means: Means, principal: Principal, request: GenerateRequest)
     rules.check(request)
     got = await material(means, principal.org, request)
     try:
-        made = await asyncio.to_thread(rules.cases, request, got)
+        made = await _cases(means, principal.org, request, got)
         text = await asyncio.to_thread(rules.text_of, request, got, made)
     except NothingUsable as nothing:
         raise failed(str(nothing)) from None
@@ -41,13 +41,12 @@ async def generate(means: Means, principal: Principal, request: GenerateRequest)
 
 
 async def generate_plan(
-    means: Means, zone: tzinfo, principal: Principal, request: GenerateRequest
+    means: Means, principal: Principal, request: GenerateRequest
 ) -> GeneratedPlan:
     """Make several suites, one for each part of the application, and a plan that runs them.
 
     Args:
         means: with what things are got.
-        zone: in which schedules of plans are read.
         principal: who asks.
         request: ``save_as`` names the plan, and begins the names of files.
 
@@ -60,7 +59,7 @@ async def generate_plan(
     rules.check(request)
     got = await material(means, principal.org, request)
     try:
-        made = await asyncio.to_thread(rules.cases, request, got)
+        made = await _cases(means, principal.org, request, got)
         written = await asyncio.to_thread(rules.split, request, got, made)
     except NothingUsable as nothing:
         raise failed(str(nothing)) from None
@@ -77,12 +76,28 @@ async def generate_plan(
         items=[PlanItem(suite=file) for file in planned or files],
         **({"auth": PlanAuth(**request.auth.model_dump())} if request.auth and planned else {}),
     )
+    zone = means.settings.zone_of_plans()
     try:
         plan = await plans.save(means.database, means.vault, zone, principal, wanted)
     except BaseException:
         await _take_back(means, principal, files)
         raise
     return GeneratedPlan(plan_id=plan.id, plan_name=plan.name, suites=files)
+
+
+async def _cases(means: Means, org_id: str, request: GenerateRequest, got: Material) -> list[Case]:
+    """Make cases by rules, and with a model's on top where there is one."""
+    nothing: NothingUsable | None = None
+    made: list[Case] = []
+    try:
+        made = await asyncio.to_thread(rules.cases, request, got)
+    except NothingUsable as error:
+        nothing = error
+    if request.kind != "openapi":
+        made = [*made, *await further(means, org_id, got, made)]
+    if not made and nothing is not None:
+        raise nothing
+    return made
 
 
 async def _take_back(means: Means, principal: Principal, files: list[str]) -> None:
