@@ -22,6 +22,7 @@ from services.runs.health import routes as health
 from services.runs.integrations import routes as integrations
 from services.runs.issues import routes as issues
 from services.runs.plans import routes as plans
+from services.runs.recordings import routes as recordings
 from services.runs.resolutions import routes as resolutions
 from services.runs.runs import routes as runs
 from services.runs.runs.operations import Endings, Streams
@@ -89,6 +90,7 @@ SERVICE: Final = Service(
         *integrations.OPERATIONS,
         *plans.OPERATIONS,
         *generations.OPERATIONS,
+        *recordings.OPERATIONS,
     ),
     subscriptions=consumers.subscriptions,
     open_resources=open_resources,

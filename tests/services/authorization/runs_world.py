@@ -82,6 +82,10 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/api/v1/plans"): {"name": "Nightly", "items": [{"suite": SUITE_FILE}]},
     ("POST", "/api/v1/generate"): _TEXT,
     ("POST", "/api/v1/generate/plan"): _TEXT,
+    ("POST", "/api/v1/record/convert"): {
+        "base_url": "http://127.0.0.1:9",
+        "actions": [{"type": "goto", "url": "/"}],
+    },
     ("POST", "/api/v1/artifacts/token"): {"path": "run_two"},
     ("PUT", "/api/v1/resolutions"): {"suite": SUITE_FILE},
     ("PATCH", "/api/v1/issues/{id}"): {"status": "closed"},

@@ -34,7 +34,7 @@ _ALONE: Final[Mapping[str, str]] = {
     "forward": "Go forward",
     "reload": "Reload the page",
 }
-_PASSWORD: Final = re.compile(r"pass|pwd|kennwort|contrase|secret", re.IGNORECASE)
+_NO_PASSWORD: Final = re.compile(r"\b(pin|cvv|cvc|otp|token|key|code)\b", re.IGNORECASE)
 _OF_CHANCE: Final = re.compile(r"^(\d{2,}|[0-9a-f-]{16,}|(?=.*\d)[\w-]{16,})$", re.IGNORECASE)
 _PLAIN_ADDRESS: Final = re.compile(r"[^\s\"'`;,${}<>()\\|]{1,500}")
 
@@ -49,12 +49,13 @@ class _Names:
     def secret(self, act: Act) -> str:
         """Give the name of a secret; the same one for the same."""
         label = act.name.text if act.name else ""
-        base = "password" if _PASSWORD.search(label) else slug(label, 30).replace("-", "_")
-        if not base[0].isalpha() or base == "home":
-            base = "secret"
+        is_other = _NO_PASSWORD.search(label) is not None
+        base = "secret_value" if is_other else "password"
         key = (base, act.value)
         if key not in self.secrets:
-            how = {"gen": "password"} if base == "password" else {"gen": "string", "length": 12}
+            how: dict[str, Any] = (
+                {"gen": "string", "length": 12} if is_other else {"gen": "password"}
+            )
             self.secrets[key] = self._add(base, how)
         return self.secrets[key]
 

@@ -1,0 +1,3 @@
+"""Recordings: what people did in a browser becomes a suite (runs contract, 3.9 and 12)."""
+
+from __future__ import annotations

@@ -1,0 +1,123 @@
+"""Recordings on the wire (runs contract, section 3.9)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, StrictBool, StringConstraints
+
+from shared.api import Answer, Body
+
+LONGEST_PROGRAM: Final = 1024 * 1024
+"""Characters of a recording that is pasted as a text."""
+
+Url = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, max_length=2000, pattern=r"^(?i:https?)://[^\s/?#\\]+\S*$"
+    ),
+]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Slug = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+RecordId = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+
+
+class Wanted(Body):
+    """What is to be made of a recording."""
+
+    title: Title | None = None
+    save_as: Slug | None = Field(None, description="Words for the file's name; else not kept.")
+    humanize: StrictBool | None = Field(
+        None, description="Whether a model may phrase the steps; true unless said otherwise."
+    )
+
+
+class ConvertRequest(Wanted):
+    """A recording that somebody has already."""
+
+    actions: (
+        list[Any] | dict[str, Any] | Annotated[str, StringConstraints(max_length=LONGEST_PROGRAM)]
+    ) = Field(
+        repr=False,
+        description="A list of {type,selector?,value?,url?,text?}, a recording of Chrome's "
+        "DevTools Recorder, or what playwright codegen writes.",
+    )
+    base_url: Url | None = Field(
+        None, description="May be left out where the recording opens an address."
+    )
+
+
+class Recorded(Answer):
+    """A suite made of a recording; secrets are masked in ``actions``."""
+
+    yaml: str
+    actions: list[dict[str, Any]]
+    saved_as: str | None = None
+    warnings: list[str] = []
+
+
+class StartRequest(Body):
+    """Where a recording begins, and whether on the host's display."""
+
+    base_url: Url
+    mode: Literal["headed", "remote"] | None = Field(
+        None, description="headed unless said otherwise: it needs a display on the host."
+    )
+
+
+class Started(Answer):
+    """A recording that begins."""
+
+    record_id: str
+
+
+class StopRequest(Wanted):
+    """Which recording ends."""
+
+    record_id: RecordId
+
+
+class RecordingState(Answer):
+    """How a recording stands."""
+
+    status: Literal["starting", "recording", "stopped", "error"]
+    action_count: int
+    base_url: str
+    error: str | None
+
+
+class PictureQuery(Body):
+    """Which picture is known already."""
+
+    after: int = Field(0, ge=0)
+
+
+class Seen(Answer):
+    """The newest picture of a remote browser, where there is one that is newer."""
+
+    n: int
+    url: str
+    jpeg: str | None = Field(None, description="Base64 of a JPEG; null: nothing new.")
+    width: int
+    height: int
+
+
+class Input(Body):
+    """What a person does to a remote browser."""
+
+    do: Literal[
+        "click", "double_click", "right_click", "scroll", "key", "text", "goto", "back", "reload"
+    ]
+    x: float = Field(0, ge=0, le=10_000, description="Of the picture, in CSS pixels.")
+    y: float = Field(0, ge=0, le=10_000)
+    dx: float = Field(0, ge=-10_000, le=10_000)
+    dy: float = Field(0, ge=-10_000, le=10_000)
+    key: str = Field("", max_length=40, description="As Playwright names keys.")
+    text: str = Field("", max_length=5000, repr=False)
+    url: str = Field("", max_length=2000)
+
+
+class Done(Answer):
+    """It was passed on."""
+
+    ok: bool = True
