@@ -128,9 +128,10 @@ def filed_in(report: Mapping[str, Any] | None) -> list[tuple[int, str]]:
     """Give what a report says was filed here: numbers of issues and their cases."""
     found = []
     for one in (report or {}).get("issues_filed") or ():
-        number = rules.number_of(one["key"]) if one.get("provider") == PROVIDER else None
-        if number is not None:
-            found.append((number, one["case_id"]))
+        key, case_id = one.get("key"), one.get("case_id")
+        if one.get("provider") == PROVIDER and isinstance(key, str) and isinstance(case_id, str):
+            number = rules.number_of(key)
+            found += [] if number is None else [(number, case_id)]
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -138,7 +139,7 @@ async def test_what_is_down_is_told_once_when_it_is_up_again(desk: Desk) -> None
     await desk.fails()
     others = await desk.fails(case("search"))
     async with desk.filing() as (clerk,):
-        await until(lambda: _attempted(desk, 1), "not tried")
+        await until(partial(_both_tried, desk), "not tried")
         row = (await desk.owed("provider = 'github'"))[0]
         assert row["reason"] == "GitHub answered 503"
         # Whatever else the tracker is owed waits as long, and is not tried in between.
@@ -154,7 +155,7 @@ async def test_what_is_down_is_told_once_when_it_is_up_again(desk: Desk) -> None
                 row["position"],
             )
             clerk.bell.set()
-            await until(lambda least=least: _waits(desk, row["position"], least), "no longer wait")
+            await until(partial(_waits, desk, row["position"], least), "no longer wait")
         await desk.hurry(clerk)
         assert await desk.done() == []
     assert [len(remote.tickets) for remote in (github, jira)] == [2, 2]
@@ -162,7 +163,7 @@ async def test_what_is_down_is_told_once_when_it_is_up_again(desk: Desk) -> None
     assert [one["created"] for one in await desk.filed(others)] == [True, True]
 
 
-async def _attempted(desk: Desk, times: int) -> bool:
+async def _both_tried(desk: Desk) -> bool:
     rows = await desk.owed("attempts >= 1 AND reason <> ''")
     return len({row["provider"] for row in rows}) == 2
 
