@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from services.runs.integrations.models.keys import KEYS, LOG_FILE, SECRETS
+from services.runs.integrations.operations.reading import of_environment
 from services.runs.settings import RunsSettings
 from shared.secret import encode_base64url
 from shared.settings import read, read_or_exit
@@ -72,3 +74,24 @@ def test_plans_have_a_time_zone_that_there_is(
         with pytest.raises(SystemExit):
             read_or_exit(RunsSettings)
         assert "must name a time zone" in capsys.readouterr().err
+
+
+def test_other_systems_are_known_by_the_names_of_the_contract(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"LOG_BACKEND": "Loki", "NOTIFY_ON": "always"}
+    given = {key.name: words.get(key.name, f"value-{key.name}") for key in (*KEYS, LOG_FILE)}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    settings = read(RunsSettings)
+    assert of_environment(settings) == {**given, "LOG_BACKEND": "loki"}
+    assert not any(given[name] in repr(settings) for name in SECRETS)
+    assert settings.run_url("run_1") == "http://127.0.0.1:8000/api/v1/runs/run_1"
+    monkeypatch.setenv("UPLIFTR_BASE_URL", "https://dashboard.test/")
+    assert read(RunsSettings).run_url("run_1") == "https://dashboard.test/runs/run_1"
+    monkeypatch.setenv("NOTIFY_ON", "sometimes")
+    with pytest.raises(SystemExit):
+        read_or_exit(RunsSettings)
+    said = capsys.readouterr().err
+    assert "NOTIFY_ON" in said
+    assert "failure, always" in said

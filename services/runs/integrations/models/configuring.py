@@ -57,7 +57,7 @@ class IntegrationSettings(Settings):
 
     @field_validator("log_backend", "notify_on", mode="before")
     @classmethod
-    def _in_lower_case(cls, value: object) -> object:
+    def _word_in_lower_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
     @field_validator("log_backend")

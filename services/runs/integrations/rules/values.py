@@ -9,6 +9,7 @@ from typing import Final
 from services.runs.integrations.models.keys import (
     KEYS,
     LOG_BACKENDS,
+    LONGEST,
     MASK,
     NOTIFY_WORDS,
     NOWHERE,
@@ -46,7 +47,7 @@ def holding(stored: Mapping[str, str], environment: Mapping[str, str]) -> dict[s
 def shown(name: str, value: str) -> str:
     """Give a value as it may be shown."""
     if name not in SECRETS:
-        return value
+        return value[:LONGEST]  # of the environment it may be longer
     return MASK + (value[-SHOWN:] if len(value) >= LONG_ENOUGH else "")
 
 
