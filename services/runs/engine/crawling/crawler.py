@@ -222,6 +222,7 @@ class Crawler:
         mark = await self._stage.mark()
         await self._stage.goto(url, seconds=self._remaining(OPENING))
         await self._stage.settle(mark, seconds=self._remaining(SETTLING))
+        await self._tidy()
         documents = [
             each
             for each in self._stage.requests(mark)
@@ -289,8 +290,6 @@ class Crawler:
             log.info("page left out", error=type(error).__name__)
             with suppress(*_LOST):
                 await self._stage.renew()
-        finally:
-            await self._tidy()
 
     async def _tidy(self) -> None:
         """Close what pages have opened beside."""
