@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -116,7 +117,7 @@ def split(
     """
     logged_in = request.auth is not None and material.site is not None
     if logged_in:
-        made = [Case(**{**vars(case), "depends_on": ""}) for case in made]
+        made = [replace(case, depends_on="", auth={}) for case in made]
     by_area: dict[str, list[Case]] = {}
     for case in made:
         area = case.area if case.area in by_area or len(by_area) < MOST_SUITES else ""

@@ -68,7 +68,8 @@ class FormCases:
         if form.danger or form.method == "dialog" or filling.takes_payment(form):
             return False
         words = (form.submit, urlsplit(self._action).path) if form.kind != "login" else ()
-        if is_dangerous(*words) or (self._page.behind_login and self._asks_password):
+        changes_password = self._page.behind_login and self._asks_password
+        if is_dangerous(*words) or (changes_password and form.kind not in ("login", "signup")):
             return False
         return self._can_be_sent and is_openable(self._page.path)
 

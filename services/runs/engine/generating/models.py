@@ -107,6 +107,8 @@ class Case:
     fixtures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     depends_on: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    auth: Mapping[str, str] = field(default_factory=dict)
+    """A log-in that comes first, without a password in clear text."""
     skip: str = ""
     """Why it is not to be run as it is; empty: it is."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from services.runs.engine.generating.forms import FormCases, edges
+from services.runs.engine.generating.forms import PASSWORD, FormCases, edges
 from services.runs.engine.generating.models import (
     Account,
     Case,
@@ -54,7 +55,7 @@ def cases_of_site(
     seen = [
         page
         for page in site.pages
-        if page.status < 400 and is_openable(page.path) and (account or not page.behind_login)
+        if page.status < 400 and is_openable(page.path) and (account or not _needs_log_in(page))
     ][:MOST_PAGES]
     if not seen:
         raise NothingUsable("no page of the site could be opened")
@@ -77,6 +78,11 @@ def _is_log_in(page: SeenPage) -> bool:
     return any(form.kind == "login" for form in page.forms)
 
 
+def _needs_log_in(page: SeenPage) -> bool:
+    # Log-in and sign-up are for visitors, even where they were come upon with an account.
+    return page.behind_login and area_of(page) != ACCOUNT
+
+
 class _Site:
     def __init__(self, pages: list[SeenPage], exhaustive: bool, account: Account | None) -> None:
         self._pages = pages
@@ -89,17 +95,29 @@ class _Site:
 
     def cases(self) -> Iterator[Case]:
         """Give them in the order in which they are to run: who logs in comes after the others."""
-        public = [page for page in self._pages if not page.behind_login]
-        behind = [page for page in self._pages if page.behind_login]
+        behind = [page for page in self._pages if _needs_log_in(page)]
+        public = [page for page in self._pages if page not in behind]
         yield from self._of_pages(public)
         if self._log_in is not None:
             yield self._log_in
-            for case in self._of_pages(behind):
-                yield _after(case, self._log_in.id)
+        for case in self._of_pages(behind):
+            yield self._logged_in(case)
         # A sign-up leaves its visitor logged in, and log-in pages are often closed to those.
         for page, form in self._forms:
             if form.kind == "signup":
                 yield from self._sent(page, form)
+
+    def _logged_in(self, case: Case) -> Case:
+        if self._log_in is not None:
+            return replace(case, depends_on=self._log_in.id)
+        # Logs in by itself where no form was seen that a case could show, as one of two pages.
+        account = self._account
+        if account is None or "${" in account.username:
+            return case
+        auth = {"username": account.username, "password": f"${{{PASSWORD}}}"}
+        return replace(
+            case, auth=auth | ({"login_path": account.login_path} if account.login_path else {})
+        )
 
     def _of_pages(self, pages: list[SeenPage]) -> Iterator[Case]:
         for page in pages:
@@ -181,12 +199,16 @@ class _Site:
     def _links(self, pages: list[SeenPage]) -> Iterator[Case]:
         by_path = {page.path: page for page in self._pages}
         reached = self._reached
-        for page in pages:
+        are_behind = any(_needs_log_in(page) for page in pages)
+        # A page that everybody sees may show more links to those who are logged in.
+        for page in self._pages if are_behind else pages:
             names = Counter(clean(link.name).lower() for link in page.links)
             for link in page.links:
                 target = by_path.get(path_of(link.url))
                 told = quoted(link.name)
                 if target is None or target is page or target.path in reached or not told:
+                    continue
+                if target not in pages and not are_behind:
                     continue
                 if link.danger or is_dangerous(link.name) or names[clean(link.name).lower()] > 1:
                     continue
@@ -206,10 +228,6 @@ class _Site:
                 )
 
 
-def _after(case: Case, first: str) -> Case:
-    return Case(**{**vars(case), "depends_on": first})
-
-
 def _distinct(cases: Iterator[Case]) -> list[Case]:
     """Number the ids that stand twice."""
     seen: Counter[str] = Counter()
@@ -218,5 +236,5 @@ def _distinct(cases: Iterator[Case]) -> list[Case]:
         seen[case.id] += 1
         number = seen[case.id]
         own = case.id if number == 1 else f"{case.id}-{number}"
-        found.append(Case(**{**vars(case), "id": own}))
+        found.append(replace(case, id=own))
     return found

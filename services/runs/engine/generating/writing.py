@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import yaml
@@ -36,7 +37,7 @@ def runnable(cases: Iterable[Case]) -> list[Case]:
         expect = tuple(one for one in case.expect if _is_read(one))
         if expect:
             there.add(case.id)
-            kept.append(Case(**{**vars(case), "expect": expect}))
+            kept.append(replace(case, expect=expect))
     return kept
 
 
@@ -94,7 +95,7 @@ def _text(
     named = dict(env)
     for case in cases:
         named |= case.env
-    if f"${{{PASSWORD}}}" in repr([case.steps for case in cases]) + repr(auth):
+    if f"${{{PASSWORD}}}" in repr([[case.steps, case.auth] for case in cases]) + repr(auth):
         named[PASSWORD] = f"${{{PASSWORD}}}"
     document: dict[str, Any] = {"suite": clean(name), "id": slug(name, 100), "base_url": base_url}
     if fixtures:
@@ -117,6 +118,8 @@ def _written(case: Case) -> dict[str, Any]:
         written["tags"] = list(case.tags)
     if case.depends_on:
         written["depends_on"] = case.depends_on
+    if case.auth:
+        written["auth"] = dict(case.auth)
     if case.skip:
         written["skip"] = case.skip
     if case.steps:
