@@ -29,6 +29,57 @@ async def add(
     )
 
 
+async def shelve(connection: Connection, seconds: float) -> bool:
+    """Put off, of what is due first, what another of the same issue goes before.
+
+    So what waits for its turn does not stand before what could be done, however much it is.
+
+    Args:
+        connection: to the service's database.
+        seconds: for which it is put off; when its turn comes earlier, it is due at once.
+
+    Returns:
+        Whether there was any.
+    """
+    status = await connection.execute(
+        """
+        WITH due AS (
+            SELECT org_id, provider, number, run_id, position FROM runs.tracker_filing
+             WHERE done_at IS NULL AND due_at <= clock_timestamp() ORDER BY due_at LIMIT 1000
+               FOR UPDATE SKIP LOCKED),
+        blocked AS (
+            SELECT org_id, provider, number, run_id FROM due AS f WHERE EXISTS (
+                SELECT FROM runs.tracker_filing AS e
+                 WHERE e.org_id = f.org_id AND e.provider = f.provider AND e.number = f.number
+                   AND e.position < f.position AND e.done_at IS NULL))
+        UPDATE runs.tracker_filing AS f
+           SET due_at = clock_timestamp() + make_interval(secs => $1)
+          FROM blocked AS b
+         WHERE f.org_id = b.org_id AND f.provider = b.provider AND f.number = b.number
+           AND f.run_id = b.run_id
+        """,
+        seconds,
+    )
+    return status != "UPDATE 0"
+
+
+async def call_next(connection: Connection, owed: Owed) -> None:
+    """Make the next filing of an issue due, because the one before is done."""
+    await connection.execute(
+        """
+        UPDATE runs.tracker_filing SET due_at = clock_timestamp()
+         WHERE org_id = $1 AND provider = $2 AND number = $3 AND due_at > clock_timestamp()
+           AND position = (
+               SELECT position FROM runs.tracker_filing
+                WHERE org_id = $1 AND provider = $2 AND number = $3 AND done_at IS NULL
+                ORDER BY position LIMIT 1)
+        """,
+        owed.org_id,
+        owed.provider,
+        owed.number,
+    )
+
+
 async def claim(
     connection: Connection, busy: Sequence[str], most: int, of_one: int, lease_s: float
 ) -> list[Owed]:
@@ -44,17 +95,18 @@ async def claim(
     rows = await connection.fetch(
         """
         WITH due AS (
-            SELECT org_id, provider, number, run_id, due_at FROM runs.tracker_filing AS f
+            SELECT org_id, provider, number, run_id, position, due_at FROM runs.tracker_filing
              WHERE done_at IS NULL AND due_at <= clock_timestamp() AND org_id <> ALL($1)
-               AND NOT EXISTS (
-                   SELECT FROM runs.tracker_filing AS e
-                    WHERE e.org_id = f.org_id AND e.provider = f.provider AND e.number = f.number
-                      AND e.position < f.position AND e.done_at IS NULL)
              ORDER BY due_at LIMIT 200),
+        heads AS (
+            SELECT * FROM due AS f WHERE NOT EXISTS (
+                SELECT FROM runs.tracker_filing AS e
+                 WHERE e.org_id = f.org_id AND e.provider = f.provider AND e.number = f.number
+                   AND e.position < f.position AND e.done_at IS NULL)),
         fair AS (
             SELECT org_id, provider, number, run_id FROM (
                 SELECT *, row_number() OVER (PARTITION BY org_id ORDER BY due_at) AS place
-                  FROM due) AS numbered
+                  FROM heads) AS numbered
              WHERE place <= $3 ORDER BY due_at LIMIT $2),
         taken AS (
             SELECT f.org_id, f.provider, f.number, f.run_id FROM runs.tracker_filing AS f

@@ -42,6 +42,9 @@ POLL: Final = 2.0
 REST: Final = 0.1
 """Seconds between two looks, however often the bell rings."""
 
+SHELVED: Final = 60.0
+"""Seconds after which is looked again whether it is the turn of what waits for another."""
+
 SETTLING: Final = 20.0
 """Seconds in which is tried again to write down what was filed, before it is looked for again."""
 
@@ -120,6 +123,8 @@ class Clerk(Owned):
             return
         held = Counter(owed.org_id for owed in self._in_hand.values())
         async with self._database.transaction() as connection:
+            if await store.shelve(connection, SHELVED):
+                self.bell.set()  # there may be more behind
             taken = await store.claim(connection, list(held), room, OF_ONE, LEASE)
         for owed in taken:
             task = asyncio.create_task(self._file(owed), name="tracker filing")
@@ -185,6 +190,7 @@ async def _note(connection: Connection, owed: Owed, outcome: Outcome) -> bool:
         if ticket is None:
             filed["error"] = outcome.reason
         await runs.note_filed(connection, owed.org_id, owed.run_id, filed)
+        await store.call_next(connection, owed)
     elif outcome.is_for_all:
         await store.put_off(connection, owed.org_id, owed.provider, outcome.delay_s)
     return True
