@@ -6,17 +6,22 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.runs.app import SERVICE
 from services.runs.trackers import rules
+from services.runs.workers.operations import Place
 from shared.contracts.auth import OrganizationDeleted
 from tests.services.runs.conftest import Runs
 from tests.services.runs.reports_support import assertion, case
-from tests.services.runs.runs_support import read, until
+from tests.services.runs.runs_support import queue, read, until
+from tests.services.runs.suite_texts import suite_text
 from tests.services.runs.trackers_desk import Desk
 from tests.services.runs.trackers_support import SECRETS, Remote, remotes
+from tests.services.runs.workers_support import ROOT, STAND_IN
 from tests.support.postgres import DatabaseUrls
 
 ALL = ("github", "gitlab", "jira")
@@ -321,6 +326,28 @@ async def test_secrets_are_seen_by_their_tracker_alone(
     assert len(accounts) == 3
     for secret in SECRETS:
         assert secret not in "".join(map(str, seen))
+
+
+async def test_a_worker_mirrors_what_its_runs_find(desk: Desk, tmp_path: Path) -> None:
+    await desk.configure("gitlab", "jira", FILE_ISSUES="gitlab,jira")
+    desk.remotes["jira"].faults = [(503, {})] * 3
+    words = ("case pay failed", "end failed")
+    text = suite_text("mirrored") + "".join(f"# do: {word}\n" for word in words)
+    await desk.runs.add_suite(desk.org, "mirrored.tripwire.yaml", text, suite_id="mirrored")
+    run_id = await queue(desk.runs, desk.member, suite="mirrored.tripwire.yaml")
+    place = Place(STAND_IN, tmp_path / "runs", ROOT)
+    async with SERVICE.labour({**desk.runs.resources, Place: place}, desk.runs.database):
+
+        async def mirrored() -> bool:
+            run = await read(desk.runs, desk.member, run_id)
+            return run["status"] == "failed" and len(await desk.owed("reason <> ''")) == 1
+
+        await until(mirrored, "not mirrored, or not ended because a tracker is down")
+        await until(partial(desk.filed, run_id), "not in the report")
+    (one,) = desk.remotes["gitlab"].tickets
+    assert run_id in one["body"]
+    assert [one["provider"] for one in (await desk.issue())["external"]] == ["gitlab"]
+    assert [row["provider"] for row in await desk.owed("done_at IS NULL")] == ["jira"]
 
 
 async def test_an_organization_is_forgotten_with_what_is_owed(desk: Desk) -> None:
