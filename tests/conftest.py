@@ -19,6 +19,7 @@ import structlog
 
 from tests.support.network import block_other_machines
 from tests.support.postgres import DatabaseServer, DatabaseUrls
+from tests.support.progress import Progress
 from tests.support.stack import MakeStack, Stack, running_stack
 
 # Before any module reads its settings: the machine's own must not leak in.
@@ -44,6 +45,12 @@ structlog.configure(
         ),
     ]
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a run that nobody watches say how it goes."""
+    if "CI" in os.environ and not _is_worker():
+        config.pluginmanager.register(Progress(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,7 +27,7 @@ from tests.gateway.fake_service import Asked, FakeService, echo, running
 KEYS = {name: bytes([ord(name[0])]) * 32 for name in SERVICES} | {"agents": b"g" * 32}
 # One test's faults must not close an address to the next.
 NEVER = Trip(faults=1_000_000, volume=1_000_000)
-QUICK = Limits(connect=1.0, head=0.6, idle=0.6, stall=0.6, tick=0.05, trip=NEVER)
+QUICK = Limits(connect=2.0, head=1.5, idle=1.5, stall=1.5, tick=0.05, trip=NEVER)
 PATIENT = Limits(tick=0.05, trip=NEVER)
 
 

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from tests.support.ports import free_ports
+
 START_TIMEOUT: Final = 120.0
 STOP_TIMEOUT: Final = 30.0
 
@@ -53,7 +55,9 @@ class Rabbit:
         self._schedulers = schedulers
         self._home = home
         self._name = f"guildhall-{uuid4().hex[:12]}@localhost"
-        self._port, self._dist_port, self._epmd_port = _free_ports(3)
+        # Of those that nobody takes while the node is away for a moment.
+        self._port = free_ports(3)
+        self._dist_port, self._epmd_port = self._port + 1, self._port + 2
         self._epmd: subprocess.Popen[bytes] | None = None
         self._mourner: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
@@ -218,15 +222,3 @@ class Rabbit:
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait(STOP_TIMEOUT)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ask the system for ports; held together, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -118,16 +118,19 @@ async def test_messages_are_answered_in_their_order_one_at_a_time(
     await made.becomes("READY")
 
 
-async def test_a_message_on_an_idle_session_starts_it_anew(agents: Agents, work: Work) -> None:
-    made = await chat(agents)
-    await made.talk.send("POST", "/close")
-    await made.becomes("IDLE")
-    assert (made.id, "box") in work.runner.released
-    await made.say("are you there?")
-    await made.replies(1)
-    row = await made.becomes("READY")
-    assert row["container_id"] == "box-1"
-    assert work.runner.prepared == [made.id]
+async def test_a_message_on_an_idle_session_starts_it_anew(
+    agents: Agents, urls: DatabaseUrls
+) -> None:
+    made = await chat(agents)  # before there is a worker, which might start it as well
+    async with worker_of(urls, bell=agents.resources[Bell]) as work:
+        await made.talk.send("POST", "/close")
+        await made.becomes("IDLE")
+        assert (made.id, "box") in work.runner.released
+        await made.say("are you there?")
+        await made.replies(1)
+        row = await made.becomes("READY")
+        assert row["container_id"] == "box-1"
+        assert work.runner.prepared == [made.id]
 
 
 async def test_messages_wait_in_a_session_that_is_not_started_or_in_error(
