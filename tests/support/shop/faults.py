@@ -128,5 +128,5 @@ class _Changing:
                 body = body.replace(old, new)
             kept = [one for one in self._start["headers"] if one[0] != b"content-length"]
             length = (b"content-length", str(len(body)).encode())
-            await self._send(self._start | {"headers": [*kept, length]})
-            await self._send(message | {"body": body})
+            await self._send({**self._start, "headers": [*kept, length]})
+            await self._send({**message, "body": body})

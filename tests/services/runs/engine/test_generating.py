@@ -369,7 +369,7 @@ _ODD = {"in": "query", "name": "${q}", "required": True, "default": "${z}"}
 
 def test_hostile_descriptions_cost_little_and_stay_suites() -> None:
     loop = {"oneOf": [{"$ref": "#/x"}]}
-    wide = {"type": "object", "required": [f"p{n}" for n in range(3000)]}
+    wide: dict[str, Any] = {"type": "object", "required": [f"p{n}" for n in range(3000)]}
     wide["properties"] = {f"p{n}": {"$ref": "#/x"} for n in range(3000)}
     content = {"content": {"application/json": {"schema": {"$ref": "#/x"}}}}
     paths: dict[str, Any] = {

@@ -39,19 +39,21 @@ async def served() -> AsyncIterator[Served]:
 
 async def test_what_was_generated_passes_on_a_healthy_shop(served: Served, tmp_path: Path) -> None:
     made = cases_of_site(site_of(served.url), account=Account(EMAIL, "/login"))
-    # Of the links, which are all alike, two are enough here.
-    links = [case.id for case in made if "navigation" in case.tags]
-    chosen = [case.id for case in made if case.id not in links[2:] and "sign-up" not in case.id]
-    found = await measure(served, tmp_path, cases=[*chosen, "signup-sign-up-sent"])
+    # Of what is alike, some are enough here: a link, every other refusal.
+    some = [case.id for case in made if "navigation" in case.tags][1:]
+    some += [case.id for case in made if "negative" in case.tags][::2]
+    chosen = [case.id for case in made if case.id not in some]
+    found = await measure(served, tmp_path, cases=chosen)
     passed = sum(verdict == "passed" for verdict in found.values())
     assert passed >= 0.9 * len(found), found
-    assert len(found) > 25
+    assert len(found) > 20
 
 
 async def test_planted_faults_are_caught(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # How long a false claim is looked at decides nothing here.
+    assert judging.judge.__kwdefaults__ is not None
     monkeypatch.setitem(judging.judge.__kwdefaults__, "seconds", 1.0)
     found = await measure(served, tmp_path, CAUGHT, list(CAUGHT.values()))
     caught = {fault for fault, case in CAUGHT.items() if found[case] in ("failed", "broken")}
