@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictBool, StringConstraints
 
-from shared.api import Answer, Body
+from shared.api import Answer, Body, Query
 
 LONGEST_PROGRAM: Final = 1024 * 1024
 """Characters of a recording that is pasted as a text."""
@@ -86,7 +86,7 @@ class RecordingState(Answer):
     error: str | None
 
 
-class PictureQuery(Body):
+class PictureQuery(Query):
     """Which picture is known already."""
 
     after: int = Field(0, ge=0)

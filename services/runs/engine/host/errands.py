@@ -13,6 +13,7 @@ from services.runs.engine.browser.models import BrowserGone, BrowserMissing, Bro
 from services.runs.engine.crawling import crawl
 from services.runs.engine.errands.models import Exchange, Failed
 from services.runs.engine.host.models import Errand, Outcome
+from services.runs.engine.recording.recorder import record
 from services.runs.engine.running.models import Cancelled
 from shared.log import get_logger
 
@@ -24,7 +25,7 @@ Doing = Callable[
 It raises ``Failed``; ``Cancelled`` and the browser's own errors may come out of it too.
 """
 
-KINDS: Final[Mapping[str, Doing]] = {"crawl": crawl}
+KINDS: Final[Mapping[str, Doing]] = {"crawl": crawl, "record": record}
 
 STOPPING: Final = 5.0
 """Seconds in which one ends that is cancelled."""

@@ -3,5 +3,13 @@
 from __future__ import annotations
 
 from services.runs.recordings.operations.converting import convert
+from services.runs.recordings.operations.recording import (
+    Means,
+    act,
+    picture,
+    start,
+    state,
+    stop,
+)
 
-__all__ = ["convert"]
+__all__ = ["Means", "act", "convert", "picture", "start", "state", "stop"]
