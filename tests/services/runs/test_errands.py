@@ -24,12 +24,14 @@ from services.runs.workers.operations import processes
 from services.runs.workers.operations.errands import ErrandWorker
 from shared.bus import Transport
 from shared.errors import LimitExceeded, NotFound
+from shared.secret import encode_base64url
 from shared.vault import Vault
 from tests.services.runs.conftest import Runs, new_org
+from tests.services.runs.errand_worker import PROGRAM
 from tests.services.runs.runs_support import until
 from tests.services.runs.workers_support import ROOT, limits
+from tests.support.postgres import DatabaseUrls
 
-PROGRAM = (sys.executable, "-P", "-m", "tests.services.runs.errand_stand_in")
 SECRET = f"pw-{uuid4().hex}"
 
 
@@ -222,6 +224,40 @@ async def test_a_killed_worker_or_process_fails_the_errand_and_leaves_nothing(
         await there.becomes(lost, "failed")
     found = await errands.state(there.database, there.vault, there.org, lost)
     assert "worker" in found.reason
+    assert {row["order"] for row in await there.rows()} == {None}
+
+
+async def test_what_a_killed_worker_had_is_ended_by_another(
+    there: Errands, urls: DatabaseUrls
+) -> None:
+    key = encode_base64url(bytes(range(32)))
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.services.runs.errand_worker", str(there.folder)),
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "GUILDHALL_PROFILE": "development",
+            "GUILDHALL_DATABASE_URL": urls.url("runs"),
+            "GUILDHALL_BROKER_URL": urls.url("bus"),
+            "GUILDHALL_ROOT_SECRET": key,
+            "GUILDHALL_RUNS_ENCRYPTION_KEY": key,
+            "GUILDHALL_DATA_DIR": str(there.folder),
+            "GUILDHALL_LOG_LEVEL": "error",
+        },
+    )
+    try:
+        errand_id = await there.begin("hold")
+
+        async def two_live() -> bool:
+            return len(there.families()) >= 2
+
+        await until(two_live, "never began")
+    finally:
+        worker.kill()
+        await worker.wait()
+    async with there.working():
+        await there.becomes(errand_id, "failed")
+        await there.none_left()
     assert {row["order"] for row in await there.rows()} == {None}
 
 
