@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -87,17 +88,20 @@ def _no(status: int, message: str) -> Response:
     return JSONResponse({"message": message}, status)
 
 
+def _github_shown(remote: Remote, one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "number": one["number"],
+        "title": one["title"],
+        "body": one["body"],
+        "state": "closed" if one["closed"] else "open",
+        "labels": [{"name": name} for name in one["labels"]],
+        "comments": len(one["comments"]),
+        "html_url": f"{remote.base}/acme/shop/issues/{one['number']}",
+    }
+
+
 def _github(remote: Remote) -> Starlette:  # noqa: C901 - its routes
-    def shown(one: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "number": one["number"],
-            "title": one["title"],
-            "body": one["body"],
-            "state": "closed" if one["closed"] else "open",
-            "labels": [{"name": name} for name in one["labels"]],
-            "comments": len(one["comments"]),
-            "html_url": f"{remote.base}/acme/shop/issues/{one['number']}",
-        }
+    shown = partial(_github_shown, remote)
 
     async def issues(request: Request) -> Response:
         if request.method == "GET":
@@ -158,18 +162,21 @@ def _github(remote: Remote) -> Starlette:  # noqa: C901 - its routes
     )
 
 
+def _gitlab_shown(remote: Remote, one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": 9000 + one["number"],
+        "iid": one["number"],
+        "title": one["title"],
+        "description": one["body"],
+        "state": "closed" if one["closed"] else "opened",
+        "labels": one["labels"],
+        "web_url": f"{remote.base}/acme/shop/-/issues/{one['number']}",
+        "references": {"full": f"acme/shop#{one['number']}"},
+    }
+
+
 def _gitlab(remote: Remote) -> Starlette:  # noqa: C901 - its routes
-    def shown(one: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "id": 9000 + one["number"],
-            "iid": one["number"],
-            "title": one["title"],
-            "description": one["body"],
-            "state": "closed" if one["closed"] else "opened",
-            "labels": one["labels"],
-            "web_url": f"{remote.base}/acme/shop/-/issues/{one['number']}",
-            "references": {"full": f"acme/shop#{one['number']}"},
-        }
+    shown = partial(_gitlab_shown, remote)
 
     async def issues(request: Request) -> Response:
         if request.method == "GET":
@@ -254,15 +261,29 @@ def _is_block(node: dict[str, Any]) -> bool:
     return kind == "rule" or (kind == "blockquote" and all(map(_is_block, content)))
 
 
+def _jira_shown(remote: Remote, one: dict[str, Any]) -> dict[str, Any]:
+    category = {"key": "done" if one["closed"] else "new"}
+    fields = {
+        "status": {"name": "x", "statusCategory": category},
+        "description": one["body"],
+        "labels": one["labels"],
+    }
+    return {"id": str(one["number"]), "key": f"WEB-{one['number']}", "fields": fields}
+
+
+def _of_jira(remote: Remote, answer: Answer) -> Answer:
+    pair = base64.b64encode(f"{MAIL}:{JIRA_TOKEN}".encode()).decode()
+
+    async def checked(request: Request) -> Response:
+        if request.headers.get("authorization") != f"Basic {pair}":
+            return _no(401, "Client must be authenticated")
+        return await remote.meets(request, answer)
+
+    return checked
+
+
 def _jira(remote: Remote) -> Starlette:  # noqa: C901 - its routes
-    def shown(one: dict[str, Any]) -> dict[str, Any]:
-        category = {"key": "done" if one["closed"] else "new"}
-        fields = {
-            "status": {"name": "x", "statusCategory": category},
-            "description": one["body"],
-            "labels": one["labels"],
-        }
-        return {"id": str(one["number"]), "key": f"WEB-{one['number']}", "fields": fields}
+    shown = partial(_jira_shown, remote)
 
     def of(request: Request) -> dict[str, Any] | None:
         return remote.ticket(request.path_params["key"].removeprefix("WEB-"))
@@ -306,16 +327,7 @@ def _jira(remote: Remote) -> Starlette:  # noqa: C901 - its routes
         found = [one for one in remote.tickets if match[1] in one["labels"] and not remote.lags]
         return JSONResponse({"issues": [shown(one) for one in found], "isLast": True})
 
-    def guarded(answer: Answer) -> Answer:
-        pair = base64.b64encode(f"{MAIL}:{JIRA_TOKEN}".encode()).decode()
-
-        async def checked(request: Request) -> Response:
-            if request.headers.get("authorization") != f"Basic {pair}":
-                return _no(401, "Client must be authenticated")
-            return await remote.meets(request, answer)
-
-        return checked
-
+    guarded = partial(_of_jira, remote)
     home = "/rest/api/3"
     return Starlette(
         routes=[
