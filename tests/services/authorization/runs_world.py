@@ -12,6 +12,7 @@ from PIL import Image
 
 from services.runs.app import SERVICE
 from shared.principal import Kind, Principal, Role
+from shared.secret import encode_base64url
 from shared.settings import ServiceSettings
 from shared.vault import Vault
 from tests.services.authorization.callers import CALLERS
@@ -51,6 +52,11 @@ def _picture() -> bytes:
 
 _PNG: Final = base64.b64encode(_picture()).decode()
 
+
+def _recording(errand_id: str) -> str:
+    return "rec_" + encode_base64url(json.dumps([errand_id, "http://127.0.0.1:9"]).encode())
+
+
 PARAMETERS: Final[dict[str, str]] = {
     **{
         f"/api/v1/suites/{{name}}{rest}:name": SUITE_FILE
@@ -59,6 +65,10 @@ PARAMETERS: Final[dict[str, str]] = {
     "n": "1",
     **{f"/api/v1/issues/{{id}}{rest}:id": "TW-1" for rest in ("", "/comments")},
     **{f"/api/v1/heals/{{id}}/{word}:id": "heal_one" for word in ("accept", "reject")},
+    **{
+        f"/api/v1/record/sessions/{{id}}{rest}:id": _recording("err_open")
+        for rest in ("", "/picture", "/input")
+    },
     "plan_id": "plan_one",
     "id": "run_one",
     # Of another run than the one that is deleted: no reset brings files back.
@@ -86,6 +96,9 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
         "base_url": "http://127.0.0.1:9",
         "actions": [{"type": "goto", "url": "/"}],
     },
+    ("POST", "/api/v1/record/start"): {"base_url": "http://127.0.0.1:9", "mode": "remote"},
+    ("POST", "/api/v1/record/sessions/{id}/input"): {"do": "reload"},
+    ("POST", "/api/v1/record/stop"): {"record_id": _recording("err_done")},
     ("POST", "/api/v1/artifacts/token"): {"path": "run_two"},
     ("PUT", "/api/v1/resolutions"): {"suite": SUITE_FILE},
     ("PATCH", "/api/v1/issues/{id}"): {"status": "closed"},
@@ -103,6 +116,11 @@ _REPORT: Final = json.dumps({"suite": SECRET, "cases": []})
 _VAULT: Final = Vault(bytes(range(32)))
 _SECRET_SETTING: Final = _VAULT.seal(SECRET.encode()).hex()
 _CHANNEL: Final = _VAULT.seal(b"http://127.0.0.1:9/").hex()
+_RECORDED: Final = _VAULT.seal(
+    json.dumps(
+        {"actions": [{"type": "goto", "url": "/"}, {"type": "click", "text": SECRET}]}
+    ).encode()
+).hex()
 _EVENT: Final = json.dumps({"seq": 1, "kind": "log", "ts": "2026-03-02T10:00:00Z", "text": SECRET})
 
 RESET: Final = f"""
@@ -118,7 +136,16 @@ DELETE FROM runs.refused_target;
 DELETE FROM runs.baseline;
 DELETE FROM runs.analytics_case;
 DELETE FROM runs.setting;
+DELETE FROM runs.errand;
+DELETE FROM runs.errand_wish;
 DELETE FROM runs.outbox;
+INSERT INTO runs.errand (org_id, id, kind, status, ends_by, patience_s, wanted_until)
+VALUES ('org_one', 'err_open', 'record', 'running', now() + interval '1 day', 9999,
+        now() + interval '1 day');
+INSERT INTO runs.errand (org_id, id, kind, status, result, ends_by, patience_s, wanted_until,
+       ended_at)
+VALUES ('org_one', 'err_done', 'record', 'done', '\\x{_RECORDED}', now() + interval '1 day', 9999,
+        now() + interval '1 day', now());
 INSERT INTO runs.suite_version (org_id, file, n, etag, author, text)
 VALUES ('org_one', '{SUITE_FILE}', 1, '"e"', 'usr_owner', '{SUITE.replace("'", "''")}# {SECRET}');
 INSERT INTO runs.suite (org_id, file, suite_id, name, base_url, version, etag, case_count, cases,

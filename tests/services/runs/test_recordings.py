@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.services.runs.conftest import Runs
 
 HOME = "http://127.0.0.1:9"
@@ -43,3 +45,27 @@ async def test_what_is_no_recording_is_refused_by_name(runs: Runs) -> None:
         assert answer.status_code == status, answer.text
         assert SECRET not in answer.text
     assert (await runs.get("suites", member)).json()["total"] == 0
+
+
+async def test_recordings_begin_where_they_may_and_belong_to_an_organization(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    member, other = runs.member(), runs.member()
+    refused = await runs.post("record/start", member, {"base_url": HOME})
+    assert refused.status_code == 400
+    assert 'mode:"remote"' in refused.json()["detail"]
+    begun = await runs.post("record/start", member, {"base_url": HOME, "mode": "remote"})
+    assert begun.status_code == 200, begun.text
+    record_id = begun.json()["record_id"]
+    shown = await runs.get(f"record/sessions/{record_id}", member)
+    assert shown.json() == {
+        "status": "starting",
+        "action_count": 0,
+        "base_url": HOME,
+        "error": None,
+    }
+    for wrong in (record_id, "rec_x", "err_1"):
+        assert (await runs.get(f"record/sessions/{wrong}", other)).status_code == 404
+        stopped = await runs.post("record/stop", other, {"record_id": wrong})
+        assert stopped.status_code == 404

@@ -93,5 +93,5 @@ async def test_a_sign_up_that_was_clicked_and_typed_becomes_a_suite_that_passes(
 async def test_an_address_that_may_not_be_reached_is_refused(tmp_path: Path) -> None:
     settings = BrowserSettings(TargetPolicy(allow_private=False), tmp_path)
     with pytest.raises(Failed) as failed:
-        await record({"base_url": "http://127.0.0.1:9/"}, settings, Person(), 30)
+        await record({"base_url": "http://127.0.0.1:8123/"}, settings, Person(), 30)
     assert failed.value.code == "url_not_allowed"
