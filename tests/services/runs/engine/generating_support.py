@@ -14,8 +14,10 @@ from pathlib import Path
 
 import yaml
 
+from services.runs.engine import language
 from services.runs.engine.generating.models import (
     Account,
+    Case,
     SeenField,
     SeenForm,
     SeenLink,
@@ -25,9 +27,24 @@ from services.runs.engine.generating.models import (
 from services.runs.engine.generating.openapi import cases_of_api
 from services.runs.engine.generating.site import cases_of_site
 from services.runs.engine.generating.writing import write
+from services.runs.engine.grammar.parsing import parse
 from tests.services.runs.engine.running_support import run_suite, verdicts
 from tests.support.shop import EMAIL, PASSWORD, Served, serving
 from tests.support.shop.faults import FAULTS, WHERE
+
+
+def written(cases: list[Case], address: str = "http://shop.test") -> str:
+    """Write cases, and see that our own engine can do all of it without a model."""
+    text = write("Made", address, cases)
+    parsed = parse(text)
+    assert parsed.suite is not None, parsed.problems
+    assert not parsed.warnings
+    for case in parsed.suite.cases:
+        assert case.expect
+        assert all(language.parse_step(step.do) for step in case.steps)
+        claims = [one.claim for one in case.expect if one.check is None]
+        assert all(language.parse_claim(claim or "") for claim in claims)
+    return text
 
 
 def site_of(url: str) -> SiteMap:
