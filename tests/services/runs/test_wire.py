@@ -28,13 +28,6 @@ PAGES: Final = {
     "/heals",
     "/checks/screenshot",
 }
-LATER: Final = (
-    ("POST", "record/start"),
-    ("GET", "record/sessions/r1"),
-    ("POST", "record/stop"),
-    ("POST", "record/convert"),
-)
-"""What is not there yet."""
 
 JSON: Final = {
     (row.method, row.path.removeprefix(API)): row
@@ -124,11 +117,6 @@ async def test_what_is_not_there_is_404_in_both_shapes(doors: Doors) -> None:
     for door, row in WORLD.operations.items():
         if "{" in row.path and door != ("PUT", f"{API}/suites/{{name}}"):  # makes one
             assert_error(await doors.knock(row, RUNS_CALLERS["other"]), 404, "not_found")
-
-
-@pytest.mark.parametrize(("method", "path"), LATER)
-async def test_what_comes_later_is_not_found_for_now(doors: Doors, method: str, path: str) -> None:
-    assert_error(await ask(doors, method, f"{API}/{path}"), 404, "not_found")
 
 
 async def test_another_method_is_told_which_there_are(doors: Doors) -> None:
