@@ -160,7 +160,7 @@ class Fetcher:
             FetchFailed: it is no address, it may not be reached, or its name is not known.
         """
         with _as_failures():
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(TIMEOUT), self._turns:
                 target = httpx.URL(url)
                 await self._resolve(_host_of(target), _port_of(target))
 
@@ -242,28 +242,6 @@ class Fetcher:
                 response.headers.get("retry-after", ""),
             )
 
-    async def refuses(self, url: str, seconds: float) -> bool:
-        """Tell whether an address would not be asked, as far as that is known now.
-
-        A name that cannot be resolved may be another time; it is looked at again when it is asked.
-
-        Args:
-            url: the address.
-            seconds: for resolving its name.
-        """
-        try:
-            with _as_failures():
-                async with asyncio.timeout(seconds), self._turns:
-                    parts = httpx.URL(url)
-                    host, port = _host_of(parts), _port_of(parts)
-                    for address in _written(host):
-                        if not self._policy.permits(host, port, address):
-                            return True
-                    await self._resolve(host, port)
-        except FetchFailed as failed:
-            return failed.reason in (NOT_ALLOWED, NO_ADDRESS)
-        return False
-
     async def _fetch(self, request: _Request) -> Fetched:
         async with self._answered(request) as (response, deadline):
             with _as_failures():
@@ -294,12 +272,14 @@ class Fetcher:
         return await self._ask(request, url, addresses[-1])
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(self._resolvers, _look_up, host, port)
-            addresses = [read_address(str(entry[4][0])) for entry in found]
-        except (OSError, ValueError):
-            raise FetchFailed("name not resolved") from None
+        addresses = _written(host)
+        if not addresses:
+            loop = asyncio.get_running_loop()
+            try:
+                found = await loop.run_in_executor(self._resolvers, _look_up, host, port)
+                addresses = [read_address(str(entry[4][0])) for entry in found]
+            except (OSError, ValueError):
+                raise FetchFailed("name not resolved") from None
         permitted = [each for each in addresses if self._policy.permits(host, port, each)]
         # All or nothing: a public name has no business pointing inside as well.
         if not permitted or len(permitted) < len(addresses):
@@ -343,18 +323,18 @@ def _as_failures() -> Iterator[None]:
 
 
 def _look_up(host: str, port: int) -> list[Any]:
+    if normal_host(host) == "localhost" or normal_host(host).endswith(".localhost"):
+        host = "localhost"  # which is this machine and nothing else (RFC 6761, section 6.3)
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def _written(host: str) -> list[Address]:
-    """Give the addresses that a host stands for whatever a resolver says; none for most names."""
+    """Give the address that a host is by itself, however it is spelt; none for names."""
     name = normal_host(host)
-    if name == "localhost" or name.endswith(".localhost"):
-        return [read_address("127.0.0.1"), read_address("::1")]
     with suppress(ValueError):
         return [read_address(name)]
     with suppress(OSError):
-        # 127.1, 0x7f000001 and what else resolvers read as an address.
+        # 127.1, 0x7f000001 and what else resolvers take for an address.
         return [read_address(socket.inet_ntoa(socket.inet_aton(name)))]
     return []
 

@@ -15,12 +15,9 @@ LONGEST_URL: Final = 2_000
 LONGEST_TEXT: Final = 2 * 1024 * 1024
 """Characters of pasted text; the body's own limit counts bytes."""
 
-Url = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, max_length=LONGEST_URL, pattern=r"^(?i:https?)://[^\s/?#\\]+\S*$"
-    ),
-]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_URL)]
+"""What is no address of a site is refused like an address that may not be reached."""
+
 Slug = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 LoginPath = Annotated[str, StringConstraints(max_length=2000, pattern=r"^(/[^/\\\s][^\\\s]*|/)?$")]
 """A path of the application: nothing that names another host."""

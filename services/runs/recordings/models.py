@@ -17,6 +17,9 @@ Url = Annotated[
         strip_whitespace=True, max_length=2000, pattern=r"^(?i:https?)://[^\s/?#\\]+\S*$"
     ),
 ]
+SomeUrl = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+"""What is no address of a site is refused like an address that may not be reached."""
+
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Slug = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 RecordId = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
@@ -59,7 +62,7 @@ class Recorded(Answer):
 class StartRequest(Body):
     """Where a recording begins, and whether on the host's display."""
 
-    base_url: Url
+    base_url: SomeUrl
     mode: Literal["headed", "remote"] | None = Field(
         None, description="headed unless said otherwise: it needs a display on the host."
     )

@@ -100,7 +100,7 @@ async def test_the_same_key_gives_the_same_suite_and_keeps_it_once(runs: Runs) -
         ({"kind": "text", "text": "Open /"}, 422, "base_url"),
         ({"kind": "docs", "base_url": "http://127.0.0.1:9"}, 422, "text"),
         ({"kind": "openapi", "base_url": "http://127.0.0.1:9", "text": "  "}, 422, "text"),
-        ({"kind": "text", "text": "x", "base_url": "ftp://x.test"}, 422, "base_url"),
+        ({"kind": "text", "text": "x", "base_url": "ftp://x.test"}, 400, "base_url"),
         ({"url": "http://x.test", "auth": {"username": "a"}}, 422, "password"),
         ({**WORDS, "exhaustive": "yes"}, 422, "exhaustive"),
         ({**WORDS, "base_url": "http://169.254.169.254/"}, 400, "base_url"),

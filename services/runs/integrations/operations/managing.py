@@ -25,13 +25,11 @@ from shared.bus import outbox
 from shared.contracts.runs import SettingsChanged
 from shared.db import Connection, Database
 from shared.errors import BadRequest, Fault, Invalid
-from shared.fetch import Fetcher
+from shared.fetch import NO_ADDRESS, Fetcher, FetchFailed
+from shared.fetch import NOT_ALLOWED as CLOSED
 from shared.log import get_logger
 from shared.principal import Principal
 from shared.vault import Vault
-
-RESOLVING: Final = 3.0
-"""Seconds for looking an address up before it is stored."""
 
 NOT_ALLOWED: Final = (
     "{name}: this address may not be reached: only http and https, no user and password in it, "
@@ -109,10 +107,19 @@ def _checked(given: Mapping[str, str]) -> dict[str, str]:
 
 async def _refuse_closed(fetcher: Fetcher, written: Mapping[str, str]) -> None:
     names = [name for name in URLS if name in written]
-    found = await asyncio.gather(*(fetcher.refuses(written[name], RESOLVING) for name in names))
-    for name, is_refused in zip(names, found, strict=True):
-        if is_refused:
+    found = await asyncio.gather(*(_is_closed(fetcher, written[name]) for name in names))
+    for name, is_closed in zip(names, found, strict=True):
+        if is_closed:
             raise BadRequest(NOT_ALLOWED.format(name=name), code="url_not_allowed")
+
+
+async def _is_closed(fetcher: Fetcher, url: str) -> bool:
+    """Tell whether an address may not be reached; a name may come to be known some other day."""
+    try:
+        await fetcher.check(url)
+    except FetchFailed as failed:
+        return failed.reason in (CLOSED, NO_ADDRESS)
+    return False
 
 
 async def test_notification(

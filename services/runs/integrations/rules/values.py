@@ -33,13 +33,14 @@ def holding(stored: Mapping[str, str], environment: Mapping[str, str]) -> dict[s
 
     Args:
         stored: by the organization.
-        environment: of the installation; its secrets go to its own addresses only.
+        environment: of the installation; its secrets serve its own addresses and projects only,
+            because any organization may write down others.
     """
     held = {**environment, **stored}
     for key in KEYS:
         if key.name in stored or key.name not in held:
             continue
-        if key.goes_to in stored and stored[key.goes_to] != environment.get(key.goes_to):
+        if any(name in stored and stored[name] != environment.get(name) for name in key.goes_to):
             del held[key.name]
     return held
 
