@@ -84,10 +84,16 @@ def test_the_keys_of_an_object_store_go_to_who_keeps_files_there(tmp_path: Path)
 
 
 def test_what_suites_may_name_goes_to_the_worker_of_runs_alone(tmp_path: Path) -> None:
-    machine = {**MACHINE, "E2E_PASSWORD": "of-a-test-account", "GITHUB_TOKEN": "of-a-tracker"}
+    machine = {**MACHINE, "E2E_PASSWORD": "of-a-test-account", "GH_TOKEN": "of-a-machine"}
     processes = every(plan(tmp_path, machine))
     assert {n for n, one in processes.items() if "E2E_PASSWORD" in one.environment} == {"runs work"}
-    assert not [n for n, one in processes.items() if "of-a-tracker" in one.environment.values()]
+    assert not [n for n, one in processes.items() if "of-a-machine" in one.environment.values()]
+
+
+def test_credentials_of_trackers_go_to_runs_alone(tmp_path: Path) -> None:
+    processes = every(plan(tmp_path, {**MACHINE, "GITHUB_TOKEN": "of-a-tracker"}))
+    holders = {n for n, one in processes.items() if "of-a-tracker" in one.environment.values()}
+    assert holders == {"runs", "runs work"}
 
 
 def test_where_browsers_are_is_told_to_the_worker_of_runs_alone(tmp_path: Path) -> None:

@@ -1,2 +1,0 @@
--- This number is kept for causes; until then nothing changes.
-SELECT;

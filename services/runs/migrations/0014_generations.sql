@@ -1,2 +1,0 @@
--- This number is kept for generations; until then nothing changes.
-SELECT;
