@@ -225,6 +225,7 @@ _REASONS: Final = {
     422: "One or more fields are wrong",
     429: "Too many requests; Retry-After says when to come back",
     500: "Internal error",
+    502: "What another system had to give could not be got",
     503: "A needed part is down; Retry-After says when to come back",
 }
 
