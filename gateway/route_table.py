@@ -15,6 +15,9 @@ from gateway.rate_limit import CLASSES
 from shared.settings import SERVICES
 from shared.surfaces import Surface, surface_of
 
+GENERATING: Final = 65.0
+"""Seconds: a browser looks at a whole site before there is an answer."""
+
 DEFAULT_BODY_LIMIT: Final = 2_000_000
 SYNC_BODY_LIMIT: Final = 16_000_000
 """Bytes; 500 entries of the longest texts that clients send, twice (learnings contract, 6.2)."""
@@ -55,6 +58,7 @@ class Row:
         address_class: the same for the caller's address, counted beside the caller.
         failure_class: the same for addresses of callers who are refused; ``rate_class`` if absent.
         body_limit: bytes of a body, or of a message that a caller sends through a socket.
+        patience: seconds that the service has to begin its answer; the setting's if those are more.
         is_public: whether no operation there needs a credential: the service decides (pages).
         refuses_bad_bearer: whether a bearer token must hold there although none is needed.
         takes_query_token: whether a credential may stand in the query as ``token``.
@@ -75,6 +79,7 @@ class Row:
     address_class: str = ""
     failure_class: str = ""
     body_limit: int = DEFAULT_BODY_LIMIT
+    patience: float = 0.0
     is_public: bool = False
     refuses_bad_bearer: bool = False
     takes_query_token: bool = False
@@ -183,6 +188,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     _row("/api/v1", "runs", "runs", body_limit=RUNS_BODY_LIMIT),
     _row("/api/v1/checks", "runs", "runs", body_limit=CHECKS_BODY_LIMIT),
+    _row("/api/v1/generate", "runs", "runs", body_limit=RUNS_BODY_LIMIT, patience=GENERATING),
     _row("/api/v1/artifacts", "runs", "runs", takes_query_token=True, own_tokens="art_"),
     _row("/api/v1/health", "runs", "health"),
     # The agents surface.

@@ -41,6 +41,7 @@ class Exchange:
         "is_repeated",
         "is_sent",
         "method",
+        "patience",
         "pool",
         "sink",
         "tried",
@@ -70,9 +71,15 @@ class Exchange:
         self.is_answering = False
         self.is_done = False
         self.is_paused = False
-        self.deadline = 0.0
+        self.deadline = self.patience = 0.0
 
     # The caller's side.
+
+    def bear_with(self, seconds: float) -> None:
+        """Give the service this long to begin its answer, if that is longer than others get."""
+        self.patience = seconds
+        if self._connection is not None and not self.is_done:
+            self._extend()
 
     @property
     def is_writable(self) -> bool:
@@ -212,5 +219,5 @@ class Exchange:
         elif self.is_answering or not self.is_sent:
             allowed = limits.idle
         else:
-            allowed = limits.head
+            allowed = max(limits.head, self.patience)
         self.deadline = self.pool.clock + allowed

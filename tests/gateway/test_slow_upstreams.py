@@ -104,6 +104,26 @@ async def test_machine_that_does_not_answer_at_all() -> None:
         await until_well(home)
 
 
+async def test_what_takes_long_by_its_nature_is_waited_for() -> None:
+    """Both are asked at once; one answers when the other was given up."""
+    given_up = asyncio.Event()
+
+    async def behave(
+        asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await given_up.wait()
+        writer.write(plain(200, b"a suite"))
+
+    async with house(QUICK) as home:
+        home.services["runs"].behave = behave
+        async with calling(home.port) as patient, calling(home.port) as other:
+            patient.send(request("POST", "/api/v1/generate", bearer(home), body=b"{}"))
+            other.send(request("POST", "/api/v1/runs", bearer(home), body=b"{}"))
+            assert (await other.answer("POST")).status == 504
+            given_up.set()
+            assert (await patient.answer("POST")).body == b"a suite"
+
+
 async def until_well(home: House) -> None:
     """Ask until the service counts as well again."""
     async with asyncio.timeout(10):
