@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
+import psutil
 import pytest
 
 from gateway.upstream import Limits
@@ -202,6 +203,12 @@ class _Process:
     def tell(self, number: signal.Signals) -> None:
         os.kill(self._child.pid, number)
 
+    async def stopped(self) -> None:
+        """Stop it, and return when it has stopped: until then it may answer once more."""
+        self.tell(signal.SIGSTOP)
+        while psutil.Process(self._child.pid).status() != psutil.STATUS_STOPPED:
+            await asyncio.sleep(0.01)
+
     async def kill(self) -> None:
         with suppress(ProcessLookupError):
             self._child.kill()
@@ -223,7 +230,7 @@ async def _before_a_process() -> AsyncIterator[tuple[House, _Process]]:
 async def test_process_that_is_stopped() -> None:
     async with _before_a_process() as (home, process):
         await until_well(home)
-        process.tell(signal.SIGSTOP)
+        await process.stopped()
         # On the kept connection, and on new ones, which the kernel still accepts.
         for _ in range(3):
             assert (await ask(home)).status == 504
