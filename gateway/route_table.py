@@ -307,6 +307,13 @@ OPERATIONS_WITHOUT_CREDENTIAL: Final[tuple[tuple[str, str], ...]] = (
     # Runs contract, section 2.
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/health/ready"),
+    # The page of a recording, which shows a ticket of its own.
+    ("GET", "/api/v1/record/live.js"),
+    ("GET", "/api/v1/record/live.css"),
+    ("GET", "/api/v1/record/sessions/{id}/live"),
+    ("GET", "/api/v1/record/sessions/{id}/live/picture"),
+    ("POST", "/api/v1/record/sessions/{id}/live/input"),
+    ("POST", "/api/v1/record/sessions/{id}/live/stop"),
     ("POST", "/api/v1/auth/login"),
     ("GET", "/api/v1/auth/setup"),
     ("POST", "/api/v1/auth/setup"),

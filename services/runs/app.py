@@ -22,6 +22,7 @@ from services.runs.health import routes as health
 from services.runs.integrations import routes as integrations
 from services.runs.issues import routes as issues
 from services.runs.plans import routes as plans
+from services.runs.recordings import operations as made_recordings
 from services.runs.recordings import routes as recordings
 from services.runs.resolutions import routes as resolutions
 from services.runs.runs import routes as runs
@@ -55,6 +56,9 @@ async def open_resources(
             RunsSettings: settings,
             kept_artifacts.Store: await stack.enter_async_context(store),
             kept_artifacts.Links: kept_artifacts.Links(settings.key_for_secrets()),
+            made_recordings.LivePages: made_recordings.LivePages(
+                settings.key_for_secrets(), settings.public_url
+            ),
             Transport: transport,
             Vault: vault,
             Endings: workers.Closing(settings, vault),

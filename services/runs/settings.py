@@ -106,6 +106,13 @@ class RunsSettings(ServiceSettings, TargetSettings, ModelSettings, IntegrationSe
     max_errands_per_organization: int = Field(
         2, ge=1, le=64, description="Likewise of one organization, over all workers."
     )
+    recording_idle_seconds: float = Field(
+        1800,
+        ge=1,
+        le=14_400,
+        description="Seconds in which nobody does anything in a recording's "
+        "browser, after which it ends.",
+    )
     lease_seconds: float = Field(
         15,
         ge=0.5,

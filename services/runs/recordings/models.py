@@ -24,6 +24,9 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Slug = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 RecordId = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 
+Status = Literal["starting", "recording", "stopped", "error"]
+"""Of a recording (section 3.9)."""
+
 
 class Wanted(Body):
     """What is to be made of a recording."""
@@ -72,6 +75,9 @@ class Started(Answer):
     """A recording that begins."""
 
     record_id: str
+    live_url: str = Field(
+        description="A page on which the recording is seen and acted in; its fragment is a secret."
+    )
 
 
 class StopRequest(Wanted):
@@ -83,7 +89,7 @@ class StopRequest(Wanted):
 class RecordingState(Answer):
     """How a recording stands."""
 
-    status: Literal["starting", "recording", "stopped", "error"]
+    status: Status
     action_count: int
     base_url: str
     error: str | None
@@ -93,6 +99,9 @@ class PictureQuery(Query):
     """Which picture is known already."""
 
     after: int = Field(0, ge=0)
+    wait: float = Field(
+        0, ge=0, le=10, description="Seconds for which a newer one is waited for, if need be."
+    )
 
 
 class Seen(Answer):
@@ -113,11 +122,36 @@ class Input(Body):
     ]
     x: float = Field(0, ge=0, le=10_000, description="Of the picture, in CSS pixels.")
     y: float = Field(0, ge=0, le=10_000)
+    count: int = Field(
+        1, ge=1, le=3, description="Which click of a series this is: 2 makes the last a double one."
+    )
     dx: float = Field(0, ge=-10_000, le=10_000)
     dy: float = Field(0, ge=-10_000, le=10_000)
     key: str = Field("", max_length=40, description="As Playwright names keys.")
     text: str = Field("", max_length=5000, repr=False)
     url: str = Field("", max_length=2000)
+
+
+class Inputs(Body):
+    """What a person does, in its order."""
+
+    inputs: list[Input] = Field(min_length=1, max_length=100)
+
+
+class LiveSeen(Answer):
+    """What a page of a recording shows next; null is what has not changed."""
+
+    n: int
+    status: Status
+    error: str | None = None
+    action_count: int | None = None
+    url: str | None = None
+    jpeg: str | None = None
+    width: int = 0
+    height: int = 0
+    ticket: str | None = Field(
+        None, repr=False, description="Takes the place of the one that was shown."
+    )
 
 
 class Done(Answer):

@@ -69,13 +69,30 @@ async def create_all(
         TooLarge: a text is longer than a suite may be.
         BadRequest: one is no suite.
     """
-    drafts = [(name, await _draft(text)) for name, text in texts]
-    files = []
+    drafts = await drafted(texts)
     async with database.transaction() as connection:
-        for name, draft in drafts:
-            file = await _free_file(connection, principal.org, name or draft.name)
-            await store.write(connection, principal.org, file, draft, principal.account)
-            files.append(file)
+        return await add_all(connection, principal, drafts)
+
+
+async def drafted(texts: Sequence[tuple[str, str]]) -> list[tuple[str, Draft]]:
+    """Read texts, each with the words of its file's name.
+
+    Raises:
+        TooLarge: a text is longer than a suite may be.
+        BadRequest: one is no suite.
+    """
+    return [(name, await _draft(text)) for name, text in texts]
+
+
+async def add_all(
+    connection: Connection, principal: Principal, drafts: Sequence[tuple[str, Draft]]
+) -> list[str]:
+    """Keep drafts as new suites in somebody's transaction; give their files in the same order."""
+    files = []
+    for name, draft in drafts:
+        file = await _free_file(connection, principal.org, name or draft.name)
+        await store.write(connection, principal.org, file, draft, principal.account)
+        files.append(file)
     return files
 
 

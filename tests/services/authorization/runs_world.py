@@ -67,7 +67,15 @@ PARAMETERS: Final[dict[str, str]] = {
     **{f"/api/v1/heals/{{id}}/{word}:id": "heal_one" for word in ("accept", "reject")},
     **{
         f"/api/v1/record/sessions/{{id}}{rest}:id": _recording("err_open")
-        for rest in ("", "/picture", "/input")
+        for rest in (
+            "",
+            "/picture",
+            "/input",
+            "/live",
+            "/live/picture",
+            "/live/input",
+            "/live/stop",
+        )
     },
     "plan_id": "plan_one",
     "id": "run_one",
@@ -98,6 +106,7 @@ BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     },
     ("POST", "/api/v1/record/start"): {"base_url": "http://127.0.0.1:9", "mode": "remote"},
     ("POST", "/api/v1/record/sessions/{id}/input"): {"do": "reload"},
+    ("POST", "/api/v1/record/sessions/{id}/live/input"): {"inputs": [{"do": "reload"}]},
     ("POST", "/api/v1/record/stop"): {"record_id": _recording("err_done")},
     ("POST", "/api/v1/artifacts/token"): {"path": "run_two"},
     ("PUT", "/api/v1/resolutions"): {"suite": SUITE_FILE},

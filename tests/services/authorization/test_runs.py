@@ -38,13 +38,20 @@ async def test_a_door_opens_to_whom_the_matrix_says(doors: Doors, door: matrix.D
     assert await doors.seen(WORLD.operations[door]) == MATRIX[door]
 
 
-def test_every_door_but_health_and_artifacts_asks_for_a_scope() -> None:
+def test_every_door_but_health_artifacts_and_live_pages_asks_for_a_scope() -> None:
+    # Live pages of recordings show a ticket of their own.
     # Artifacts are open to whoever shows a token in the query, and look at scopes themselves.
     without = set(WORLD.operations) - set(SCOPED)
     assert without == {
         ("GET", "/api/v1/health"),
         ("GET", "/api/v1/health/ready"),
         ("GET", "/api/v1/artifacts/{path:key}"),
+        ("GET", "/api/v1/record/live.js"),
+        ("GET", "/api/v1/record/live.css"),
+        ("GET", "/api/v1/record/sessions/{id}/live"),
+        ("GET", "/api/v1/record/sessions/{id}/live/picture"),
+        ("POST", "/api/v1/record/sessions/{id}/live/input"),
+        ("POST", "/api/v1/record/sessions/{id}/live/stop"),
     }
     scopes = {WORLD.operations[door].scope for door in SCOPED}
     assert scopes == {"runs:read", "runs:write"}

@@ -28,10 +28,10 @@ class Capture:
     """The acts of one recording, as contract 3.9 has them.
 
     Args:
-        bell: called when there is a new one.
+        bell: called when there is a new one, with whether a person did it; pages move on their own.
     """
 
-    def __init__(self, bell: Callable[[], None]) -> None:
+    def __init__(self, bell: Callable[[bool], None]) -> None:
         self.actions: list[dict[str, Any]] = []
         self._bell = bell
         self._binding = f"g{secrets.token_hex(8)}"
@@ -52,12 +52,19 @@ class Capture:
             page.on("framenavigated", self._on_navigated)
         return session
 
-    def add(self, action: dict[str, Any]) -> None:
-        """Note an act, up to as many as a recording may have."""
-        if len(self.actions) < MOST:
+    def add(self, action: dict[str, Any], *, is_persons: bool = True) -> None:
+        """Note an act, up to as many as a recording may have.
+
+        Of addresses at which a page arrives one after the other the last counts, so that one that
+        loads itself again for hours takes no room.
+        """
+        last = self.actions[-1]["type"] if self.actions else ""
+        if action["type"] == last == "navigate":
+            self.actions[-1] = action
+        elif len(self.actions) < MOST:
             self.actions.append(action)
         self._last = None
-        self._bell()
+        self._bell(is_persons)
 
     async def close(self) -> None:
         """Let go of what is under way."""
@@ -87,7 +94,7 @@ class Capture:
     def _on_navigated(self, frame: Frame) -> None:
         if frame.parent_frame is None:
             if frame.url.startswith(("http://", "https://")):
-                self.add({"type": "navigate", "url": frame.url[:2000]})
+                self.add({"type": "navigate", "url": frame.url[:2000]}, is_persons=False)
             return
         if frame.url.startswith("http"):
             task = asyncio.get_running_loop().create_task(self._hear_frame(frame))
@@ -118,7 +125,7 @@ class Capture:
             action["secret"] = True
         if kind == "fill" and self._last == element and self.actions:
             self.actions[-1] = action
-            self._bell()
+            self._bell(True)
             return
         self.add(action)
         self._last = element if kind == "fill" else None

@@ -93,6 +93,7 @@ class Recorder:
         self._page: Page | None = None
         self._session: CDPSession | None = None
         self._picture: str | None = None
+        self._wished: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
         self._beside: set[asyncio.Task[None]] = set()
 
     @property
@@ -119,6 +120,8 @@ class Recorder:
         """Pass on what is said, until it is stop or nothing was done for that many seconds."""
         for work in (self._show(), self._look()):
             self._beside.add(asyncio.create_task(work))
+        doing = asyncio.create_task(self._do_all())
+        self._beside.add(doing)
         loop = asyncio.get_running_loop()
         while (left := self._touched + idle - loop.time()) > 0:
             try:
@@ -128,9 +131,24 @@ class Recorder:
                 continue
             self._touched = loop.time()
             if wish.get("do") == "stop":
+                await self._finish_wished(doing)
                 break
-            await self._do(wish)
+            self._wished.put_nowait(wish)
         await self._note_heading()
+
+    async def _do_all(self) -> None:
+        """Do what is wished, in its order."""
+        while True:
+            await self._do(await self._wished.get())
+            self._wished.task_done()
+
+    async def _finish_wished(self, doing: asyncio.Task[None]) -> None:
+        """Let what was said before the end be done, unless a page keeps it waiting."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUICK):
+                await self._wished.join()
+        doing.cancel()
+        await asyncio.wait([doing])
 
     async def close(self) -> None:
         """End what is under way beside."""
@@ -139,8 +157,9 @@ class Recorder:
         await asyncio.gather(*self._beside, return_exceptions=True)
         await self._capture.close()
 
-    def _touch(self) -> None:
-        self._touched = asyncio.get_running_loop().time()
+    def _touch(self, is_persons: bool) -> None:
+        if is_persons:
+            self._touched = asyncio.get_running_loop().time()
         self._bell.set()
 
     async def _do(self, wish: Mapping[str, Any]) -> None:
@@ -152,7 +171,12 @@ class Recorder:
     async def _act(self, do: str, wish: Mapping[str, Any]) -> None:
         page = self._stage.page
         x, y = float(wish.get("x", 0)), float(wish.get("y", 0))
-        if do in _BUTTONS:
+        if do == "click" and wish.get("count", 1) > 1:
+            # A click of a series that is passed on one by one, as the second of a double click.
+            await page.mouse.move(x, y)
+            await page.mouse.down(click_count=int(wish["count"]))
+            await page.mouse.up(click_count=int(wish["count"]))
+        elif do in _BUTTONS:
             await page.mouse.click(x, y, **_BUTTONS[do])
         elif do == "scroll":
             await page.mouse.move(x, y)

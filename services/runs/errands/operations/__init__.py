@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from services.runs.errands.operations.asking import (
+    amend,
     begin,
     end,
     forget,
     forget_organization,
     heard,
     perform,
+    result,
     state,
     tell,
 )
@@ -23,6 +25,7 @@ from services.runs.errands.operations.working import (
 )
 
 __all__ = [
+    "amend",
     "begin",
     "claim",
     "end",
@@ -34,6 +37,7 @@ __all__ = [
     "perform",
     "reconcile",
     "renew",
+    "result",
     "state",
     "take_wishes",
     "tell",

@@ -246,6 +246,22 @@ async def heard(
     return [Heard(row["n"], row["slot"], from_json(vault.open(row["content"]))) for row in rows]
 
 
+async def result(
+    connection: Connection, vault: Vault, org_id: str, errand_id: str
+) -> dict[str, Any] | None:
+    """Give what came of an errand; nobody else gets or amends it until the transaction ends."""
+    sealed = await asking.result(connection, org_id, errand_id)
+    found: dict[str, Any] | None = None if sealed is None else from_json(vault.open(sealed))
+    return found
+
+
+async def amend(
+    connection: Connection, vault: Vault, org_id: str, errand_id: str, result: Mapping[str, Any]
+) -> None:
+    """Replace what came of an errand, as long as that is kept."""
+    await asking.set_result(connection, org_id, errand_id, vault.seal(to_json(result)))
+
+
 async def end(database: Database, org_id: str, errand_id: str) -> None:
     """Have an errand end, whatever it is doing; its browser closes within seconds."""
     async with database.transaction() as connection:

@@ -55,6 +55,24 @@ async def state(connection: Connection, org_id: str, errand_id: str) -> Record |
     )
 
 
+async def result(connection: Connection, org_id: str, errand_id: str) -> bytes | None:
+    """Give what came of an errand, and hold its row until the transaction ends."""
+    found: bytes | None = await connection.fetchval(
+        "SELECT result FROM runs.errand WHERE org_id = $1 AND id = $2 FOR UPDATE", org_id, errand_id
+    )
+    return found
+
+
+async def set_result(connection: Connection, org_id: str, errand_id: str, sealed: bytes) -> None:
+    """Replace what came of an errand that has ended."""
+    await connection.execute(
+        "UPDATE runs.errand SET result = $3 WHERE org_id = $1 AND id = $2 AND status = 'done'",
+        org_id,
+        errand_id,
+        sealed,
+    )
+
+
 async def want(connection: Connection, org_id: str, errand_id: str) -> None:
     """Note that somebody still wants an errand."""
     await connection.execute(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from services.runs.recordings.operations.converting import convert
+from services.runs.recordings.operations.live import LivePages
+from services.runs.recordings.operations.means import Means
 from services.runs.recordings.operations.recording import (
-    Means,
     act,
     picture,
     start,
@@ -12,4 +13,4 @@ from services.runs.recordings.operations.recording import (
     stop,
 )
 
-__all__ = ["Means", "act", "convert", "picture", "start", "state", "stop"]
+__all__ = ["LivePages", "Means", "act", "convert", "picture", "start", "state", "stop"]

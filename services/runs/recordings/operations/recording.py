@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import dataclass
-from typing import Any, Final
+import time
+from typing import Final
 
 from services.runs.errands import operations as errands
-from services.runs.errands.models import State
+from services.runs.errands.models import Heard, State
 from services.runs.recordings.models import (
     Input,
     Recorded,
     RecordingState,
     Seen,
     StartRequest,
+    Status,
     StopRequest,
 )
-from services.runs.recordings.operations.converting import made
-from shared.db import Database
+from services.runs.recordings.operations.converting import kept
+from services.runs.recordings.operations.means import Means
 from shared.errors import BadGateway, BadRequest, LimitExceeded, NotFound
-from shared.fetch import NO_ADDRESS, NOT_ALLOWED, Fetcher, FetchFailed
+from shared.fetch import NO_ADDRESS, NOT_ALLOWED, FetchFailed
 from shared.principal import Principal
 from shared.secret import decode_base64url, encode_base64url
-from shared.vault import Vault
-
-IDLE: Final = 1800.0
-"""Seconds without anything that is done, after which a recording ends."""
 
 LONGEST: Final = 4 * 3600.0
 """Seconds of a recording, waiting for a worker included."""
@@ -45,15 +42,6 @@ NO_DISPLAY: Final = (
     'This host has no display for a visible browser: start with mode:"remote", whose browser is '
     "seen through the API"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """With what browsers are reached."""
-
-    database: Database
-    vault: Vault
-    fetcher: Fetcher
 
 
 async def start(means: Means, principal: Principal, request: StartRequest) -> str:
@@ -74,7 +62,7 @@ async def start(means: Means, principal: Principal, request: StartRequest) -> st
     order = {
         "base_url": request.base_url,
         "headed": request.mode != "remote",
-        "idle_seconds": IDLE,
+        "idle_seconds": means.settings.recording_idle_seconds,
     }
     errand_id = await errands.begin(
         means.database,
@@ -83,7 +71,8 @@ async def start(means: Means, principal: Principal, request: StartRequest) -> st
         kind="record",
         order=order,
         seconds=LONGEST,
-        patience_s=IDLE,
+        # Whether somebody is there is seen in its browser; in a visible one nobody asks us.
+        patience_s=LONGEST,
     )
     return _record_id(errand_id, request.base_url)
 
@@ -122,40 +111,63 @@ async def state(means: Means, org_id: str, record_id: str) -> RecordingState:
     """
     errand_id, base_url = _read(record_id)
     found = await _state(means, org_id, errand_id)
-    count = 0
-    if found.result is not None:
-        count = _count(found.result["actions"])
-    else:
+    count = count_of(found)
+    if found.result is None:
         for heard in await errands.heard(means.database, means.vault, org_id, errand_id):
             if heard.slot == "state":
                 count = int(heard.content.get("action_count", 0))
-    status: Any = {
-        _STARTING: "starting",
-        _RUNNING: "recording" if count else "starting",
-        _DONE: "stopped",
-        _CANCELLED: "stopped",
-    }.get(found.status, "error")
-    error = (found.reason or "The recording failed.") if status == "error" else None
-    return RecordingState(status=status, action_count=count, base_url=base_url, error=error)
+    status = status_of(found, count > 0)
+    return RecordingState(
+        status=status, action_count=count, base_url=base_url, error=error_of(found, status)
+    )
 
 
-def _count(actions: list[dict[str, Any]]) -> int:
+def status_of(found: State, has_begun: bool) -> Status:
+    """Give the contract's word for how a recording stands."""
+    if found.status == _RUNNING:
+        return "recording" if has_begun else "starting"
+    words: dict[str, Status] = {_STARTING: "starting", _DONE: "stopped", _CANCELLED: "stopped"}
+    return words.get(found.status, "error")
+
+
+def error_of(found: State, status: Status) -> str | None:
+    """Say why a recording failed, if it did."""
+    return (found.reason or "The recording failed.") if status == "error" else None
+
+
+def count_of(found: State) -> int:
+    """Count what was done in a recording that has ended; 0 where nothing is known."""
+    actions = () if found.result is None else found.result["actions"]
     return sum(one.get("type") not in ("navigate", "heading") for one in actions)
 
 
-async def picture(means: Means, org_id: str, record_id: str, after: int) -> Seen:
-    """Give the newest picture of the browser, where there is a newer one.
+async def picture(means: Means, org_id: str, record_id: str, after: int, wait: float = 0) -> Seen:
+    """Give the newest picture of the browser, where there is a newer one within some seconds.
 
     Raises:
         NotFound: there is no such recording.
     """
-    errand_id, base_url = _read(record_id)
-    await _state(means, org_id, errand_id)
-    seen = Seen(n=after, url=base_url, width=0, height=0)
-    for heard in await errands.heard(means.database, means.vault, org_id, errand_id, after):
-        if heard.slot == "picture":
-            seen = Seen(n=heard.n, **heard.content)
-    return seen
+    _, base_url = _read(record_id)
+    until = time.monotonic() + wait
+    while True:
+        found, words = await look(means, org_id, record_id, after)
+        for heard in words:
+            if heard.slot == "picture":
+                return Seen(n=heard.n, **heard.content)
+        if found.is_over or time.monotonic() >= until:
+            return Seen(n=after, url=base_url, width=0, height=0)
+        await asyncio.sleep(POLL)
+
+
+async def look(means: Means, org_id: str, record_id: str, after: int) -> tuple[State, list[Heard]]:
+    """Say how a recording's browser stands, and what it has told after a number.
+
+    Raises:
+        NotFound: there is no such recording.
+    """
+    errand_id, _ = _read(record_id)
+    found = await _state(means, org_id, errand_id)
+    return found, await errands.heard(means.database, means.vault, org_id, errand_id, after)
 
 
 async def act(means: Means, org_id: str, record_id: str, given: Input) -> None:
@@ -172,7 +184,9 @@ async def act(means: Means, org_id: str, record_id: str, given: Input) -> None:
 
 
 async def stop(means: Means, principal: Principal, request: StopRequest) -> Recorded:
-    """End a recording, and make a suite of it; once more gives the same for a quarter of an hour.
+    """End a recording, and make a suite of it; asked the same once more it answers the same.
+
+    That holds for a quarter of an hour, and nothing is saved twice.
 
     Raises:
         NotFound: there is no such recording.
@@ -182,6 +196,9 @@ async def stop(means: Means, principal: Principal, request: StopRequest) -> Reco
     errand_id, base_url = _read(request.record_id)
     org_id = principal.org
     found = await _state(means, org_id, errand_id)
+    if found.status == _STARTING:
+        await errands.end(means.database, org_id, errand_id)
+        found = await _state(means, org_id, errand_id)
     if not found.is_over:
         try:
             await errands.tell(means.database, means.vault, org_id, errand_id, {"do": "stop"})
@@ -199,4 +216,4 @@ async def stop(means: Means, principal: Principal, request: StopRequest) -> Reco
         raise BadGateway("The browser did not end in time", code="unavailable") from None
     if found.result is None:
         raise BadRequest(f"Nothing was recorded: {found.reason or 'the recording was ended.'}")
-    return await made(means.database, principal, found.result["actions"], base_url, request)
+    return await kept(means, principal, errand_id, found.result, base_url, request)
