@@ -32,7 +32,10 @@ from tests.support.shop import serving
 
 pytestmark = pytest.mark.slow
 
-SELF_RELOADING = b"<!doctype html><title>Again</title><h1>Again</h1><script>setTimeout(() => location.reload(), 300)</script>"
+SELF_RELOADING = (
+    b"<!doctype html><title>Again</title><h1>Again</h1>"
+    b"<script>setTimeout(() => location.reload(), 300)</script>"
+)
 
 
 @asynccontextmanager
