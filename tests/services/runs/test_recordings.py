@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.runs.errands import operations as errands
 from tests.services.runs.conftest import Runs
 
 HOME = "http://127.0.0.1:9"
@@ -69,3 +70,27 @@ async def test_recordings_begin_where_they_may_and_belong_to_an_organization(
         assert (await runs.get(f"record/sessions/{wrong}", other)).status_code == 404
         stopped = await runs.post("record/stop", other, {"record_id": wrong})
         assert stopped.status_code == 404
+
+
+async def test_a_dead_worker_fails_a_recording_and_one_that_waits_is_stopped_at_once(
+    runs: Runs,
+) -> None:
+    member = runs.member()
+    ids = []
+    for _ in range(2):
+        begun = await runs.post("record/start", member, {"base_url": HOME, "mode": "remote"})
+        ids.append(begun.json()["record_id"])
+    await runs.sql.execute(
+        "UPDATE runs.errand SET status = 'running', worker = 'dead', fence = 1, "
+        "lease_until = clock_timestamp() - interval '1 s' WHERE id = "
+        "(SELECT id FROM runs.errand WHERE org_id = $1 ORDER BY created_at LIMIT 1)",
+        member.org,
+    )
+    await errands.reconcile(runs.database)
+    shown = (await runs.get(f"record/sessions/{ids[0]}", member)).json()
+    assert shown["status"] == "error"
+    assert "worker" in shown["error"]
+    stopped = await runs.post("record/stop", member, {"record_id": ids[1]})
+    assert stopped.status_code == 400
+    shown = (await runs.get(f"record/sessions/{ids[1]}", member)).json()
+    assert shown["status"] == "stopped"
