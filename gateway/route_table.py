@@ -11,26 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway import body_limits as limits
 from gateway.rate_limit import CLASSES
 from shared.settings import SERVICES
 from shared.surfaces import Surface, surface_of
-
-GENERATING: Final = 65.0
-"""Seconds: a browser looks at a whole site before there is an answer."""
-
-DEFAULT_BODY_LIMIT: Final = 2_000_000
-SYNC_BODY_LIMIT: Final = 16_000_000
-"""Bytes; 500 entries of the longest texts that clients send, twice (learnings contract, 6.2)."""
-
-TEAMS_BODY_LIMIT: Final = 256_000
-"""Bytes; teams contract, section 2."""
-
-RUNS_BODY_LIMIT: Final = 2 * 2**20
-CHECKS_BODY_LIMIT: Final = 15_000_000
-"""Bytes; the latter for a picture of 10 MiB in base64 (runs contract, section 16)."""
-
-FILE_BODY_LIMIT: Final = 5 * 2**30
-"""Bytes: the most that one upload to an object store may have; the service sets its own limits."""
 
 BEARER: Final = ("jwt", "api_key")
 """A bearer token: an access token or an API key."""
@@ -78,7 +62,7 @@ class Row:
     reading_class: str = ""
     address_class: str = ""
     failure_class: str = ""
-    body_limit: int = DEFAULT_BODY_LIMIT
+    body_limit: int = limits.DEFAULT_BODY
     patience: float = 0.0
     is_public: bool = False
     refuses_bad_bearer: bool = False
@@ -123,13 +107,13 @@ def _signed_rows(upstream: str, rate_class: str, *prefixes: str, **more: object)
         "authenticators": SIGNATURE,
         "address_class": "signed_address",
         "failure_class": "failed_signature",
-        "body_limit": TEAMS_BODY_LIMIT,
+        "body_limit": limits.TEAMS_BODY,
     }
     return _rows(upstream, rate_class, *prefixes, **(common | more))
 
 
 _ACCOUNT: Final[dict[str, object]] = {
-    "body_limit": TEAMS_BODY_LIMIT,
+    "body_limit": limits.TEAMS_BODY,
     "is_public": True,
     "refuses_bad_bearer": True,
     "marks_personal": True,
@@ -151,7 +135,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "/v1/admin/erasures",
     ),
     _row("/v1", "learnings", "learnings"),
-    _row("/v1/sync", "learnings", "sync", body_limit=SYNC_BODY_LIMIT),
+    _row("/v1/sync", "learnings", "sync", body_limit=limits.SYNC_BODY),
     _row("/v1/intel", "learnings", "sync"),
     _row("/v1/telemetry", "learnings", "telemetry"),
     _row("/v1/health", "learnings", "health"),
@@ -160,7 +144,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "learnings",
         "/v1/releases",
         "/v1/backup/file",
-        body_limit=FILE_BODY_LIMIT,
+        body_limit=limits.FILE_BODY,
     ),
     *_rows(
         "learnings",
@@ -173,7 +157,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "/v1/proprietary/packages",
         "learnings",
         "learnings",
-        body_limit=FILE_BODY_LIMIT,
+        body_limit=limits.FILE_BODY,
         names_errors=True,
     ),
     # The runs surface.
@@ -186,9 +170,9 @@ TABLE: Final[tuple[Row, ...]] = (
         "/api/v1/auth/signup",
         "/api/v1/auth/accept-invite",
     ),
-    _row("/api/v1", "runs", "runs", body_limit=RUNS_BODY_LIMIT),
-    _row("/api/v1/checks", "runs", "runs", body_limit=CHECKS_BODY_LIMIT),
-    _row("/api/v1/generate", "runs", "runs", body_limit=RUNS_BODY_LIMIT, patience=GENERATING),
+    _row("/api/v1", "runs", "runs", body_limit=limits.RUNS_BODY),
+    _row("/api/v1/checks", "runs", "runs", body_limit=limits.CHECKS_BODY),
+    _row("/api/v1/generate", "runs", "runs", body_limit=limits.RUNS_BODY, patience=65.0),
     _row("/api/v1/artifacts", "runs", "runs", takes_query_token=True, own_tokens="art_"),
     _row("/api/v1/health", "runs", "health"),
     # The agents surface.
@@ -219,7 +203,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "teams",
         "clone",
         authenticators=(),
-        body_limit=TEAMS_BODY_LIMIT,
+        body_limit=limits.TEAMS_BODY,
         is_public=True,
     ),
     _row("/api/account", "auth", "account", **_ACCOUNT),

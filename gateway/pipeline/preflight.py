@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.body_limits import DEFAULT_BODY
 from gateway.pipeline import request_head
-from gateway.route_table import DEFAULT_BODY_LIMIT, SIGNATURE
+from gateway.route_table import SIGNATURE
 from gateway.signed_requests import stages
 from shared.errors import NotAcceptable, ServiceError
 from shared.surfaces import Surface
@@ -36,7 +37,7 @@ def is_asked(destination: Destination, fields: Fields) -> bool:
 def fault_of(destination: Destination, fields: Fields) -> ServiceError | None:
     """Say why it is refused, if it is."""
     row = destination.row
-    fault = request_head.fault_of(fields, DEFAULT_BODY_LIMIT if row is None else row.body_limit)
+    fault = request_head.fault_of(fields, DEFAULT_BODY if row is None else row.body_limit)
     if fault is not None or row is None or row.authenticators != SIGNATURE:
         return fault
     try:

@@ -188,13 +188,11 @@ class Turn:
         self, plan: Forward, head: bytes, *, sent: bool = True, chunked: bool = False
     ) -> None:
         """Start the exchange; ``head`` is its first bytes, or all of them if ``sent``."""
-        row = plan.row
-        upstream = self._connection.path.upstreams[row.upstream]
+        upstream, patience = self._connection.path.upstreams[plan.row.upstream], plan.row.patience
         exchange = upstream.start(self.destination.method, head, self, sent=sent, chunked=chunked)
-        if row.patience:
-            exchange.bear_with(row.patience)
-        # It may have failed before it was given to us.
-        if self.is_answered:
+        if patience:
+            exchange.bear_with(patience)
+        if self.is_answered:  # it may have failed before it was given to us
             exchange.cancel()
         else:
             self.exchange = exchange

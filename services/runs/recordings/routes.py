@@ -52,7 +52,7 @@ HEADERS: Final = {
 """Of the page and of what it loads."""
 
 _PAGE: Final = {
-    path.name: path.read_bytes() for path in (Path(__file__).parent / "page").glob("live.*")
+    path.name: path.read_bytes() for path in Path(__file__).parent.glob("live.*")
 }
 
 
