@@ -51,9 +51,7 @@ HEADERS: Final = {
 }
 """Of the page and of what it loads."""
 
-_PAGE: Final = {
-    path.name: path.read_bytes() for path in Path(__file__).parent.glob("live.*")
-}
+_PAGE: Final = {path.name: path.read_bytes() for path in Path(__file__).parent.glob("live.*")}
 
 
 async def convert(call: Call[ConvertRequest, Empty]) -> Reply:
