@@ -60,13 +60,14 @@ async def lock_machine(connection: Connection, token: str) -> None:
 async def seconds_of_machine(connection: Connection, token: str) -> list[int]:
     """Give the seconds that each live request of a machine still lives, the shortest first.
 
+    By the time of day: the transaction may have begun long before it got the machine's lock.
     Reads all tenants: a machine belongs to none.
     """
     rows = await connection.fetch(
         """
-        SELECT ceil(extract(epoch FROM expires_at - now()))::integer AS seconds
+        SELECT ceil(extract(epoch FROM expires_at - clock_timestamp()))::integer AS seconds
           FROM auth.device_login
-         WHERE machine_token = $1 AND expires_at > now() AND status <> 'denied'
+         WHERE machine_token = $1 AND expires_at > clock_timestamp() AND status <> 'denied'
          ORDER BY expires_at
         """,
         token,
