@@ -36,6 +36,7 @@ from services.runs.engine.host.models import (
     Leash,
     Reported,
     Said,
+    Secrets,
     Stored,
     Targets,
 )
@@ -122,6 +123,7 @@ class _Execution:
         self._keeper = keeper
         self._answers = alone.answering(keeper)
         self._report: Mapping[str, Any] | None = None
+        self._masked: tuple[str, ...] | None = None
         self._beside: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Outcome:
@@ -178,6 +180,8 @@ class _Execution:
                 self._tell(event)
             case Reported(report=report):
                 self._report = report
+            case Secrets(values=values):
+                self._masked = values
             case Stored(path=path, source=source):
                 await self._store(path, source)
             case Asked():
@@ -247,7 +251,7 @@ class _Execution:
         reasons = [str(case.get("reason") or "") for case in cases]
         if reasons and all(reason.startswith("browser_missing") for reason in reasons):
             raise Failure(f"{end.reason or 'The browser could not be started.'} {programs.ADVICE}")
-        return Outcome(self._suite, end.status, end.report, end.reason)
+        return Outcome(self._suite, end.status, end.report, end.reason, self._masked)
 
     def _cut_short(self, status: str, reason: str) -> Outcome:
         return Outcome(

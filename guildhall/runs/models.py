@@ -66,12 +66,14 @@ class Outcome:
         status: of the run: ``passed``, ``failed``, ``broken``, ``cancelled`` or ``interrupted``.
         report: of section 8.3.
         reason: why it did not come to its end, for people.
+        secrets: what was masked in the report, for whoever adds to it; None where that is unknown.
     """
 
     suite: SuiteFile
     status: str
     report: Mapping[str, Any]
     reason: str = ""
+    secrets: tuple[str, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from guildhall.runs.alone import Alone, environment_of
 from guildhall.runs.answering import Answers, Baselines
 from guildhall.runs.ci import job_of
 from guildhall.runs.distant import Distant
+from guildhall.runs.explaining import Explaining
 from guildhall.runs.filing import Filing, accounts_of
 from guildhall.runs.finding import find, load
 from guildhall.runs.keeping import REPORTS, Folder, opened
@@ -29,11 +30,13 @@ from guildhall.runs.server import Server
 from guildhall.runs.settings import AloneSettings, read_settings
 from guildhall.runs.totals import exit_of, total
 from guildhall.runs.url_testing import LONGEST_TEXT, Look, last_url, split, suite_of
+from services.runs.causes.operations import Explainer
 from services.runs.engine.evidence import Masker
 from services.runs.engine.grammar.variables import is_secret_name
 from services.runs.engine.model import Asking
 from services.runs.engine.model.lines import Ask
 from services.runs.engine.probes.pictures import Comparer
+from services.runs.integrations.operations import of_environment
 from services.runs.runs.rules import UnknownWord, read_places
 from shared.fetch import Fetcher
 from shared.log import configure
@@ -119,11 +122,21 @@ async def _runner(
 
         alone = Alone(settings, wishes, answering, halt)
         alone.check()
-        if not accounts:
-            yield alone
-            return
         async with Fetcher.opened(settings.targets()) as fetcher:
-            yield Filing(alone, fetcher, accounts, job_of(os.environ))
+            explaining = Explaining(alone, _explainer(fetcher, settings), asking)
+            if not accounts:
+                yield explaining
+                return
+            yield Filing(explaining, fetcher, accounts, job_of(os.environ))
+
+
+def _explainer(fetcher: Fetcher, settings: AloneSettings) -> Explainer:
+    environment: Mapping[str, str] = of_environment(settings)
+
+    async def values(_: str) -> Mapping[str, str]:
+        return environment
+
+    return Explainer(fetcher, values, environment)
 
 
 async def _run_all(

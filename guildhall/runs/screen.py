@@ -151,6 +151,9 @@ class Screen:
             if case.issue is not None:
                 line.append(f" [{self._plain(case.issue.id, 100)}]")
             self._line(line)
+            if case.root_cause is not None:
+                cause = self._plain(case.root_cause.suspected_cause)
+                self._line(Text(f"{'':<{_WIDTH + 3}}{cause}", style="dim"))
 
     def end(self, totals: Totals, reports: Path) -> None:
         """Show the sum of everything, and where the reports are."""

@@ -146,38 +146,6 @@ class ServerError:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a case did not pass, as far as that can be told.
-
-    Attributes:
-        category: the class of it.
-        server_error: what the application's log says; None where nothing was found there.
-        suspected_cause: a sentence.
-        suggested_fix: a sentence.
-        confidence: 0 to 1.
-        evidence: lines that show it, five at most.
-    """
-
-    category: Category
-    server_error: str | None
-    suspected_cause: str
-    suggested_fix: str
-    confidence: float
-    evidence: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """Give it as reports have it."""
-        return {
-            "category": self.category,
-            "server_error": self.server_error,
-            "suspected_cause": self.suspected_cause,
-            "suggested_fix": self.suggested_fix,
-            "confidence": self.confidence,
-            "evidence": list(self.evidence),
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """Which lines are wanted: those with ``trace_id`` between two Unix times."""
 

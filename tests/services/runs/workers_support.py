@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from services.runs.artifacts.operations import Store
+from services.runs.causes.operations import Explainer
 from services.runs.engine.model.lines import Ask
 from services.runs.engine.probes.pictures import Comparer
+from services.runs.integrations.operations import of_environment
 from services.runs.settings import RunsSettings
 from services.runs.workers import rules
 from services.runs.workers.models import Claim, Limits, Place
@@ -23,6 +25,7 @@ from services.runs.workers.operations.answering import Answers, comparing
 from services.runs.workers.operations.jobs import Jobs
 from services.runs.workers.operations.worker import RunWorker
 from shared.db import Database
+from shared.fetch import Fetcher
 from shared.principal import Principal
 from shared.vault import Vault
 from tests.services.runs.conftest import Runs, suite_text
@@ -122,7 +125,12 @@ class Works:
             store = self.runs.resources[Store]
             compare = comparing(database, store, self.runs.resources[Comparer])
             answering = partial(Answers, ask=ask, compare=compare)
-            async with RunWorker(database, jobs, store, answering, place, limits) as worker:
+            explainer = Explainer(
+                self.runs.resources[Fetcher], jobs.values, of_environment(settings), late_s=0.0
+            )
+            async with RunWorker(
+                database, jobs, store, answering, place, limits, explainer
+            ) as worker:
                 yield worker
         finally:
             await database.close()

@@ -13,7 +13,7 @@ from services.runs.causes.rules.causes import (
     base_url_of,
     cases_of,
     cause_of,
-    with_causes,
+    question_of,
     with_found,
 )
 from services.runs.causes.rules.lines import cleaned, joined, read_line
@@ -27,10 +27,10 @@ __all__ = [
     "is_id",
     "is_installations",
     "joined",
+    "question_of",
     "questions_of",
     "read",
     "read_line",
     "wanted",
-    "with_causes",
     "with_found",
 ]

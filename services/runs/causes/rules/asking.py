@@ -66,12 +66,13 @@ def questions_of(
     return [Question(each, at - BACK, at + AHEAD) for each, at in wanted]
 
 
-def backend_of(values: Mapping[str, str], *, is_shared: bool) -> Backend | None:
+def backend_of(values: Mapping[str, str], environment: Mapping[str, str]) -> Backend | None:
     """Give where an organization's logs are; None where that is not configured.
 
     Args:
         values: what holds for it (contract 3.7).
-        is_shared: whether strangers have organizations here, who must not read the machine's files.
+        environment: what the installation says. A file of its machine is read only where it says
+            so itself: no organization opens one.
 
     Raises:
         NoLines: something is missing, or makes no sense.
@@ -79,8 +80,8 @@ def backend_of(values: Mapping[str, str], *, is_shared: bool) -> Backend | None:
     word = values.get("LOG_BACKEND", "")
     if not word:
         return None
-    if word == "file" and is_shared:
-        raise NoLines("LOG_BACKEND file is not open where everybody may sign up.")
+    if word == "file" and environment.get("LOG_BACKEND") != "file":
+        raise NoLines("LOG_BACKEND file is open only where the installation sets it.")
     make = _BACKENDS.get(word)
     if make is None:
         raise NoLines("LOG_BACKEND is none that is known.")

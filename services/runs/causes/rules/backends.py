@@ -44,6 +44,7 @@ ES_FIELDS: Final = (
 )
 """Where Elasticsearch looks for an id: ECS first, then what loggers without it write."""
 
+_LEVEL_LABELS: Final = ("level", "severity", "detected_level")
 _ACCEPT: Final = {"accept": "application/json"}
 _JSON: Final = {**_ACCEPT, "content-type": "application/json"}
 
@@ -120,10 +121,8 @@ def _read_loki(body: bytes) -> list[LogLine]:
     found: list[LogLine] = []
     for stream in from_json(body)["data"]["result"]:
         labels = stream.get("stream") or {}
-        level = next(
-            (str(labels[key]) for key in ("level", "severity", "detected_level") if key in labels),
-            "",
-        )
+        known = [str(labels[key]) for key in _LEVEL_LABELS if key in labels]
+        level = known[0] if known else ""
         # Newest first, as it was asked for.
         entries = [(int(each[0]), str(each[1])) for each in reversed(stream["values"])]
         found += _timed(entries, level)

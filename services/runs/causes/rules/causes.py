@@ -12,7 +12,6 @@ from services.runs.causes.models import (
     LONGEST_TEXT,
     MOST_EVIDENCE,
     Category,
-    Cause,
     LogLine,
     SeenAssertion,
     SeenCase,
@@ -22,7 +21,16 @@ from services.runs.causes.models import (
 )
 from services.runs.causes.rules import wording
 from services.runs.causes.rules.lines import SEVERE, moment_of, server_error_of
-from services.runs.causes.rules.symptoms import Symptom, class_of, is_thrown, symptom_of
+from services.runs.causes.rules.symptoms import (
+    Symptom,
+    class_of,
+    culprit_of,
+    is_thrown,
+    ranked_requests,
+    symptom_of,
+)
+from services.runs.engine.evidence.models import RootCause
+from services.runs.engine.model.models import MOST_LINES, CauseQuestion
 
 EXPLAINED: Final = frozenset({"failed", "broken"})
 """Verdicts that have a cause."""
@@ -64,6 +72,9 @@ _OF_DATA: Final = frozenset({"value", "count", "attribute", "title"})
 _CONFIDENCE: Final[Mapping[int, float]] = {0: 0.75, 1: 0.6, 2: 0.6}
 """Of a failed request of the application, by its class (5xx, 4xx, none)."""
 
+MOST_SHOWN: Final = 5
+"""Lines of the console that a model is shown."""
+
 CERTAIN: Final = 0.95
 LOGGED: Final = 0.8
 """A failed request and an error of its own in the log; an error in the log alone has ``TOLD``."""
@@ -98,24 +109,7 @@ def base_url_of(report: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def with_causes(
-    report: Mapping[str, Any], lines: Mapping[str, Sequence[LogLine]] | None = None
-) -> dict[str, Any]:
-    """Give a report in which every case that did not pass says why.
-
-    Args:
-        report: of section 8.3.
-        lines: log lines by the id of a case, masked; without them the browser alone is asked.
-    """
-    base_url = base_url_of(report)
-    found = {
-        case.id: cause_of(case, base_url, (lines or {}).get(case.id, ()))
-        for case in cases_of(report)
-    }
-    return with_found(report, found)
-
-
-def with_found(report: Mapping[str, Any], causes: Mapping[str, Cause]) -> dict[str, Any]:
+def with_found(report: Mapping[str, Any], causes: Mapping[str, RootCause]) -> dict[str, Any]:
     """Put causes into a report, by the id of a case."""
 
     def explained(case: Any) -> Any:
@@ -127,7 +121,7 @@ def with_found(report: Mapping[str, Any], causes: Mapping[str, Cause]) -> dict[s
     return {**report, "cases": [explained(case) for case in report.get("cases") or ()]}
 
 
-def cause_of(case: SeenCase, base_url: str, lines: Sequence[LogLine] = ()) -> Cause:
+def cause_of(case: SeenCase, base_url: str, lines: Sequence[LogLine] = ()) -> RootCause:
     """Say why a case did not pass, as far as that can be told.
 
     Args:
@@ -149,7 +143,39 @@ def cause_of(case: SeenCase, base_url: str, lines: Sequence[LogLine] = ()) -> Ca
     )
 
 
-def _seen(case: SeenCase, symptom: Symptom) -> Cause:
+def question_of(
+    case: SeenCase, cause: RootCause, base_url: str, lines: Sequence[LogLine] = ()
+) -> CauseQuestion:
+    """Give what a model is asked, whom the rules' own answer is shown.
+
+    Args:
+        case: that did not pass.
+        cause: what the rules say of it.
+        base_url: of the tested application.
+        lines: of the application's log, masked.
+    """
+    culprit = culprit_of(case)
+    requests = ranked_requests(case.network_errors, base_url)
+    failed = observed = ""
+    if isinstance(culprit, SeenStep):
+        failed, observed = culprit.do, culprit.error or case.reason or ""
+    elif culprit is not None:
+        failed = culprit.claim or culprit.expected or culprit.id
+        observed = culprit.observed or case.reason or ""
+    return CauseQuestion(
+        category=cause.category,
+        suspected=cause.suspected_cause,
+        fix=cause.suggested_fix,
+        failed=failed,
+        observed=observed,
+        request=wording.came_to(requests[0]) if requests else "",
+        server_error=cause.server_error or "",
+        lines=tuple(line.text for line in lines[-MOST_LINES:]),
+        console=tuple(words.text for words in case.console_errors[-MOST_SHOWN:]),
+    )
+
+
+def _seen(case: SeenCase, symptom: Symptom) -> RootCause:
     """Say it from what the browser saw."""
     request, words = symptom.request, symptom.words
     if request is not None:
@@ -168,7 +194,7 @@ def _is_missing(symptom: Symptom) -> bool:
     )
 
 
-def _of_culprit(case: SeenCase, culprit: SeenStep | SeenAssertion | None) -> Cause:
+def _of_culprit(case: SeenCase, culprit: SeenStep | SeenAssertion | None) -> RootCause:
     word, _, message = (case.reason or "").partition(":")
     if word.strip() in ("timeout", "page_stuck"):
         said = f"The page was too slow: {wording.shortened(message or word)}"
@@ -204,14 +230,14 @@ def category_of(request: SeenRequest) -> Category:
     return "backend_error" if request.status >= 500 else "client_error"
 
 
-def _cause(category: Category, said: str, sure: float) -> Cause:
-    return Cause(category, None, said, wording.fix_of(category), round(sure, 2))
+def _cause(category: Category, said: str, sure: float) -> RootCause:
+    return RootCause(category, None, said, wording.fix_of(category), round(sure, 2))
 
 
-def _told(cause: Cause, request: SeenRequest | None, error: ServerError) -> Cause:
+def _told(cause: RootCause, request: SeenRequest | None, error: ServerError) -> RootCause:
     """Say it with what the application's log says."""
     shown = wording.shortened(str(error), LONGEST_TEXT)
-    category: Category = cause.category if request is not None else "backend_error"
+    category: Category = "backend_error" if request is None else category_of(request)
     if request is None:
         said, sure = f"The server failed behind the page: {shown}", TOLD
     else:
@@ -219,11 +245,11 @@ def _told(cause: Cause, request: SeenRequest | None, error: ServerError) -> Caus
         said = f"{what}, because the server failed: {shown}"
         sure = CERTAIN if class_of(request) == 0 and error.frame else LOGGED
     fix = wording.fix_of(category, error.frame)
-    return Cause(category, shown, said, fix, sure)
+    return RootCause(category, shown, said, fix, sure)
 
 
 def _evidence(
-    symptom: Symptom, lines: Sequence[LogLine], error: ServerError | None, cause: Cause
+    symptom: Symptom, lines: Sequence[LogLine], error: ServerError | None, cause: RootCause
 ) -> tuple[str, ...]:
     """Give the lines that show a cause: the request, the log, the console, the expectation."""
     found: list[str] = []

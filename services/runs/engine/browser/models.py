@@ -148,6 +148,7 @@ class Request:
         failure: the browser's word for it where it failed; else empty.
         trace_id: ours where the request carried ``traceparent``, else the answer's
             ``x-trace-id`` or ``x-request-id``, else None.
+        answer_id: the answer's own id, where we sent one of ours; else None.
         server_timing: header of that name, cut to 500 characters; else empty.
         started: Unix time.
         refused: whether the target policy refused it.
@@ -163,6 +164,7 @@ class Request:
     server_timing: str
     started: float
     refused: bool = False
+    answer_id: str | None = None
 
     @property
     def is_error(self) -> bool:

@@ -182,6 +182,7 @@ def _closed(found: _Open, failure: str, *, refused: bool) -> Request:
         server_timing=found.server_timing,
         started=found.started,
         refused=refused,
+        answer_id=found.answer_id if found.trace_id else None,
     )
 
 

@@ -111,6 +111,10 @@ def _trouble(found: Element, name: str, message: str, kind: str, case: CaseRepor
         if one.verdict not in ("passed", "skipped"):
             lines.append(f"Expectation {one.id}: {one.claim or one.check}")
             lines += [f"  expected: {one.expected}", f"  observed: {one.observed}"]
+    if (cause := case.root_cause) is not None:
+        lines.append(f"Suspected cause ({cause.category}): {cause.suspected_cause}")
+        lines.append(f"What to do: {cause.suggested_fix}")
+        lines += [f"  {one}" for one in cause.evidence]
     element = SubElement(found, name, {"type": _legal(kind), "message": _legal(message)})
     element.text = _legal("\n".join(lines) or message)
 

@@ -195,9 +195,13 @@ class Download(Part):
 
 @dataclass(frozen=True, slots=True)
 class NetworkError(Part):
-    """A request that failed: by its status, or (``status`` None) by ``error``, optional."""
+    """A request that failed: by its status, or (``status`` None) by ``error``, optional.
 
-    optional: ClassVar[frozenset[str]] = frozenset({"error"})
+    ``trace_id`` is the one that we sent, or the answer's own where we sent none; ``request_id``
+    (optional) is the answer's own where it has another.
+    """
+
+    optional: ClassVar[frozenset[str]] = frozenset({"error", "request_id"})
 
     method: str
     url: str
@@ -205,6 +209,7 @@ class NetworkError(Part):
     trace_id: str | None = None
     ts: str | None = None
     error: str | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +220,28 @@ class ConsoleError(Part):
     url: str | None = None
     line: int | None = None
     ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RootCause(Part):
+    """Why a case did not pass, as far as that can be told (contract 9).
+
+    Attributes:
+        category: ``backend_error``, ``client_error``, ``network``, ``auth``, ``validation``,
+            ``js_error``, ``ui_missing``, ``timeout`` or ``data``.
+        server_error: what the application's log says; None where nothing was found there.
+        suspected_cause: a sentence.
+        suggested_fix: a sentence.
+        confidence: 0 to 1.
+        evidence: lines that show it, five at most.
+    """
+
+    category: str
+    server_error: str | None
+    suspected_cause: str
+    suggested_fix: str
+    confidence: float
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +302,7 @@ class CaseReport(Part):
     shots: tuple[Shot, ...] = ()
     network_errors: tuple[NetworkError, ...] = ()
     console_errors: tuple[ConsoleError, ...] = ()
-    root_cause: Mapping[str, Any] | None = None
+    root_cause: RootCause | None = None
     issue: IssueReport | None = None
     heals: tuple[str, ...] = ()
     attempts: tuple[AttemptReport, ...] = ()

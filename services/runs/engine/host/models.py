@@ -225,6 +225,16 @@ class Told(Line):
     content: Mapping[str, Any] = Field(repr=False)
 
 
+class Secrets(Line):
+    """What was masked in the report; said before ``End`` where cases did not pass.
+
+    By these values the worker masks what it takes over from the application's log.
+    """
+
+    say: Literal["secrets"] = "secrets"
+    values: tuple[str, ...] = Field(repr=False)
+
+
 class Outcome(Line):
     """The last line of an errand.
 
@@ -261,7 +271,7 @@ FromWorker: TypeAlias = Annotated[
     Job | Errand | Leash | Cancel | Answer | Wish, Field(discriminator="say")
 ]
 FromRun: TypeAlias = Annotated[
-    Said | Stored | Kept | Reported | Asked | Alive | Told | Outcome | End,
+    Said | Stored | Kept | Reported | Asked | Alive | Told | Secrets | Outcome | End,
     Field(discriminator="say"),
 ]
 

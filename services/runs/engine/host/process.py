@@ -12,7 +12,7 @@ from typing import Final
 from services.runs.engine.browser.models import BrowserSettings
 from services.runs.engine.grammar.models import Login
 from services.runs.engine.host.errands import done
-from services.runs.engine.host.models import LONGEST_LINE, End, Errand, Job
+from services.runs.engine.host.models import LONGEST_LINE, End, Errand, Job, Secrets
 from services.runs.engine.host.pipe import Pipe
 from services.runs.engine.model import Distant
 from services.runs.engine.running.execution import execute
@@ -76,6 +76,9 @@ async def _run(pipe: Pipe, job: Job) -> None:
         Distant(pipe.ask) if job.has_model else None,
         pipe,
     )
+    if ending.status in ("failed", "broken"):
+        with suppress(ValueError):  # too many to be said: nobody adds to the report then
+            await pipe.say_line(Secrets(values=ending.secrets))
     with suppress(ValueError):
         await pipe.say_line(
             End.model_validate(

@@ -7,7 +7,9 @@ from services.runs.engine.model.enforcing import allowed, origin_of, template_of
 from services.runs.engine.model.lines import Distant, answer
 from services.runs.engine.model.models import (
     Action,
+    CauseQuestion,
     ClaimQuestion,
+    Explanation,
     Limits,
     Model,
     ModelFailed,
@@ -21,8 +23,10 @@ from services.runs.engine.model.putting import claim_question, step_question
 __all__ = (
     "Action",
     "Asking",
+    "CauseQuestion",
     "ClaimQuestion",
     "Distant",
+    "Explanation",
     "Limits",
     "Model",
     "ModelFailed",

@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from services.runs.engine.model.models import (
+    LONGEST_SENTENCE,
     LONGEST_WHY,
     MOST_ACTIONS,
     Action,
+    Explanation,
     ModelFailed,
     ProposedActions,
 )
@@ -67,6 +69,14 @@ class Vote(_Said):
     why: str = ""
 
 
+_Sentence = Annotated[str, Field(min_length=1, max_length=4_000)]
+
+
+class _Cause(_Said):
+    suspected_cause: _Sentence
+    suggested_fix: _Sentence
+
+
 SaidT = TypeVar("SaidT", bound=_Said)
 
 
@@ -89,6 +99,22 @@ def read_vote(text: str) -> Vote:
     """
     vote = _read(text, Vote)
     return vote.model_copy(update={"why": _UNFIT.sub(" ", vote.why)[:LONGEST_WHY]})
+
+
+def read_explanation(text: str) -> Explanation:
+    """Read an answer to why a case did not pass; both sentences are made one line.
+
+    Raises:
+        ModelFailed: it is none.
+    """
+    said = _read(text, _Cause)
+    cause, fix = (
+        " ".join(_UNFIT.sub(" ", each).split())
+        for each in (said.suspected_cause, said.suggested_fix)
+    )
+    if not cause or not fix:
+        raise ModelFailed(NOT_UNDERSTOOD)
+    return Explanation(cause[:LONGEST_SENTENCE], fix[:LONGEST_SENTENCE])
 
 
 def _read(text: str, kind: type[SaidT]) -> SaidT:

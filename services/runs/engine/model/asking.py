@@ -8,16 +8,18 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import httpx
 
 from services.runs.engine.model import prompts
-from services.runs.engine.model.answers import Vote, read_actions, read_vote
-from services.runs.engine.model.lines import Kind, answer
+from services.runs.engine.model.answers import Vote, read_actions, read_explanation, read_vote
+from services.runs.engine.model.lines import Kind, answer, read_cause
 from services.runs.engine.model.models import (
+    CauseQuestion,
     ClaimQuestion,
+    Explanation,
     Limits,
     ModelFailed,
     Opinion,
@@ -99,12 +101,24 @@ class Asking:
 
         return await decide(vote)
 
-    async def answer(self, kind: Kind, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer what came over a pipe.
+    async def explain(self, question: CauseQuestion) -> Explanation:
+        """Say why a case did not pass. A run's own process never asks this.
 
         Raises:
             ModelFailed: there is no answer.
         """
+        fence = _fence()
+        text = prompts.text_of_cause(question, fence)
+        return read_explanation(await self._ask(prompts.system_of_causes(fence), text))
+
+    async def answer(self, kind: Kind, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer what came over a pipe, or (``cause``) what its worker wants to know.
+
+        Raises:
+            ModelFailed: there is no answer.
+        """
+        if kind == "cause":
+            return asdict(await self.explain(read_cause(question)))
         return await answer(self, kind, question)
 
     async def _ask(self, system: str, text: str) -> str:

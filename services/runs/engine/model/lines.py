@@ -9,7 +9,9 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from services.runs.engine.model.models import (
+    CauseQuestion,
     ClaimQuestion,
+    Explanation,
     Model,
     ModelFailed,
     Named,
@@ -18,7 +20,7 @@ from services.runs.engine.model.models import (
     StepQuestion,
 )
 
-Kind = Literal["steps", "judge"]
+Kind = Literal["steps", "judge", "cause"]
 Ask = Callable[[Kind, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Puts a question, and gives the answer or raises ``ModelFailed``."""
 
@@ -27,6 +29,8 @@ ReadT = TypeVar("ReadT")
 _STEP: Final[TypeAdapter[StepQuestion]] = TypeAdapter(StepQuestion)
 _CLAIM: Final[TypeAdapter[ClaimQuestion]] = TypeAdapter(ClaimQuestion)
 _ACTIONS: Final[TypeAdapter[ProposedActions]] = TypeAdapter(ProposedActions)
+_CAUSE: Final[TypeAdapter[CauseQuestion]] = TypeAdapter(CauseQuestion)
+_EXPLANATION: Final[TypeAdapter[Explanation]] = TypeAdapter(Explanation)
 _OPINION: Final[TypeAdapter[Opinion]] = TypeAdapter(Opinion)
 _STRANGE: Final = "The question cannot be understood."
 
@@ -57,6 +61,24 @@ async def answer(model: Model, kind: Kind, question: Mapping[str, Any]) -> dict[
     if kind == "steps":
         return asdict(await model.steps(_read(_STEP, question)))
     return asdict(await model.judge(_read(_CLAIM, question)))
+
+
+def read_cause(question: Mapping[str, Any]) -> CauseQuestion:
+    """Read a question about a cause.
+
+    Raises:
+        ModelFailed: it is none.
+    """
+    return _read(_CAUSE, question)
+
+
+def read_explanation(answer: Mapping[str, Any]) -> Explanation:
+    """Read the answer to it.
+
+    Raises:
+        ModelFailed: it is none.
+    """
+    return _read(_EXPLANATION, answer)
 
 
 def _read(adapter: TypeAdapter[ReadT], value: Mapping[str, Any]) -> ReadT:

@@ -20,6 +20,12 @@ LONGEST_TEXT: Final = 20_000
 
 LONGEST_WHY: Final = 300
 
+LONGEST_SENTENCE: Final = 600
+"""Characters of a cause, and of what to do about it."""
+
+MOST_LINES: Final = 40
+"""Lines of a log that a model is shown."""
+
 Verb = Literal["click", "fill", "select", "press", "open"]
 
 
@@ -93,6 +99,41 @@ class ClaimQuestion:
     title: str
     text: str
     notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CauseQuestion:
+    """Why did a case not pass? All texts masked; rules have given an answer already.
+
+    Attributes:
+        category: of the failure, by rule.
+        suspected: what the rules say.
+        fix: likewise.
+        failed: the step or expectation that failed.
+        observed: what was there instead.
+        request: the request that failed, and how.
+        server_error: what the application's log says.
+        lines: of that log, oldest first.
+        console: what the page wrote as errors.
+    """
+
+    category: str
+    suspected: str
+    fix: str
+    failed: str = ""
+    observed: str = ""
+    request: str = ""
+    server_error: str = ""
+    lines: tuple[str, ...] = ()
+    console: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation:
+    """What a model suspects, and what it would do: two sentences or so each."""
+
+    suspected_cause: str
+    suggested_fix: str
 
 
 @dataclass(frozen=True, slots=True, repr=False)

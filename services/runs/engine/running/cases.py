@@ -262,6 +262,7 @@ class Attempt:
                 trace_id=one.trace_id,
                 ts=_time(one.started),
                 error=_failure(one),
+                request_id=mask(one.answer_id) if one.answer_id else None,
             )
             for one in errors
         )

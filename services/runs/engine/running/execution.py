@@ -182,7 +182,7 @@ async def execute(
         return Ending("cancelled", progress.report("cancelled"))
     progress.fill_up("broken", "timeout: the run had no time left")
     status = progress.verdict()
-    return Ending(status, progress.report(status))
+    return Ending(status, progress.report(status), secrets=masker.values)
 
 
 async def _prepared(

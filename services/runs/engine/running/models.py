@@ -101,8 +101,10 @@ class Ending:
         status: of the run.
         report: the whole, masked (contract 8.3).
         reason: for people, where it was interrupted.
+        secrets: what was masked in the report, for whoever adds to it.
     """
 
     status: str
     report: Mapping[str, Any]
     reason: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)

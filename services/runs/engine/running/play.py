@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from services.runs.engine.browser.browsers import Browsers
 from services.runs.engine.browser.stage import Stage
 from services.runs.engine.checks.outside import Baselines
 from services.runs.engine.evidence.masking import Masker
+from services.runs.engine.evidence.tracing import traceparent_of
 from services.runs.engine.grammar import Variables
 from services.runs.engine.grammar.models import Case, Suite
 from services.runs.engine.healing.memory import Known
@@ -83,9 +83,7 @@ class Play:
     def traceparent(self, case_id: str, attempt: int) -> str:
         """Give the W3C trace context of an attempt, the same whenever it is asked for."""
         run = self.assignment
-        seed = f"{run.run_id}\n{run.attempt}\n{case_id}\n{attempt}".encode()
-        digest = hashlib.sha256(seed).hexdigest()
-        return f"00-{digest[:32]}-{digest[32:48]}-01"
+        return traceparent_of(run.run_id, run.attempt, case_id, attempt)
 
 
 def variables_of(

@@ -10,7 +10,7 @@ from services.runs.integrations.operations.managing import (
     test_notification,
     trackers,
 )
-from services.runs.integrations.operations.reading import model_of, values
+from services.runs.integrations.operations.reading import model_of, of_environment, values
 
 __all__ = [
     "Said",
@@ -18,6 +18,7 @@ __all__ = [
     "configured",
     "forget_organization",
     "model_of",
+    "of_environment",
     "say",
     "show",
     "test_notification",

@@ -18,6 +18,7 @@ ARTIFACTS: Final = "/api/v1/artifacts"
 _LONGEST_BLOCK: Final = 4_000
 _LONGEST_LINE: Final = 300
 _MOST_STEPS: Final = 20
+_MOST_EVIDENCE: Final = 5
 _FENCE: Final = re.compile(r"`+")
 
 
@@ -165,7 +166,11 @@ def request_line(request: SeenRequest) -> str:
 
 
 def evidence(run_id: str, case: SeenCase, request: SeenRequest | None) -> tuple[str, ...]:
-    """Give lines that show a failure: the request that failed, the screenshot."""
-    lines = [] if request is None else [shortened(one_line(request_line(request)), _LONGEST_LINE)]
+    """Give lines that show a failure: what its cause was found by, the screenshot."""
+    found = (case.root_cause or {}).get("evidence")
+    lines = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    if not lines and request is not None:
+        lines = [request_line(request)]
+    shown = [shortened(one_line(each), _LONGEST_LINE) for each in lines[:_MOST_EVIDENCE]]
     shot = shot_of(case)
-    return tuple(lines if shot is None else [*lines, address_of(run_id, shot)])
+    return tuple(shown if shot is None else [*shown, address_of(run_id, shot)])

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from services.runs.artifacts.operations import Store
+from services.runs.causes.operations import Explainer
 from services.runs.deliveries import operations as deliveries
 from services.runs.engine.browser import programs
 from services.runs.engine.probes.pictures import Comparer
+from services.runs.integrations import operations as integrations
 from services.runs.plans import operations as plans
 from services.runs.runs.models import RunRow
 from services.runs.runs.operations import Endings
@@ -29,6 +31,7 @@ from services.runs.workers.operations.worker import RunWorker
 from shared.bus import BroadcastSubscription, Listener, Transport
 from shared.contracts.runs import RunFinished, RunProgressed, RunQueued
 from shared.db import Database
+from shared.fetch import Fetcher
 from shared.log import get_logger
 from shared.service import Resources
 from shared.vault import Vault
@@ -70,8 +73,13 @@ async def working(resources: Resources, database: Database) -> AsyncIterator[Non
         def answering(run: RunRow) -> Answers:
             return Answers(run, None, compare, partial(models.of, run.org_id))
 
+        explainer = Explainer(
+            resources[Fetcher], jobs.values, integrations.of_environment(settings)
+        )
         closing = resources[Endings]
-        worker = RunWorker(database, jobs, resources[Store], answering, place, limits, closing)
+        worker = RunWorker(
+            database, jobs, resources[Store], answering, place, limits, explainer, closing
+        )
         await stack.enter_async_context(worker)
         await stack.enter_async_context(deliveries.delivering(resources, database))
         await stack.enter_async_context(trackers.mirroring(resources, database))

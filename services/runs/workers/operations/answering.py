@@ -81,6 +81,11 @@ class Answers:
         """Whether there is a model."""
         return self._ask is not None
 
+    @property
+    def ask(self) -> Ask | None:
+        """Who puts questions to the model; None where there is none."""
+        return self._ask
+
     async def prepare(self) -> None:
         """Find out whether there is a model.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.runs.artifacts.operations import pieces_beneath
+from services.runs.causes.operations import Explainer
 from services.runs.engine.host.models import (
     Asked,
     Cancel,
@@ -26,6 +27,7 @@ from services.runs.engine.host.models import (
     Line,
     Reported,
     Said,
+    Secrets,
     Stored,
 )
 from services.runs.runs import operations as runs
@@ -34,6 +36,7 @@ from services.runs.workers import rules
 from services.runs.workers.models import Claim, Keeper, Limits, Place
 from services.runs.workers.operations import artifacts, processes, scratch
 from services.runs.workers.operations.answering import Answers
+from services.runs.workers.operations.causes import Causes
 from services.runs.workers.operations.child import Child, Garbled, Hung
 from services.runs.workers.operations.jobs import Jobs
 from services.runs.workers.operations.recording import Grip, Recorder
@@ -75,6 +78,7 @@ class Execution:
         answers: answers what its process asks.
         place: where and how its process is started.
         limits: of this worker.
+        explainer: finds out why cases did not pass.
         ended: what else happens when the run ends.
     """
 
@@ -88,6 +92,7 @@ class Execution:
         answers: Answers,
         place: Place,
         limits: Limits,
+        explainer: Explainer,
         ended: runs.Endings = runs.NOTHING_ELSE,
     ) -> None:
         self._grip = Grip(order.held, until)
@@ -98,6 +103,7 @@ class Execution:
         self._answers = answers
         self._place = place
         self._limits = limits
+        self._causes = Causes(explainer)
         self._ended = ended
         self._child: Child | None = None
         self._token = secrets.token_urlsafe(24)
@@ -151,6 +157,7 @@ class Execution:
     def _end_hearing(self) -> None:
         if self._hearing is not None:
             self._hearing.cancel()
+        self._causes.end()
 
     async def _cancel(self) -> None:
         await self._tell(Cancel())
@@ -215,6 +222,11 @@ class Execution:
             await cancel(writer)
         if self._grip.is_lost or _lost(writer):
             return None
+        if not self._stop_reason:
+            attempt, ask = self._order.run.attempt, self._answers.ask
+            finished, remarks = await self._causes.explain(self.held, attempt, finished, ask)
+            for remark in remarks:
+                await self._recorder.note(_log_event(remark))
         await self._recorder.flush()
         return finished
 
@@ -287,6 +299,8 @@ class Execution:
                 self._recorder.replace(report)
             case Stored(path=path, source=source):
                 await self._store(path, source, folder)
+            case Secrets(values=values):
+                self._causes.masked = values
             case Kept() if len(self._kept) < MOST_KEPT:
                 self._kept.append(line)
             case Asked():

@@ -43,9 +43,16 @@ class Jobs:
         Raises:
             Unavailable: the database is away.
         """
+        return (await self.values(org_id)).get("FILE_ISSUES", "")
+
+    async def values(self, org_id: str) -> Mapping[str, str]:
+        """Give what holds for an organization (section 3.7).
+
+        Raises:
+            Unavailable: the database is away.
+        """
         async with self._database.connection() as connection:
-            held = await integrations.values(connection, self._vault, self._settings, org_id)
-        return held.get("FILE_ISSUES", "")
+            return await integrations.values(connection, self._vault, self._settings, org_id)
 
     async def job(self, order: Order, text: str, scratch: Path, leash: float) -> Job:
         """Make the job of a run.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import uuid4
 
+from services.runs.causes.operations import Explainer
 from services.runs.runs import operations as runs
 from services.runs.runs.models import Order, RunRow
 from services.runs.workers.models import Keeper, Limits, Place
@@ -51,6 +52,7 @@ class RunWorker(Owned):
         answering: makes, for one run, what answers its questions.
         place: where and how processes are started.
         limits: of this worker.
+        explainer: finds out why cases did not pass.
         ended: what else happens when a run ends.
     """
 
@@ -62,6 +64,7 @@ class RunWorker(Owned):
         answering: Callable[[RunRow], Answers],
         place: Place,
         limits: Limits,
+        explainer: Explainer,
         ended: runs.Endings = runs.NOTHING_ELSE,
     ) -> None:
         self.name = f"wrk_{uuid4().hex}"
@@ -72,6 +75,7 @@ class RunWorker(Owned):
         self._answering = answering
         self._place = place
         self._limits = limits
+        self._explainer = explainer
         self._ended = ended
         self._in_hand: dict[asyncio.Task[None], Execution] = {}
         self._folders = Folders(place.folder, self.name[4 : 4 + FOLDER_NAME])
@@ -146,6 +150,7 @@ class RunWorker(Owned):
             self._answering(order.run),
             self._place,
             self._limits,
+            self._explainer,
             self._ended,
         )
         task = asyncio.create_task(self._execute(execution), name="run")
