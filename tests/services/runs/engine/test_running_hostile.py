@@ -123,6 +123,14 @@ def children() -> set[int]:
     return {one.pid for one in processes.living() if one.parent == os.getpid()}
 
 
+def descendants() -> set[int]:
+    """Give our children, theirs, and so on: on this machine others have browsers, too."""
+    living, found = processes.living(), {os.getpid()}
+    while more := {one.pid for one in living if one.parent in found} - found:
+        found |= more
+    return found - {os.getpid()}
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -152,11 +160,10 @@ async def test_a_browser_that_is_killed_while_it_starts_is_not_missing(
 
 
 async def test_a_frozen_browser_is_ended_soon(tmp_path: Path) -> None:
-    before = {one.pid for one in processes.living()}
+    before = descendants()
     async with asyncio.timeout(20):
         async with browsers_for(LOCAL, tmp_path):
-            frozen = [one.pid for one in processes.living() if one.pid not in before]
-            frozen = [pid for pid in frozen if b"--headless" in command(pid)]
+            frozen = [pid for pid in descendants() - before if b"--headless" in command(pid)]
             assert frozen
             for pid in frozen:
                 os.kill(pid, signal.SIGSTOP)
