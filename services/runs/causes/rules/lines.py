@@ -125,7 +125,8 @@ def _distinct(parts: Iterable[str]) -> list[str]:
     for part in filter(None, (each.strip() for each in parts)):
         if any(part in other for other in found):
             continue
-        if found and found[-1] in part.splitlines()[0]:
+        lines = part.splitlines()
+        if found and (found[-1] in lines[0] or found[-1] in lines):
             found.pop()
         found.append(part)
     return found
