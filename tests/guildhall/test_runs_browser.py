@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from services.runs.workers.operations import processes
 from tests.services.runs.engine.test_evidence_junit import check
+from tests.services.runs.logs_support import TOKEN, Entry, log_services
 from tests.support.shop import EMAIL, PASSWORD, Served, serving
 
 pytestmark = pytest.mark.slow
@@ -237,3 +239,63 @@ async def test_ctrl_c_cancels_and_reports_and_leaves_nothing(desk: Desk) -> None
     assert (report["status"], report["cases"][0]["verdict"]) == ("cancelled", "passed")
     assert before
     assert not [one for one in processes.living() if one.session in before]
+
+
+FAULTY = """\
+suite: Contact
+id: contact
+base_url: {url}
+retries: 0
+cases:
+  - id: message
+    title: Somebody writes
+    steps:
+      - do: Open /contact
+      - do: Enter Ada into "Name"
+      - do: Enter {email} into "E-mail"
+      - do: Enter "Where is my teapot?" into "Message"
+      - do: Click "Send message"
+    expect:
+      - check: {{kind: url, path_is: /thanks}}
+"""
+
+
+async def test_a_failure_is_joined_to_the_applications_log(desk: Desk) -> None:
+    desk.write("contact.tripwire.yaml", FAULTY)
+    shop = desk.shop.shop
+    shop.faults.add("message fails")
+    shop.log.clear()
+    async with log_services() as logs:
+        logs.entries = ShopLog(shop.log)
+        try:
+            status, said = await desk.call(
+                *("run", "contact.tripwire.yaml"),
+                LOG_BACKEND="http",
+                LOG_HTTP_URL=f"{logs.url}/find?source=shop",
+                LOG_HTTP_TOKEN=TOKEN,
+            )
+        finally:
+            shop.faults.clear()
+    assert status == 1, said
+    (case,) = desk.report("artifacts")["cases"]
+    assert case["root_cause"]["category"] == "backend_error"
+    told = "LookupError: no such mailbox at send (/srv/shop/contacting.py:31)"
+    assert case["root_cause"]["server_error"] == told
+    assert case["root_cause"]["confidence"] == 0.95
+    assert case["network_errors"][-1]["trace_id"] in logs.asked
+    assert f"{desk.shop.url}/contact answered 500, because the server failed: {told}" in said
+    for name in ("report.html", "junit.xml"):
+        assert "contacting.py:31" in (desk.folder / "artifacts" / name).read_text()
+    assert TOKEN not in said
+
+
+class ShopLog(list[Entry]):
+    """What the shop logs, as a log service has it at any moment."""
+
+    def __init__(self, written: list[str]) -> None:
+        super().__init__()
+        self._written = written
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Give what was logged until now."""
+        return iter([Entry(time.time(), text, "error") for text in self._written])

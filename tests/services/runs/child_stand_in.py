@@ -30,6 +30,7 @@ class Run:
         self.is_stubborn = False
         self.events = 0
         self.cases: dict[str, str] = {}
+        self.errors: list[dict[str, Any]] = []
 
     def say(self, **line: Any) -> None:
         os.write(1, (json.dumps(line) + "\n").encode())
@@ -91,7 +92,7 @@ class Run:
                     ],
                     "captures": {},
                     "shots": [],
-                    "network_errors": [],
+                    "network_errors": self.errors,
                     "console_errors": [],
                     "heals": [],
                 }
@@ -135,6 +136,13 @@ class Run:
 
     def do_hold(self, path: str) -> None:
         self.hold(path)
+
+    def do_secrets(self, *values: str) -> None:
+        self.say(say="secrets", values=values)
+
+    def do_request(self, status: str) -> None:
+        url = "http://127.0.0.1/api/orders"
+        self.errors.append({"method": "POST", "url": url, "status": int(status)})
 
     def do_silent(self) -> None:
         while True:

@@ -65,6 +65,17 @@ WHERE: Final[Mapping[str, str]] = {
 FAULTS: Final = tuple(WHERE)
 
 
+LOGGED: Final = """2026-03-02T10:00:00Z ERROR {path} failed trace_id={trace}
+Traceback (most recent call last):
+  File "/usr/lib/python3/site-packages/starlette/routing.py", line 74, in app
+    response = await endpoint(request)
+  File "/srv/shop/contacting.py", line 31, in send
+    raise LookupError("no such mailbox")
+LookupError: no such mailbox
+"""
+"""What the shop logs when it fails."""
+
+
 class Faulty:
     """The shop with its switches."""
 
@@ -78,6 +89,9 @@ class Faulty:
             return
         body = await Request(scope, receive).body()
         answer = self._answer(scope["method"], scope["path"], body)
+        if answer is not None and answer.status_code == 500:
+            trace = Request(scope).headers.get("traceparent", "--").split("-")[1]
+            self._shop.log.append(LOGGED.format(path=scope["path"], trace=trace))
         if answer is not None:
             await answer(scope, _again(body), send)
             return

@@ -77,6 +77,7 @@ class Shop:
         received: what forms and requests brought, newest last: (path, fields).
         headers: of each request: (path, headers).
         faults: that are switched on (``faults.FAULTS``).
+        log: what was logged where a fault was met.
     """
 
     other: str = ""
@@ -87,6 +88,7 @@ class Shop:
     received: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     headers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     faults: set[str] = field(default_factory=set)
+    log: list[str] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(2001))
 
     def session(self, cookie: str | None) -> tuple[str, Session]:

@@ -227,6 +227,7 @@ class Group:
             width=case.viewport.width,
             height=case.viewport.height,
             tested_origin=self._play.base_url,
+            traceparent=self._play.traceparent(case.id, 1),
             record_trace=record_trace,
         )
         for value in self._play.secrets:
