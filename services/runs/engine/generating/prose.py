@@ -25,6 +25,7 @@ MOST_STEPS: Final = 60
 """Of a case; the grammar takes 200."""
 
 _LONGEST: Final = 500
+_UNTITLED: Final = "Described"
 _HEADING: Final = re.compile(
     r"\s{0,3}#{1,6}\s+(?P<marked>.+?)#*\s*$"
     r"|\s*(?:Scenario(?: Outline)?|Feature|Test(?: case)?(?: \d+)?)\s*:\s*(?P<named>.+)$",
@@ -83,6 +84,27 @@ def cases_of_text(text: str, *, spare: bool = False) -> list[Case]:
     return cases
 
 
+def sections(text: str) -> list[tuple[str, str]]:
+    """Give the parts of a document, each with its heading; one where it has none.
+
+    Args:
+        text: plain, Markdown or HTML.
+    """
+    plain = markup.text_of(text) if markup.is_html(text) else text
+    found: list[tuple[str, list[str]]] = [(_UNTITLED, [])]
+    for line in plain.splitlines()[:MOST_LINES]:
+        heading = _HEADING.match(line) if len(line) <= _LONGEST else None
+        if heading:
+            found.append((_title(next(one for one in heading.groups() if one)), []))
+        found[-1][1].append(line)
+    whole = [(name, "\n".join(lines).strip()) for name, lines in found]
+    return [(name, body) for name, body in whole if body] or [(_UNTITLED, plain)]
+
+
+def _title(words: str) -> str:
+    return clean(_EMPHASIS.sub("", words))[:120] or _UNTITLED
+
+
 def _case(own: str, draft: _Draft) -> Case:
     # A case that claims nothing would pass whatever happens.
     expect = draft.expect or [{"assert": "No error is shown"}]
@@ -97,7 +119,7 @@ def _case(own: str, draft: _Draft) -> Case:
 
 
 def _drafts(text: str) -> Iterator[_Draft]:
-    title = "Described"
+    title = _UNTITLED
     draft = _Draft(title)
     for kind, words in _pieces(text):
         if kind == "heading":
