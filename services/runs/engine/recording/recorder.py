@@ -19,6 +19,7 @@ from services.runs.engine.browser.models import (
     UrlNotAllowed,
 )
 from services.runs.engine.browser.stage import Stage
+from services.runs.engine.browser.watching import origin_of
 from services.runs.engine.errands.models import URL_NOT_ALLOWED, Exchange, Failed
 from services.runs.engine.recording.capturing import Capture
 
@@ -31,7 +32,12 @@ PACE: Final = 0.17
 LOOK: Final = 0.25
 """Seconds between two looks for another tab."""
 
+OPENING: Final = 12.0
+"""Seconds for the first page; one that is there by then and still loads is recorded as it is."""
+
 QUICK: Final = 5.0
+
+UNREACHED: Final = "base_url could not be reached."
 
 _BUTTONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "click": {},
@@ -110,11 +116,14 @@ class Recorder:
         self._capture.add({"type": "goto", "url": self._base_url})
         await self._follow()
         try:
-            await self._stage.goto(self._base_url)
+            await self._stage.goto(self._base_url, seconds=OPENING)
         except UrlNotAllowed:
             raise Failed("base_url may not be reached.", URL_NOT_ALLOWED) from None
-        except (NotReached, PageStuck, Gone):
-            raise Failed("base_url could not be reached.") from None
+        except PageStuck:
+            if not origin_of(self._stage.page.url):
+                raise Failed(UNREACHED) from None
+        except (NotReached, Gone):
+            raise Failed(UNREACHED) from None
 
     async def run(self, idle: float) -> None:
         """Pass on what is said, until it is stop or nothing was done for that many seconds."""

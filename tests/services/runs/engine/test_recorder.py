@@ -14,8 +14,10 @@ from services.runs.engine.browser.browsers import Browsers
 from services.runs.engine.browser.models import BrowserSettings
 from services.runs.engine.errands.models import Failed
 from services.runs.engine.recording import convert
+from services.runs.engine.recording import recorder as subject
 from services.runs.engine.recording.recorder import Recorder, record
 from shared.targets import TargetPolicy
+from tests.services.runs.engine.browser_support import pages_served
 from tests.services.runs.engine.running_support import LOCAL, run_suite
 from tests.support.shop import serving
 
@@ -95,3 +97,32 @@ async def test_an_address_that_may_not_be_reached_is_refused(tmp_path: Path) -> 
     with pytest.raises(Failed) as failed:
         await record({"base_url": "http://127.0.0.1:8123/"}, settings, Person(), 30)
     assert failed.value.code == "url_not_allowed"
+
+
+RESTLESS = "<!doctype html><title>Again</title><h1>Again</h1><script>location.reload()</script>"
+
+
+async def test_a_page_that_never_rests_is_stopped_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "OPENING", 1.0)
+    person = Person()
+    person.wishes.put_nowait({"do": "stop"})
+    async with pages_served() as pages, asyncio.timeout(25):
+        pages.content["/"] = RESTLESS
+        order = {"base_url": f"{pages.url}/"}
+        made = await record(order, BrowserSettings(LOCAL, tmp_path), person, 60)
+    assert made["actions"][0] == {"type": "goto", "url": order["base_url"]}
+    assert {action["type"] for action in made["actions"]} <= {"goto", "navigate", "heading"}
+
+
+async def test_a_page_that_does_not_come_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "OPENING", 1.0)
+    async with pages_served() as pages:
+        pages.content["/"] = b""
+        with pytest.raises(Failed, match="could not be reached"):
+            await record(
+                {"base_url": f"{pages.url}/"}, BrowserSettings(LOCAL, tmp_path), Person(), 60
+            )
