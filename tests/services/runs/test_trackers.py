@@ -100,8 +100,7 @@ async def test_what_was_closed_is_opened_again_and_what_was_deleted_is_created_a
         clerk.bell.set()
         await desk.done()
         closed = {name: remote.tickets[0]["closed"] for name, remote in desk.remotes.items()}
-        # Jira's transitions are the project's own; a comment tells its people.
-        assert closed == {"github": False, "gitlab": False, "jira": True}
+        assert closed == {"github": False, "gitlab": False, "jira": False}
         assert [len(remote.tickets[0]["comments"]) for remote in desk.remotes.values()] == [1] * 3
         desk.remotes["github"].tickets[0]["number"] = 77
         desk.remotes["github"].tickets[0]["body"] = "moved"

@@ -186,3 +186,24 @@ def test_waiting_is_asked_for_in_seconds_or_with_a_date() -> None:
     assert rules.seconds_to_wait("7") == 7
     assert rules.seconds_to_wait("999999999") == 86_400
     assert rules.seconds_to_wait("soon") == 0
+
+
+def test_an_issue_is_opened_again_by_a_plain_way_alone() -> None:
+    def way(key: object, name: str, category: str, to: str = "") -> dict[str, object]:
+        return {"id": key, "name": name, "to": {"name": to, "statusCategory": {"key": category}}}
+
+    done, begun = way("1", "Close", "done"), way("2", "Work on it", "indeterminate")
+    fresh, named = way("3", "Plan", "new"), way("4", "Reopen", "indeterminate")
+    target = way("5", "Again", "indeterminate", "To Do")
+    assert rules.reopening([done, begun, fresh, target, named]) == "5"
+    assert rules.reopening([done, begun, fresh, named]) == "4"
+    assert rules.reopening([done, begun, fresh]) == "3"
+    assert rules.reopening([done, begun]) == "2"
+    for nothing in (
+        [],
+        [done],
+        [way(7, "Reopen", "new")],
+        [way("8", "Reopen", "odd")],
+        [{"id": "9"}],
+    ):
+        assert rules.reopening(nothing) is None

@@ -271,6 +271,10 @@ def _jira_shown(remote: Remote, one: dict[str, Any]) -> dict[str, Any]:
     return {"id": str(one["number"]), "key": f"WEB-{one['number']}", "fields": fields}
 
 
+def _status(name: str, category: str) -> dict[str, Any]:
+    return {"name": name, "statusCategory": {"key": category}}
+
+
 def _of_jira(remote: Remote, answer: Answer) -> Answer:
     pair = base64.b64encode(f"{MAIL}:{JIRA_TOKEN}".encode()).decode()
 
@@ -315,6 +319,21 @@ def _jira(remote: Remote) -> Starlette:  # noqa: C901 - its routes
         one["comments"].append(body)
         return JSONResponse({"id": "1"}, 201)
 
+    async def transitions(request: Request) -> Response:
+        one = of(request)
+        if one is None:
+            return _no(404, "gone")
+        open_again = {"id": "31", "name": "Back to work", "to": _status("In work", "indeterminate")}
+        closing = {"id": "41", "name": "Done", "to": _status("Done", "done")}
+        there = [closing, open_again] if one["closed"] else [closing]
+        if request.method == "GET":
+            return JSONResponse({"expand": "transitions", "transitions": there})
+        wanted = (await request.json())["transition"]["id"]
+        if wanted not in [each["id"] for each in there]:
+            return _no(400, "not possible")
+        one["closed"] = wanted == "41"
+        return Response(status_code=204)
+
     async def search(request: Request) -> Response:
         jql = (await request.json())["jql"]
         match = re.fullmatch(
@@ -334,6 +353,7 @@ def _jira(remote: Remote) -> Starlette:  # noqa: C901 - its routes
             Route(home + "/issue", guarded(create), methods=["POST"]),
             Route(home + "/issue/{key}", guarded(issue)),
             Route(home + "/issue/{key}/comment", guarded(comments), methods=["GET", "POST"]),
+            Route(home + "/issue/{key}/transitions", guarded(transitions), methods=["GET", "POST"]),
             Route(home + "/search/jql", guarded(search), methods=["POST"]),
         ]
     )

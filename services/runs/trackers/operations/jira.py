@@ -14,6 +14,9 @@ from shared.fetch import Fetcher
 
 API: Final = "/rest/api/3"
 FIELDS: Final = ("status", "description", "labels")
+REFUSED: Final = (400, 403, 404, 409)
+"""A transition that wants a field filled in, that this account may not make, or that is gone."""
+
 MOST: Final = 50
 """Issues or comments of one page."""
 
@@ -23,7 +26,7 @@ class Jira:
 
     A failure has a label of its own, because labels are found exactly; the fingerprint stands in
     the description, too, where issues are found that others labelled anew. Closed issues are
-    commented and stay closed: which transition opens one again is the project's own matter.
+    opened again where the project's workflow has a plain way, and else only commented.
     """
 
     def __init__(self, fetcher: Fetcher, account: Account) -> None:
@@ -91,7 +94,13 @@ class Jira:
         return any(run_id in rules.text_of(one.get("body")) for one in listed(comments))
 
     async def reopen(self, key: str) -> None:
-        """Leave an issue as it is."""
+        """See ``Tracker``; an issue stays closed where the workflow wants more than a step."""
+        path = f"{API}/issue/{quote(key)}/transitions"
+        answer = await self._api.get(path, *GONE)
+        held = answer.get("transitions") if isinstance(answer, Mapping) else None
+        wanted = rules.reopening(listed(held))
+        if wanted is not None:
+            await self._api.change("POST", path, {"transition": {"id": wanted}}, *REFUSED)
 
     def _ticket(self, answer: Any) -> Ticket:
         key = self._api.word(answer, "key")

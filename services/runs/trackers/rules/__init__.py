@@ -10,6 +10,7 @@ from services.runs.trackers.rules.judging import (
     outcome_of_failure,
     seconds_to_wait,
 )
+from services.runs.trackers.rules.moving import reopening
 from services.runs.trackers.rules.writing import (
     fingerprint_in,
     label_of,
@@ -31,6 +32,7 @@ __all__ = [
     "marker_of",
     "message_of",
     "outcome_of_failure",
+    "reopening",
     "seconds_to_wait",
     "signature_of",
     "text_of",
