@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.runs.app import SERVICE
+from services.runs.artifacts.operations import Store
 from services.runs.trackers import rules
 from services.runs.workers.operations import Place
 from shared.contracts.auth import OrganizationDeleted
@@ -343,6 +344,15 @@ async def test_a_worker_mirrors_what_its_runs_find(desk: Desk, tmp_path: Path) -
 
         await until(mirrored, "not mirrored, or not ended because a tracker is down")
         await until(partial(desk.filed, run_id), "not in the report")
+        store: Store = desk.runs.resources[Store]
+
+        async def kept() -> bool:
+            content = await store.get(desk.org, run_id, "report.json", limit=1_000_000)
+            run = await read(desk.runs, desk.member, run_id)
+            filed = [one["provider"] for one in run["report"]["issues_filed"]]
+            return "gitlab" in filed and json.loads(content) == run["report"]
+
+        await until(kept, "the file says otherwise")
     (one,) = desk.remotes["gitlab"].tickets
     assert run_id in one["body"]
     assert [one["provider"] for one in (await desk.issue())["external"]] == ["gitlab"]

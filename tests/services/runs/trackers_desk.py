@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.runs.artifacts.operations import Store
 from services.runs.runs import operations
 from services.runs.runs.models import Finished, Status
 from services.runs.settings import RunsSettings
@@ -115,7 +116,8 @@ class Desk:
                 database = await Database.connect(self.urls.url("runs"), size=3)
                 stack.push_async_callback(database.close)
                 vault = Vault(settings.key_for_secrets())
-                clerk = Clerk(database, settings, vault, fetcher, lag_s=lag_s)
+                put = self.runs.resources[Store].put
+                clerk = Clerk(database, settings, vault, fetcher, put, lag_s=lag_s)
                 made.append(await stack.enter_async_context(clerk))
             yield made
 

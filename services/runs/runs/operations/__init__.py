@@ -8,7 +8,7 @@ from services.runs.runs.operations.finishing import finish, give_up, reconcile
 from services.runs.runs.operations.following import Streams, admit, follow, has_more
 from services.runs.runs.operations.forgetting import forget_account, forget_organization
 from services.runs.runs.operations.holding import LeaseLost, claim, record, renew
-from services.runs.runs.operations.noting import note_filed
+from services.runs.runs.operations.noting import Put, keep_report, note_filed
 from services.runs.runs.operations.planning import Pass, Prepared, enqueue_pass, prepare
 from services.runs.runs.operations.queueing import queue as enqueue
 from services.runs.runs.operations.queueing import rerun
@@ -20,6 +20,7 @@ __all__ = [
     "LeaseLost",
     "Pass",
     "Prepared",
+    "Put",
     "Streams",
     "admit",
     "cancel",
@@ -34,6 +35,7 @@ __all__ = [
     "forget_organization",
     "give_up",
     "has_more",
+    "keep_report",
     "list_page",
     "note_filed",
     "prepare",

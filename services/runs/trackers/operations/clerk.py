@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from services.runs.artifacts.operations import Store
 from services.runs.issues import operations as issues
 from services.runs.issues.models import External
 from services.runs.runs import operations as runs
@@ -60,7 +61,8 @@ log = get_logger()
 async def mirroring(resources: Resources, database: Database) -> AsyncIterator[None]:
     """File what is owed until the context is left."""
     settings: RunsSettings = resources[RunsSettings]
-    async with Clerk(database, settings, resources[Vault], resources[Fetcher]):
+    put = resources[Store].put
+    async with Clerk(database, settings, resources[Vault], resources[Fetcher], put):
         yield
 
 
@@ -72,6 +74,7 @@ class Clerk(Owned):
         settings: of this process.
         vault: opens stored credentials.
         fetcher: reaches only what may be reached.
+        put: keeps the reports that change.
         lag_s: seconds in which a tracker's search may not show what was created.
     """
 
@@ -81,11 +84,13 @@ class Clerk(Owned):
         settings: RunsSettings,
         vault: Vault,
         fetcher: Fetcher,
+        put: runs.Put,
         *,
         lag_s: float = 60.0,
     ) -> None:
         self.bell = asyncio.Event()
         self._database = database
+        self._put = put
         self._filing = Filing(database, settings, vault, fetcher, lag_s)
         self._in_hand: dict[asyncio.Task[None], Owed] = {}
         self._taking: asyncio.Task[None]
@@ -148,6 +153,8 @@ class Clerk(Owned):
         if await self._settle(owed, outcome):
             told = log.bind(org_id=owed.org_id, run_id=owed.run_id, provider=owed.provider)
             told = told.bind(issue=issues.key_of(owed.number), attempts=owed.attempt)
+            if outcome.delay_s is None:
+                await runs.keep_report(self._database, self._put, owed.org_id, owed.run_id)
             if outcome.ticket is not None:
                 told.info("issue mirrored", key=outcome.ticket.shown, created=outcome.is_new)
             elif outcome.delay_s is None:

@@ -347,6 +347,9 @@ class Execution:
         self._is_over = True
         if report is not None and report != finished.report:
             await artifacts.keep(self._keeper, self.held, report, pictures)
+            # Trackers may have answered meanwhile.
+            put, run_id = self._keeper.put, self.held.run_id
+            await runs.keep_report(self._database, put, org_id, run_id, report)
         self._log.info("run ended", status=run.status, attempt=run.attempt)
         return _status(run)
 
