@@ -275,6 +275,22 @@ def _status(name: str, category: str) -> dict[str, Any]:
     return {"name": name, "statusCategory": {"key": category}}
 
 
+async def _moves(request: Request, one: dict[str, Any] | None) -> Response:
+    """Show what leads on from where a Jira issue is, or go there."""
+    if one is None:
+        return _no(404, "gone")
+    open_again = {"id": "31", "name": "Back to work", "to": _status("In work", "indeterminate")}
+    closing = {"id": "41", "name": "Done", "to": _status("Done", "done")}
+    there = [closing, open_again] if one["closed"] else [closing]
+    if request.method == "GET":
+        return JSONResponse({"expand": "transitions", "transitions": there})
+    wanted = (await request.json())["transition"]["id"]
+    if wanted not in [each["id"] for each in there]:
+        return _no(400, "not possible")
+    one["closed"] = wanted == "41"
+    return Response(status_code=204)
+
+
 def _of_jira(remote: Remote, answer: Answer) -> Answer:
     pair = base64.b64encode(f"{MAIL}:{JIRA_TOKEN}".encode()).decode()
 
@@ -320,19 +336,7 @@ def _jira(remote: Remote) -> Starlette:  # noqa: C901 - its routes
         return JSONResponse({"id": "1"}, 201)
 
     async def transitions(request: Request) -> Response:
-        one = of(request)
-        if one is None:
-            return _no(404, "gone")
-        open_again = {"id": "31", "name": "Back to work", "to": _status("In work", "indeterminate")}
-        closing = {"id": "41", "name": "Done", "to": _status("Done", "done")}
-        there = [closing, open_again] if one["closed"] else [closing]
-        if request.method == "GET":
-            return JSONResponse({"expand": "transitions", "transitions": there})
-        wanted = (await request.json())["transition"]["id"]
-        if wanted not in [each["id"] for each in there]:
-            return _no(400, "not possible")
-        one["closed"] = wanted == "41"
-        return Response(status_code=204)
+        return await _moves(request, of(request))
 
     async def search(request: Request) -> Response:
         jql = (await request.json())["jql"]
