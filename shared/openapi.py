@@ -188,11 +188,28 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.query is None:
         return []
     schema = operation.query.model_json_schema(mode="validation")
-    required = schema.get("required", [])
+    required, named = schema.get("required", []), schema.get("$defs", {})
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": field}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _spelled_out(field, named),
+        }
         for name, field in schema.get("properties", {}).items()
     ]
+
+
+def _spelled_out(schema: Any, named: Mapping[str, Any]) -> Any:
+    """Put definitions where they are referred to: a parameter has no place for them of its own."""
+    if isinstance(schema, list):
+        return [_spelled_out(each, named) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        return _spelled_out(named[reference.rpartition("/")[2]], named)
+    return {key: _spelled_out(value, named) for key, value in schema.items()}
 
 
 def _responses(

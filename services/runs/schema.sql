@@ -592,6 +592,8 @@ CREATE INDEX run_status ON runs.run USING btree (org_id, status, queued_at DESC,
 
 CREATE INDEX run_tags ON runs.run USING gin (tags);
 
+CREATE INDEX run_trigger ON runs.run USING btree (org_id, trigger, queued_at DESC, id DESC);
+
 CREATE INDEX run_waiting ON runs.run USING btree ("position") WHERE (status = 'queued'::text);
 
 CREATE INDEX run_waiting_there ON runs.run USING btree (org_id, "position") WHERE (status = 'queued'::text);

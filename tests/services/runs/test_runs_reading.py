@@ -10,6 +10,8 @@ import pytest
 
 from services.runs.artifacts.operations import Store
 from services.runs.runs import rules
+from services.runs.runs.models import Filters
+from services.runs.runs.store import reading as selecting
 from shared.principal import Principal
 from tests.services.runs.conftest import Runs, new_org
 from tests.services.runs.runs_support import ROW, queue, read, report_of, said, someone
@@ -74,9 +76,78 @@ async def test_lists_are_filtered(runs: Runs) -> None:
     assert await ids(runs, member, tag="smoke", status="queued") == []
 
 
+async def test_lists_are_filtered_by_what_asked_for_the_run(runs: Runs) -> None:
+    member = runs.member()
+    made = {
+        word: await runs.add_run(
+            member.org, trigger=word, plan_id="plan_1" if word in ("plan", "rerun") else None
+        )
+        for word in ("api", "plan", "ci", "mcp", "rerun")
+    }
+    await runs.add_run(new_org(), trigger="ci")
+    for word, run_id in made.items():
+        assert await ids(runs, member, trigger=word) == [run_id]
+    assert await ids(runs, member, plan_id="plan_1") == [made["rerun"], made["plan"]]
+    assert await ids(runs, member, plan_id="plan_1", trigger="plan") == [made["plan"]]
+    assert await ids(runs, member, plan_id="plan_1", trigger="ci") == []
+    page = (await runs.get("runs?trigger=ci&limit=0", member)).json()
+    assert (page["items"], page["total"]) == ([], 1)
+    document = (await runs.get("/internal/openapi.json", member)).json()
+    shown = {one["name"]: one for one in document["paths"]["/api/v1/runs"]["get"]["parameters"]}
+    assert {"status", "suite", "plan_id", "trigger", "tag", "since"} <= set(shown)
+    (words, _) = shown["trigger"]["schema"]["anyOf"]
+    assert words["enum"] == list(made)
+
+
+async def test_a_filtered_page_is_read_from_its_index(runs: Runs) -> None:
+    """Newest first without a sort, however many other runs the organization has."""
+    org = new_org()
+    await runs.sql.execute(
+        """
+        INSERT INTO runs.run (org_id, id, file, suite_id, suite_name, version, trigger, plan_id,
+                              created_by, queued_at, status, finished_at)
+        SELECT $1, $1 || n, 'f' || n % 50, 's', 's', 1,
+               CASE WHEN n % 50 = 7 THEN 'ci' ELSE 'api' END,
+               CASE WHEN n % 50 = 9 THEN 'plan_1' END, 'usr_one',
+               now() - n * interval '1 s', CASE WHEN n % 50 = 3 THEN 'failed' ELSE 'passed' END,
+               now()
+          FROM generate_series(1, 4000) AS n
+        """,
+        org,
+    )
+    await runs.sql.execute("ANALYZE runs.run")
+
+    class Explaining:
+        plan = ""
+
+        async def fetch(self, sql: str, *values: Any) -> list[Any]:
+            self.plan = "\n".join(row[0] for row in await runs.sql.fetch(f"EXPLAIN {sql}", *values))
+            return []
+
+    for filters, index in (
+        (Filters(trigger="ci"), "run_trigger"),
+        (Filters(plan_id="plan_1"), "run_plan"),
+        (Filters(status="failed"), "run_status"),
+        (Filters(file="f3"), "run_file"),
+    ):
+        explaining: Any = Explaining()
+        await selecting.list_page(explaining, org, filters, 50, 0)
+        assert f" {index} " in explaining.plan, explaining.plan
+        assert "Sort" not in explaining.plan, explaining.plan
+
+
 @pytest.mark.parametrize(
     "query",
-    ["limit=-1", "limit=x", "offset=-1", "status=done", "since=yesterday", "suite=%00", "tag="],
+    [
+        "limit=-1",
+        "limit=x",
+        "offset=-1",
+        "status=done",
+        "trigger=cron",
+        "since=yesterday",
+        "suite=%00",
+        "tag=",
+    ],
 )
 async def test_bad_filters_are_named(runs: Runs, query: str) -> None:
     answer = await runs.get(f"runs?{query}", runs.member())

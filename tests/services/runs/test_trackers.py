@@ -21,7 +21,7 @@ from tests.services.runs.reports_support import assertion, case
 from tests.services.runs.runs_support import queue, read, until
 from tests.services.runs.suite_texts import suite_text
 from tests.services.runs.trackers_desk import Desk
-from tests.services.runs.trackers_support import SECRETS, Remote, remotes
+from tests.services.runs.trackers_support import SECRETS, SIMPLE, Remote, remotes
 from tests.services.runs.workers_support import ROOT, STAND_IN
 from tests.support.postgres import DatabaseUrls
 
@@ -101,7 +101,8 @@ async def test_what_was_closed_is_opened_again_and_what_was_deleted_is_created_a
         clerk.bell.set()
         await desk.done()
         closed = {name: remote.tickets[0]["closed"] for name, remote in desk.remotes.items()}
-        assert closed == {"github": False, "gitlab": False, "jira": False}
+        assert closed == dict.fromkeys(ALL, False)
+        assert desk.remotes["jira"].tickets[0]["status"] == "To Do"
         assert [len(remote.tickets[0]["comments"]) for remote in desk.remotes.values()] == [1] * 3
         desk.remotes["github"].tickets[0]["number"] = 77
         desk.remotes["github"].tickets[0]["body"] = "moved"
@@ -111,6 +112,34 @@ async def test_what_was_closed_is_opened_again_and_what_was_deleted_is_created_a
     assert [one["number"] for one in desk.remotes["github"].tickets] == [77, 2]
     external = {one["provider"]: one["key"] for one in (await desk.issue())["external"]}
     assert external["github"] == "acme/shop#2"
+
+
+async def test_a_workflow_without_a_plain_way_leaves_an_issue_closed_and_commented(
+    desk: Desk,
+) -> None:
+    await desk.configure("jira", FILE_ISSUES="jira")
+    jira = desk.remotes["jira"]
+    await desk.fails()
+    async with desk.filing() as (clerk,):
+        await desk.done()
+        (one,) = jira.tickets
+        one["closed"] = True
+        offers = (SIMPLE[:1], SIMPLE, SIMPLE, SIMPLE)
+        for comments, offer in enumerate(offers, 1):
+            jira.workflow, jira.refuses = offer, comments == 2
+            # The third: the transition is done, and nobody hears of it.
+            jira.cut = {"transitions$"} if comments == 3 else set()
+            run_id = await desk.fails()
+            clerk.bell.set()
+            if comments == 3:
+                assert "502" in (await desk.failed())["reason"]
+                await desk.hurry(clerk)
+            assert await desk.done() == []
+            assert len(one["comments"]) == comments
+            assert (await desk.filed(run_id))[0]["key"] == "WEB-1"
+            assert one["closed"] is (comments < 3)
+        asked = [method for method, path in jira.asked if path.endswith("/transitions")]
+        assert asked == ["GET", "GET", "POST", "GET", "POST"], "an open issue is left alone"
 
 
 async def test_words_choose_the_trackers_and_what_has_no_credentials_is_left_out(
@@ -344,13 +373,12 @@ async def test_a_worker_mirrors_what_its_runs_find(desk: Desk, tmp_path: Path) -
 
         await until(mirrored, "not mirrored, or not ended because a tracker is down")
         await until(partial(desk.filed, run_id), "not in the report")
-        store: Store = desk.runs.resources[Store]
 
         async def kept() -> bool:
+            store: Store = desk.runs.resources[Store]
             content = await store.get(desk.org, run_id, "report.json", limit=1_000_000)
-            run = await read(desk.runs, desk.member, run_id)
-            filed = [one["provider"] for one in run["report"]["issues_filed"]]
-            return "gitlab" in filed and json.loads(content) == run["report"]
+            report = (await read(desk.runs, desk.member, run_id))["report"]
+            return bool(json.loads(content) == report)
 
         await until(kept, "the file says otherwise")
     (one,) = desk.remotes["gitlab"].tickets
@@ -367,8 +395,5 @@ async def test_an_organization_is_forgotten_with_what_is_owed(desk: Desk) -> Non
     await desk.fails()
     await desk.runs.tell(OrganizationDeleted(org_id=desk.org))
     for table in ("tracker_filing", "tracker_link"):
-        count = await desk.runs.sql.fetchval(
-            f"SELECT count(*) FROM runs.{table} WHERE org_id = $1",  # noqa: S608
-            desk.org,
-        )
-        assert count == 0
+        query = f"SELECT count(*) FROM runs.{table} WHERE org_id = $1"  # noqa: S608
+        assert await desk.runs.sql.fetchval(query, desk.org) == 0

@@ -15,7 +15,7 @@ from services.runs.trackers.models import Kind, TrackerFailed
 from services.runs.trackers.rules.documents import document_of
 from services.runs.trackers.rules.writing import LONGEST_BODY, fitted
 from shared.fetch import NOT_ALLOWED
-from tests.services.runs.trackers_support import is_document
+from tests.services.runs.trackers_support import SIMPLE, is_document, way
 
 MARK = "tw:checkout:pay:0123456789ab"
 
@@ -50,7 +50,10 @@ def link(url: str) -> dict[str, Any]:
         ("``a ` b``", [paragraph(text("a ` b", CODE))]),
         ("`` `x` ``", [paragraph(text("`x`", CODE))]),
         ("[a](https://x.example/b)", [paragraph(text("a", link("https://x.example/b")))]),
-        ("![shot](https://x.example/b.png)", [paragraph(text("shot", link("https://x.example/b.png")))]),
+        (
+            "![shot](https://x.example/b.png)",
+            [paragraph(text("shot", link("https://x.example/b.png")))],
+        ),
         ("[a](javascript:alert)", [paragraph(text("a"))]),
         ("<!-- x", [paragraph(text("<!-- x"))]),
         (r"\*no\* <b>", [paragraph(text("*no* <b>"))]),
@@ -91,7 +94,7 @@ def link(url: str) -> dict[str, Any]:
             ],
         ),
     ],
-)  # fmt: skip
+)
 def test_markdown_becomes_a_document(markdown: str, content: list[dict[str, Any]]) -> None:
     document = document_of(markdown)
     assert document == {"type": "doc", "version": 1, "content": content}
@@ -188,22 +191,52 @@ def test_waiting_is_asked_for_in_seconds_or_with_a_date() -> None:
     assert rules.seconds_to_wait("soon") == 0
 
 
-def test_an_issue_is_opened_again_by_a_plain_way_alone() -> None:
-    def way(key: object, name: str, category: str, to: str = "") -> dict[str, object]:
-        return {"id": key, "name": name, "to": {"name": to, "statusCategory": {"key": category}}}
+DOING, GO = (way("7", "Start", "Doing", "indeterminate"), way("6", "Go", "Go", "indeterminate"))
+NEEDS = {"resolution": {"required": True, "hasDefaultValue": False}}
+HAS = {"resolution": {"required": True, "hasDefaultValue": True}, "comment": {"required": False}}
 
-    done, begun = way("1", "Close", "done"), way("2", "Work on it", "indeterminate")
-    fresh, named = way("3", "Plan", "new"), way("4", "Reopen", "indeterminate")
-    target = way("5", "Again", "indeterminate", "To Do")
-    assert rules.reopening([done, begun, fresh, target, named]) == "5"
-    assert rules.reopening([done, begun, fresh, named]) == "4"
-    assert rules.reopening([done, begun, fresh]) == "3"
-    assert rules.reopening([done, begun]) == "2"
-    for nothing in (
-        [],
-        [done],
-        [way(7, "Reopen", "new")],
-        [way("8", "Reopen", "odd")],
-        [{"id": "9"}],
-    ):
-        assert rules.reopening(nothing) is None
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (SIMPLE, "11"),
+        (SIMPLE[:2], "21"),
+        (SIMPLE[:1], None),
+        ((), None),
+        ((DOING, way("9", "Reopen", "R", "new")), "9"),
+        ((DOING, way("9", "Reopen it", "Work", "indeterminate")), "9"),
+        ((way("3", "Triage", "Triage", "new"), way("4", "Back", "Backlog", "new")), "4"),
+        ((way("10", "A", "A", "new"), way("9", "B", "B", "new")), "9"),
+        ((way("5", "Reopen", "Open", "new", fields=NEEDS), GO), "6"),
+        ((way("5", "Reopen", "Open", "new", fields=HAS),), "5"),
+        ((way("5", "Reopen", "Open", "new") | {"isAvailable": False},), None),
+        ((way("5", "Look again", "Odd", "undefined"), GO), "6"),
+    ],
+)
+def test_a_way_that_opens_an_issue_again_is_chosen(
+    offered: tuple[dict[str, Any], ...], chosen: str | None
+) -> None:
+    for order in (offered, offered[::-1]):
+        assert rules.reopening({"transitions": list(order)}) == chosen
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=9)
+ODD = st.recursive(
+    PLAIN,
+    lambda each: (
+        st.lists(each, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["transitions", "id", "name", "to", "statusCategory", "key", "fields"]),
+            each,
+            max_size=5,
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@given(ODD)
+def test_whatever_is_offered_nothing_breaks(offered: Any) -> None:
+    for answer in (offered, {"transitions": offered}, {"transitions": [offered]}):
+        chosen = rules.reopening(answer)
+        assert chosen is None or chosen

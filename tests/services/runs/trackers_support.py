@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +27,20 @@ MAIL = "qa@shop.example"
 Answer = Callable[[Request], Awaitable[Response]]
 
 
+def way(number: str, name: str, to: str, category: str, **more: Any) -> dict[str, Any]:
+    """Make a transition as Jira offers it."""
+    status = {"name": to, "statusCategory": {"key": category}}
+    return {"id": number, "name": name, "to": status, "isAvailable": True} | more
+
+
+SIMPLE: Final = (
+    way("31", "Done", "Done", "done"),
+    way("21", "In Progress", "In Progress", "indeterminate"),
+    way("11", "To Do", "To Do", "new"),
+)
+"""The workflow that Jira gives a new project: from everywhere to everywhere."""
+
+
 @dataclass
 class Remote:
     """What a tracker holds, and how it behaves.
@@ -38,6 +52,8 @@ class Remote:
         cut: patterns of paths; the next POST to one is done, and its answer is lost.
         asked: methods and paths.
         held: until it is set, what is created is not answered.
+        workflow: what Jira offers for every issue.
+        refuses: whether a condition of the workflow keeps every issue where it is.
     """
 
     base: str = ""
@@ -47,6 +63,8 @@ class Remote:
     cut: set[str] = field(default_factory=set)
     asked: list[tuple[str, str]] = field(default_factory=list)
     held: asyncio.Event | None = None
+    workflow: Sequence[dict[str, Any]] = SIMPLE
+    refuses: bool = False
 
     def empty(self) -> None:
         """Forget everything, but where it is."""
@@ -271,26 +289,6 @@ def _jira_shown(remote: Remote, one: dict[str, Any]) -> dict[str, Any]:
     return {"id": str(one["number"]), "key": f"WEB-{one['number']}", "fields": fields}
 
 
-def _status(name: str, category: str) -> dict[str, Any]:
-    return {"name": name, "statusCategory": {"key": category}}
-
-
-async def _moves(request: Request, one: dict[str, Any] | None) -> Response:
-    """Show what leads on from where a Jira issue is, or go there."""
-    if one is None:
-        return _no(404, "gone")
-    open_again = {"id": "31", "name": "Back to work", "to": _status("In work", "indeterminate")}
-    closing = {"id": "41", "name": "Done", "to": _status("Done", "done")}
-    there = [closing, open_again] if one["closed"] else [closing]
-    if request.method == "GET":
-        return JSONResponse({"expand": "transitions", "transitions": there})
-    wanted = (await request.json())["transition"]["id"]
-    if wanted not in [each["id"] for each in there]:
-        return _no(400, "not possible")
-    one["closed"] = wanted == "41"
-    return Response(status_code=204)
-
-
 def _of_jira(remote: Remote, answer: Answer) -> Answer:
     pair = base64.b64encode(f"{MAIL}:{JIRA_TOKEN}".encode()).decode()
 
@@ -300,6 +298,23 @@ def _of_jira(remote: Remote, answer: Answer) -> Answer:
         return await remote.meets(request, answer)
 
     return checked
+
+
+async def _transitions(remote: Remote, one: dict[str, Any] | None, request: Request) -> Response:
+    if one is None:
+        return _no(404, "gone")
+    if request.method == "GET":
+        expands = request.query_params.get("expand") == "transitions.fields"
+        left = () if expands else ("fields",)
+        offered = [{k: v for k, v in each.items() if k not in left} for each in remote.workflow]
+        return JSONResponse({"expand": "transitions", "transitions": offered})
+    wanted = (await request.json())["transition"]["id"]
+    found = [each for each in remote.workflow if each["id"] == wanted]
+    if not found or remote.refuses:
+        return JSONResponse({"errorMessages": ["It is not valid"], "errors": {}}, 400)
+    one["status"] = found[0]["to"]["name"]
+    one["closed"] = found[0]["to"]["statusCategory"]["key"] == "done"
+    return Response(status_code=204)
 
 
 def _jira(remote: Remote) -> Starlette:  # noqa: C901 - its routes
@@ -336,7 +351,7 @@ def _jira(remote: Remote) -> Starlette:  # noqa: C901 - its routes
         return JSONResponse({"id": "1"}, 201)
 
     async def transitions(request: Request) -> Response:
-        return await _moves(request, of(request))
+        return await _transitions(remote, of(request), request)
 
     async def search(request: Request) -> Response:
         jql = (await request.json())["jql"]

@@ -13,6 +13,7 @@ from services.runs.runs.models.rows import (
     Status,
     Summary,
     Tail,
+    Trigger,
 )
 from services.runs.runs.models.wire import (
     CancelledRun,
@@ -59,5 +60,6 @@ __all__ = [
     "Status",
     "Summary",
     "Tail",
+    "Trigger",
     "WaitingRun",
 ]

@@ -23,6 +23,16 @@ class Status(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Trigger(StrEnum):
+    """What asked for a run (section 3.4)."""
+
+    API = "api"
+    PLAN = "plan"
+    CI = "ci"
+    MCP = "mcp"
+    RERUN = "rerun"
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """How many cases ended how."""
@@ -189,6 +199,7 @@ class Filters:
     status: str | None = None
     file: str | None = None
     plan_id: str | None = None
+    trigger: str | None = None
     tag: str | None = None
     since: datetime | None = None
 

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from services.runs.runs.models.rows import RunRow, Status
+from services.runs.runs.models.rows import RunRow, Status, Trigger
 from services.runs.suites.models import Time
 from shared.api import Answer, Body, Query
 from shared.pagination import OffsetQuery
@@ -175,6 +175,7 @@ class RunQuery(OffsetQuery):
     status: Status | None = None
     suite: Name | None = None
     plan_id: Name | None = None
+    trigger: Trigger | None = None
     tag: Name | None = None
     since: Since | None = None
 

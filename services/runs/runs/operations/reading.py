@@ -59,6 +59,7 @@ async def list_page(
             status=query.status,
             file=query.suite and (file_name(query.suite) or query.suite),
             plan_id=query.plan_id,
+            trigger=query.trigger,
             tag=query.tag,
             since=query.since,
         )

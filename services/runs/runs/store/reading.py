@@ -78,6 +78,7 @@ def _where(org_id: str, filters: Filters) -> tuple[str, list[Any]]:
         "r.status = ${}": filters.status,
         "r.file = ${}": filters.file,
         "r.plan_id = ${}": filters.plan_id,
+        "r.trigger = ${}": filters.trigger,
         "r.tags @> ARRAY[${}::text]": filters.tag,
         "r.queued_at >= ${}": filters.since,
     }

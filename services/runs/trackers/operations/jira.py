@@ -14,19 +14,19 @@ from shared.fetch import Fetcher
 
 API: Final = "/rest/api/3"
 FIELDS: Final = ("status", "description", "labels")
-REFUSED: Final = (400, 403, 404, 409)
-"""A transition that wants a field filled in, that this account may not make, or that is gone."""
-
 MOST: Final = 50
 """Issues or comments of one page."""
+
+NOT_LET: Final = (400, 403, 404, 409, 410, 422)
+"""Answers by which a workflow, or who may use it, keeps an issue where it is."""
 
 
 class Jira:
     """One project; see ``Tracker``.
 
     A failure has a label of its own, because labels are found exactly; the fingerprint stands in
-    the description, too, where issues are found that others labelled anew. Closed issues are
-    opened again where the project's workflow has a plain way, and else only commented.
+    the description, too, where issues are found that others labelled anew. A closed issue is
+    opened again where the project's workflow has a plain way; where it has none, it is commented.
     """
 
     def __init__(self, fetcher: Fetcher, account: Account) -> None:
@@ -94,13 +94,12 @@ class Jira:
         return any(run_id in rules.text_of(one.get("body")) for one in listed(comments))
 
     async def reopen(self, key: str) -> None:
-        """See ``Tracker``; an issue stays closed where the workflow wants more than a step."""
+        """See ``Tracker``; a workflow that does not let us is the project's own matter."""
         path = f"{API}/issue/{quote(key)}/transitions"
-        answer = await self._api.get(path, *GONE)
-        held = answer.get("transitions") if isinstance(answer, Mapping) else None
-        wanted = rules.reopening(listed(held))
-        if wanted is not None:
-            await self._api.change("POST", path, {"transition": {"id": wanted}}, *REFUSED)
+        offered = await self._api.get(f"{path}?expand=transitions.fields", *NOT_LET)
+        chosen = rules.reopening(offered)
+        if chosen is not None:
+            await self._api.change("POST", path, {"transition": {"id": chosen}}, *NOT_LET)
 
     def _ticket(self, answer: Any) -> Ticket:
         key = self._api.word(answer, "key")

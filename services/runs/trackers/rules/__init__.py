@@ -10,7 +10,7 @@ from services.runs.trackers.rules.judging import (
     outcome_of_failure,
     seconds_to_wait,
 )
-from services.runs.trackers.rules.moving import reopening
+from services.runs.trackers.rules.workflows import reopening
 from services.runs.trackers.rules.writing import (
     fingerprint_in,
     label_of,
