@@ -265,6 +265,7 @@ async def test_a_failure_is_joined_to_the_applications_log(desk: Desk) -> None:
     shop = desk.shop.shop
     shop.faults.add("message fails")
     shop.log.clear()
+    shop.headers.clear()
     async with log_services() as logs:
         logs.entries = ShopLog(shop.log)
         try:
@@ -282,7 +283,9 @@ async def test_a_failure_is_joined_to_the_applications_log(desk: Desk) -> None:
     told = "LookupError: no such mailbox at send (/srv/shop/contacting.py:31)"
     assert case["root_cause"]["server_error"] == told
     assert case["root_cause"]["confidence"] == 0.95
-    assert case["network_errors"][-1]["trace_id"] in logs.asked
+    (trace,) = {headers.get("traceparent", "--").split("-")[1] for _, headers in shop.headers}
+    assert case["network_errors"][-1]["trace_id"] == trace
+    assert trace in logs.asked
     assert f"{desk.shop.url}/contact answered 500, because the server failed: {told}" in said
     for name in ("report.html", "junit.xml"):
         assert "contacting.py:31" in (desk.folder / "artifacts" / name).read_text()
