@@ -63,6 +63,10 @@ class LogServices:
     failing: Response | None = None
     shape: str = "list"
 
+    def forget(self) -> None:
+        """Begin anew, at the same address."""
+        self.entries, self.asked, self.failing, self.shape = [], [], None, "list"
+
     def settings(self, backend: str) -> dict[str, str]:
         """How an organization configures one of them."""
         return {

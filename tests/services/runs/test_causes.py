@@ -37,10 +37,16 @@ REMOTE = ("loki", "datadog", "elasticsearch", "http")
 BACKEND_ERROR = "KeyError: 'vat' at price (/srv/shop/orders/pricing.py:88)"
 
 
-@pytest.fixture
-async def logs() -> AsyncIterator[LogServices]:
+@pytest.fixture(scope="module")
+async def served() -> AsyncIterator[LogServices]:
     async with log_services() as services:
         yield services
+
+
+@pytest.fixture
+def logs(served: LogServices) -> LogServices:
+    served.forget()
+    return served
 
 
 @pytest.fixture
